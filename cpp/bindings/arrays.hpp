@@ -1,0 +1,80 @@
+// Arrays to pointers. Python's kernels/ floor has checked and coerced everything; what is asserted here only
+// keeps a mistake in that floor from becoming a wild pointer.
+#pragma once
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "common/buffer_pool.hpp"
+#include "common/parallel.hpp"
+#include "common/shapes.hpp"
+#include "dispatch/isa.hpp"
+
+namespace tk::bindings {
+
+namespace py = pybind11;
+
+template <class T> bool holds(const py::array& array) { return py::isinstance<py::array_t<T>>(array); }
+
+// Pointer to `count` contiguous elements of T.
+template <class T> const T* in(const py::array& array, int64_t count) {
+    if (!holds<T>(array) || !(array.flags() & py::array::c_style) || array.size() != count)
+        throw std::logic_error("kernels passed an unchecked array: expected " + std::to_string(count) +
+                               " contiguous elements of one dtype, got " + std::to_string(array.size()));
+    return static_cast<const T*>(array.data());
+}
+template <class T> T* out(py::array& array, int64_t count) {
+    in<T>(array, count);
+    return static_cast<T*>(array.mutable_data());   // throws when read-only
+}
+template <class T> const T* optional_in(const py::object& array, int64_t count) {
+    return array.is_none() ? nullptr : in<T>(py::reinterpret_borrow<py::array>(array), count);
+}
+template <class T> T* optional_out(py::object& array, int64_t count) {
+    if (array.is_none()) return nullptr;
+    auto borrowed = py::reinterpret_borrow<py::array>(array);
+    return out<T>(borrowed, count);
+}
+
+// A shape struct from the NamedTuple of the same fields (geometry.py).
+template <class Shape> Shape shape_from(const py::tuple& fields) {
+    constexpr size_t count = sizeof(Shape) / sizeof(int64_t);
+    if (fields.size() != count) throw std::logic_error("kernels passed a shape with the wrong number of fields");
+    Shape shape;
+    auto* values = reinterpret_cast<int64_t*>(&shape);
+    for (size_t i = 0; i < count; ++i) values[i] = fields[i].cast<int64_t>();
+    return shape;
+}
+
+// Calls f(T{}) for the dtype of `array`.
+template <class F> void by_dtype(const py::array& array, F&& f) {
+    if (holds<float>(array)) return f(float{});
+    if (holds<double>(array)) return f(double{});
+    throw std::logic_error("kernels passed an array that is neither float32 nor float64");
+}
+
+// Workspace of `elements` of T from the pool.
+template <class T> class Workspace {
+public:
+    explicit Workspace(int64_t elements) : lease_(static_cast<size_t>(elements) * sizeof(T)) {
+        if (lease_.failed())
+            throw py::value_error("workspace: no memory for " + std::to_string(elements * sizeof(T)) + " bytes");
+    }
+    operator T*() const { return lease_.template as<T>(); }
+
+private:
+    Lease lease_;
+};
+
+void bind_conv(py::module_& m);
+void bind_linear(py::module_& m);
+void bind_pool(py::module_& m);
+void bind_norm(py::module_& m);
+void bind_activation(py::module_& m);
+void bind_dropout(py::module_& m);
+void bind_loss(py::module_& m);
+void bind_optimizer(py::module_& m);
+
+}  // namespace tk::bindings

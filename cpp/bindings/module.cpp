@@ -1,0 +1,81 @@
+// The extension module _native: configuration, memory, and one bind_<family> per family of kernels.
+#include "bindings/arrays.hpp"
+
+namespace tk::bindings {
+namespace {
+
+// A C-contiguous array whose memory belongs to the pool and goes back there when the array dies.
+py::array pool_empty(const py::tuple& shape, const py::dtype& dtype) {
+    std::vector<py::ssize_t> sizes;
+    size_t bytes = static_cast<size_t>(dtype.itemsize());
+    for (const auto& size : shape) {
+        sizes.push_back(size.cast<py::ssize_t>());
+        bytes *= static_cast<size_t>(sizes.back());   // geometry.py has checked the product
+    }
+    void* block = pool_acquire(bytes);
+    if (!block) {
+        PyErr_Format(PyExc_MemoryError, "no memory for an array of %zu bytes", bytes);
+        throw py::error_already_set();
+    }
+    struct Block { void* address; size_t bytes; };
+    const py::capsule owner(new Block{block, bytes}, [](void* held) {
+        auto* b = static_cast<Block*>(held);
+        pool_release(b->address, b->bytes);
+        delete b;
+    });
+    return py::array(dtype, sizes, block, owner);
+}
+
+py::dict memory_stats() {
+    const PoolStats stats = pool_stats();
+    py::dict d;
+    d["in_use_bytes"] = stats.in_use_bytes;
+    d["cached_bytes"] = stats.cached_bytes;
+    d["peak_bytes"] = stats.peak_bytes;
+    d["hits"] = stats.hits;
+    d["misses"] = stats.misses;
+    return d;
+}
+
+py::list isa_list() {
+    py::list list;
+    for (const Isa& isa : isas()) list.append(py::make_tuple(isa.name, isa.level, isa.supported));
+    return list;
+}
+
+py::dict shape_fields() {
+#define TK_NAME(name) names.append(#name);
+#define TK_FIELDS(key, fields) { py::list names; fields(TK_NAME) d[key] = names; }
+    py::dict d;
+    TK_FIELDS("ConvShape", TK_CONV_SHAPE)
+    TK_FIELDS("PoolShape", TK_POOL_SHAPE)
+    TK_FIELDS("MatmulShape", TK_MATMUL_SHAPE)
+    TK_FIELDS("NormShape", TK_NORM_SHAPE)
+    TK_FIELDS("SoftmaxShape", TK_SOFTMAX_SHAPE)
+    TK_FIELDS("LossShape", TK_LOSS_SHAPE)
+    return d;
+}
+
+}  // namespace
+}  // namespace tk::bindings
+
+PYBIND11_MODULE(_native, m) {
+    using namespace tk;
+    namespace py = pybind11;
+    m.doc() = "tatamikomi's C++ kernels; tatamikomi.kernels is their checked face.";
+    m.attr("compiler") = __VERSION__;
+    m.attr("openmp") = has_openmp();
+    m.def("isas", &bindings::isa_list, "(name, x86-64 level, supported here), best first");
+    m.def("active_isa", [] { return std::string(active_isa().name); });
+    m.def("select_isa", &select_isa, py::arg("name"), "False when the name is unknown or unsupported here");
+    m.def("kernel_names", [] { return kernel_names(); });
+    m.def("shape_fields", &bindings::shape_fields);
+    m.def("max_threads", &max_threads);
+    m.def("default_threads", &default_threads);
+    m.def("set_max_threads", &set_max_threads, py::arg("count"));
+    m.def("empty", &bindings::pool_empty, py::arg("shape"), py::arg("dtype"));
+    m.def("memory_stats", &bindings::memory_stats);
+    m.def("empty_cache", &pool_trim);
+    bindings::bind_conv(m);
+    bindings::bind_linear(m);
+}

@@ -1,0 +1,34 @@
+// A process-wide pool of 64-byte aligned blocks. First writes to fresh memory cost page faults, several times
+// the price of the computation on large outputs; a block that comes back is handed out again as it is.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace tk {
+
+struct PoolStats {
+    int64_t in_use_bytes, cached_bytes, peak_bytes;   // peak of in_use
+    int64_t hits, misses;                             // blocks reused, blocks fresh from the system
+};
+
+void* pool_acquire(size_t bytes);             // nullptr when the system has no such memory
+void pool_release(void* block, size_t bytes); // `bytes` as acquired
+void pool_trim();                             // give cached blocks back to the system
+PoolStats pool_stats();
+
+// Workspace for the length of a call.
+class Lease {
+public:
+    explicit Lease(size_t bytes) : bytes_(bytes), block_(bytes ? pool_acquire(bytes) : nullptr) {}
+    ~Lease() { if (block_) pool_release(block_, bytes_); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    bool failed() const { return bytes_ && !block_; }
+    template <class T> T* as() const { return static_cast<T*>(block_); }
+
+private:
+    size_t bytes_;
+    void* block_;
+};
+
+}  // namespace tk

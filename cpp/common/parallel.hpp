@@ -1,0 +1,47 @@
+// Fixed-chunk parallel loops: the work is cut into numbered units that depend on the shape alone; threads
+// take units in any order, so nothing a unit computes may depend on who runs it.
+#pragma once
+#include <cstdint>
+
+namespace tk {
+
+int max_threads();              // threads a region may use now (1 in a forked child)
+void set_max_threads(int count);
+int default_threads();          // OMP_NUM_THREADS, else the processors this process may use
+bool has_openmp();
+
+// Runs body(context, unit, thread) for each unit in [0, units); thread < max_threads().
+void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t unit, int thread));
+
+// Below this many elementary operations a region costs more than it saves.
+constexpr int64_t kSerialWork = 32768;
+
+namespace {
+
+// f(unit, thread) for each unit; `work` is the number of elementary operations of the whole loop.
+template <class F>
+inline void parallel_for(int64_t units, int64_t work, F&& f) {
+    if (units <= 1 || work < kSerialWork) {
+        for (int64_t unit = 0; unit < units; ++unit) f(unit, 0);
+        return;
+    }
+    struct Call {
+        static void run(void* context, int64_t unit, int thread) {
+            (*static_cast<decltype(&f)>(context))(unit, thread);
+        }
+    };
+    parallel_units(units, &f, &Call::run);
+}
+
+// f(begin, end) over [0, total) in chunks of `grain` elements; `cost` elementary operations per element.
+template <class F>
+inline void parallel_chunks(int64_t total, int64_t grain, int64_t cost, F&& f) {
+    const int64_t units = (total + grain - 1) / grain;
+    parallel_for(units, total * cost, [&](int64_t unit, int) {
+        const int64_t begin = unit * grain;
+        f(begin, begin + grain < total ? begin + grain : total);
+    });
+}
+
+}  // namespace
+}  // namespace tk

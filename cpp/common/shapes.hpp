@@ -1,0 +1,36 @@
+// Shape structs: plain integers, in the order in which Python's geometry.py lists them.
+// Each list is written once; the struct, its field names and the conversion from a Python tuple follow from it.
+#pragma once
+#include <cstdint>
+
+namespace tk {
+
+// n images, ic -> oc channels in `groups` groups; input id ih iw, output od oh ow, kernel kd kh kw,
+// stride sd sh sw, padding before pd ph pw, dilation dil_*. What lies after the input is padding as needed.
+#define TK_CONV_SHAPE(F)                                                                             \
+    F(n) F(ic) F(oc) F(groups) F(id) F(ih) F(iw) F(od) F(oh) F(ow) F(kd) F(kh) F(kw)                 \
+    F(sd) F(sh) F(sw) F(pd) F(ph) F(pw) F(dil_d) F(dil_h) F(dil_w)
+
+// planes = n * c; q*: padding after. divisor 0 means "the size of the window".
+#define TK_POOL_SHAPE(F)                                                                             \
+    F(planes) F(id) F(ih) F(iw) F(od) F(oh) F(ow) F(kd) F(kh) F(kw) F(sd) F(sh) F(sw)                \
+    F(pd) F(ph) F(pw) F(qd) F(qh) F(qw) F(dil_d) F(dil_h) F(dil_w) F(count_include_pad) F(divisor)
+
+// c[b] = op(a[b]) @ op(b[b]); op(a) is m x k, op(b) is k x n; a_stride, b_stride: elements from one matrix
+// of the batch to the next, 0 where all share one.
+#define TK_MATMUL_SHAPE(F) F(batch) F(m) F(n) F(k) F(transpose_a) F(transpose_b) F(a_stride) F(b_stride)
+
+#define TK_NORM_SHAPE(F) F(n) F(c) F(s)                 // [n][c][s], statistics over n and s
+#define TK_SOFTMAX_SHAPE(F) F(outer) F(axis) F(inner)   // [outer][axis][inner], normalised over axis
+#define TK_LOSS_SHAPE(F) F(n) F(classes) F(inner)       // logits [n][classes][inner], labels [n][inner]
+
+#define TK_FIELD(name) int64_t name;
+struct ConvShape { TK_CONV_SHAPE(TK_FIELD) };
+struct PoolShape { TK_POOL_SHAPE(TK_FIELD) };
+struct MatmulShape { TK_MATMUL_SHAPE(TK_FIELD) };
+struct NormShape { TK_NORM_SHAPE(TK_FIELD) };
+struct SoftmaxShape { TK_SOFTMAX_SHAPE(TK_FIELD) };
+struct LossShape { TK_LOSS_SHAPE(TK_FIELD) };
+#undef TK_FIELD
+
+}  // namespace tk

@@ -1,0 +1,66 @@
+#include "dispatch/isa.hpp"
+
+namespace tk {
+
+#define TK_DECLARE_ISA(isa) namespace isa { extern const IsaTable table; }
+TK_DECLARE_ISA(baseline)
+#ifdef TK_X86_LEVELS
+TK_DECLARE_ISA(avx2)
+TK_DECLARE_ISA(avx512)
+#endif
+
+namespace {
+
+#ifdef TK_X86_LEVELS
+bool runs_v3() {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+}
+bool runs_v4() {
+    return runs_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+const Isa* active = nullptr;
+
+}  // namespace
+
+const std::vector<Isa>& isas() {
+    static const std::vector<Isa> list = {
+#ifdef TK_X86_LEVELS
+        {"avx512", "x86-64-v4", runs_v4(), &avx512::table},
+        {"avx2", "x86-64-v3", runs_v3(), &avx2::table},
+#endif
+        {"baseline", "baseline", true, &baseline::table},
+    };
+    return list;
+}
+
+bool select_isa(const std::string& name) {
+    for (const Isa& isa : isas()) {
+        const bool meant = name.empty() || name == isa.name || name == isa.level;
+        if (meant && isa.supported) {
+            active = &isa;
+            return true;
+        }
+    }
+    return false;
+}
+
+const Isa& active_isa() {
+    if (!active) select_isa("");
+    return *active;
+}
+
+const std::vector<const char*>& kernel_names() {
+    static const std::vector<const char*> names = {
+#define KERNEL(result, name, arguments) #name,
+#include "kernels/kernels.def"
+#undef KERNEL
+    };
+    return names;
+}
+
+}  // namespace tk

@@ -1,0 +1,125 @@
+// The one SIMD header: a vector of T as wide as the ISA's registers, and the few operations kernels need.
+// Written with the compiler's vector extensions, so that one text serves SSE2, AVX2, AVX-512 and NEON.
+// Tails run the same arithmetic on masked lanes (load_first / store_first): no result depends on its position.
+#pragma once
+#include <cstdint>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define TK_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define TK_VECTOR_BYTES 32
+#else
+#define TK_VECTOR_BYTES 16
+#endif
+
+#define TK_INLINE inline __attribute__((always_inline))
+
+namespace tk {
+namespace {   // local to each file: the linker must never share code between ISAs
+
+template <class T> struct VectorOf;
+template <> struct VectorOf<float> {
+    typedef float Type __attribute__((vector_size(TK_VECTOR_BYTES)));
+    typedef float Loose __attribute__((vector_size(TK_VECTOR_BYTES), aligned(4), may_alias));
+    typedef int32_t Mask __attribute__((vector_size(TK_VECTOR_BYTES)));
+};
+template <> struct VectorOf<double> {
+    typedef double Type __attribute__((vector_size(TK_VECTOR_BYTES)));
+    typedef double Loose __attribute__((vector_size(TK_VECTOR_BYTES), aligned(8), may_alias));
+    typedef int64_t Mask __attribute__((vector_size(TK_VECTOR_BYTES)));
+};
+
+template <class T> using Vec = typename VectorOf<T>::Type;
+template <class T> using VecMask = typename VectorOf<T>::Mask;   // integer lanes of T's width
+template <class T> constexpr int kLanes = TK_VECTOR_BYTES / static_cast<int>(sizeof(T));
+
+// Registers an accumulator tile may fill: kTilePixels x 2 vectors, leaving room for the operands.
+#if defined(__AVX512F__)
+constexpr int kTilePixels = 14;
+#else
+constexpr int kTilePixels = 6;
+#endif
+
+template <class T> TK_INLINE Vec<T> load(const T* p) {
+    return *reinterpret_cast<const typename VectorOf<T>::Loose*>(p);
+}
+template <class T> TK_INLINE void store(T* p, Vec<T> v) {
+    *reinterpret_cast<typename VectorOf<T>::Loose*>(p) = v;
+}
+template <class T> TK_INLINE Vec<T> broadcast(T x) { return x - Vec<T>{}; }   // x - 0 is x, -0 and NaN included
+
+#if defined(__AVX512F__)
+TK_INLINE Vec<float> load_first(const float* p, int64_t count) {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
+}
+TK_INLINE Vec<double> load_first(const double* p, int64_t count) {
+    return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), p);
+}
+TK_INLINE void store_first(float* p, Vec<float> v, int64_t count) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
+}
+TK_INLINE void store_first(double* p, Vec<double> v, int64_t count) {
+    _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), v);
+}
+#else
+// The first `count` lanes (0 <= count <= kLanes), the others zero.
+template <class T> TK_INLINE Vec<T> load_first(const T* p, int64_t count) {
+    if (count == kLanes<T>) return load(p);
+    Vec<T> v{};
+    for (int64_t i = 0; i < count; ++i) v[i] = p[i];
+    return v;
+}
+template <class T> TK_INLINE void store_first(T* p, Vec<T> v, int64_t count) {
+    if (count == kLanes<T>) return store(p, v);
+    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+}
+#endif
+
+// Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
+template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
+
+// sum over the lanes, in a fixed order
+template <class T> TK_INLINE T sum_lanes(Vec<T> v) {
+    T total = v[0];
+    for (int i = 1; i < kLanes<T>; ++i) total += v[i];
+    return total;
+}
+
+// Transpose kLanes rows of kLanes columns in registers: log2(lanes) rounds, each swapping the off-diagonal
+// blocks of twice the size of the round before.
+template <int Block, class T> TK_INLINE void transpose_round(Vec<T> (&rows)[kLanes<T>]) {
+    constexpr int L = kLanes<T>;
+    VecMask<T> low{}, high{};
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) {
+        const bool second = i & Block;
+        low[i] = second ? L + i - Block : i;        // row a keeps its first block, takes b's first
+        high[i] = second ? L + i : i + Block;       // row b takes a's second block, keeps its second
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) {
+        if (i & Block) continue;
+        const Vec<T> a = rows[i], b = rows[i + Block];
+#if defined(__clang__)
+        for (int j = 0; j < L; ++j) {
+            rows[i][j] = low[j] < L ? a[low[j]] : b[low[j] - L];
+            rows[i + Block][j] = high[j] < L ? a[high[j]] : b[high[j] - L];
+        }
+#else
+        rows[i] = __builtin_shuffle(a, b, low);
+        rows[i + Block] = __builtin_shuffle(a, b, high);
+#endif
+    }
+}
+template <class T> TK_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
+    constexpr int L = kLanes<T>;
+    if constexpr (L >= 2) transpose_round<1, T>(rows);
+    if constexpr (L >= 4) transpose_round<2, T>(rows);
+    if constexpr (L >= 8) transpose_round<4, T>(rows);
+    if constexpr (L >= 16) transpose_round<8, T>(rows);
+}
+
+}  // namespace
+}  // namespace tk
