@@ -68,7 +68,11 @@ PYBIND11_MODULE(_native, m) {
     m.def("isas", &bindings::isa_list, "(name, x86-64 level, supported here), best first");
     m.def("active_isa", [] { return std::string(active_isa().name); });
     m.def("select_isa", &select_isa, py::arg("name"), "False when the name is unknown or unsupported here");
-    m.def("kernel_names", [] { return kernel_names(); });
+    m.def("kernel_names", [] {
+        py::list names;
+        for (const char* name : kernel_names()) names.append(name);
+        return names;
+    });
     m.def("shape_fields", &bindings::shape_fields);
     m.def("max_threads", &max_threads);
     m.def("default_threads", &default_threads);

@@ -1,0 +1,265 @@
+"""Sizes of windows: one place computes padding and output sizes for convolution, pooling and im2col.
+
+A window operation looks at an axis of `size` elements through `kernel` taps that lie `dilation` apart, moving by
+`stride`, over the axis padded by `before` and `after`:
+
+    span   = dilation * (kernel - 1) + 1
+    output = floor((size + before + after - span) / stride) + 1
+
+Fewer than three axes are leading axes of size 1. The NamedTuples are the shape structs of cpp/common/shapes.hpp,
+field by field.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, Union
+
+import numpy as np
+
+from tatamikomi.errors import bad_type, bad_value, unknown_name
+
+#: An integer for every axis, or one per axis.
+Size = Union[int, Sequence[int]]
+#: Size, "same", "valid", or ((before, after), ...) per axis.
+Padding = Union[int, str, Sequence[int], Sequence[Sequence[int]]]
+
+_MAX_BYTES = (1 << 63) - 1
+
+
+class ConvShape(NamedTuple):
+    """A convolution of n images: ic -> oc channels, input id ih iw, output od oh ow, kernel kd kh kw."""
+
+    n: int
+    ic: int
+    oc: int
+    groups: int
+    id: int
+    ih: int
+    iw: int
+    od: int
+    oh: int
+    ow: int
+    kd: int
+    kh: int
+    kw: int
+    sd: int
+    sh: int
+    sw: int
+    pd: int
+    ph: int
+    pw: int
+    dil_d: int
+    dil_h: int
+    dil_w: int
+
+
+class MatmulShape(NamedTuple):
+    """c[b] = op(a[b]) @ op(b[b]); strides are elements between matrices of the batch, 0 where one is shared."""
+
+    batch: int
+    m: int
+    n: int
+    k: int
+    transpose_a: int
+    transpose_b: int
+    a_stride: int
+    b_stride: int
+
+
+class Window(NamedTuple):
+    """The window of an operation, one entry per axis."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+def _integer(op: str, argument: str, value: object, expected: str) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise bad_type(op, argument, value, expected)
+    return int(value)
+
+
+def per_axis(op: str, argument: str, value: object, axes: int, minimum: int) -> tuple[int, ...]:
+    """`value`, an integer or one per axis, as a tuple; every entry at least `minimum`.
+
+    >>> from tatamikomi.geometry import per_axis
+    >>> per_axis("conv2d", "stride", 2, axes=2, minimum=1)
+    (2, 2)
+    """
+    expected = f"an integer or {axes} integers, each >= {minimum}"
+    if isinstance(value, (str, bytes)) or value is None:
+        raise bad_type(op, argument, value, expected)
+    entries = tuple(value) if hasattr(value, "__iter__") else (value,) * axes
+    if len(entries) == 1:
+        entries *= axes
+    if len(entries) != axes:
+        raise bad_value(op, argument, value, expected)
+    sizes = tuple(_integer(op, argument, entry, expected) for entry in entries)
+    if min(sizes) < minimum:
+        raise bad_value(op, argument, value, expected)
+    return sizes
+
+
+def _pads(
+    op: str,
+    padding: object,
+    sizes: tuple[int, ...],
+    spans: tuple[int, ...],
+    stride: tuple[int, ...],
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    axes = len(sizes)
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0,) * axes, (0,) * axes
+        if padding == "same":
+            # TensorFlow's rule, strides included: output = ceil(size / stride), the odd element goes after.
+            totals = [
+                max((math.ceil(size / step) - 1) * step + span - size, 0)
+                for size, span, step in zip(sizes, spans, stride, strict=True)
+            ]
+            return tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
+        raise unknown_name(op, "padding", padding, ["same", "valid"])
+    if isinstance(padding, (tuple, list)) and padding and all(hasattr(p, "__iter__") for p in padding):
+        if len(padding) != axes:
+            raise bad_value(op, "padding", padding, f"{axes} pairs (before, after)")
+        pairs = [per_axis(op, "padding", pair, 2, 0) for pair in padding]
+        return tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+    both = per_axis(op, "padding", padding, axes, 0)
+    return both, both
+
+
+def window(
+    op: str,
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: object,
+    padding: object,
+    dilation: object,
+) -> Window:
+    """Normalise the options of a window operation over axes of `sizes`.
+
+    Raises:
+        TypeError, ValueError: an option is of the wrong kind, count or range.
+    """
+    axes = len(sizes)
+    strides = per_axis(op, "stride", stride, axes, 1)
+    dilations = per_axis(op, "dilation", dilation, axes, 1)
+    spans = tuple(d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True))
+    before, after = _pads(op, padding, sizes, spans, strides)
+    return Window(kernel, strides, dilations, before, after)
+
+
+def output_size(op: str, size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:
+    """How many positions a window takes along one axis.
+
+    Raises:
+        ValueError: the dilated kernel is larger than the padded axis.
+
+    >>> from tatamikomi.geometry import output_size
+    >>> output_size("conv2d", 224, kernel=11, stride=4, dilation=1, before=2, after=2)
+    55
+    """
+    span = dilation * (kernel - 1) + 1
+    padded = size + before + after
+    if span > padded:
+        raise bad_value(op, "kernel_size", span, f"a dilated kernel of at most the padded input's {padded}")
+    return (padded - span) // stride + 1
+
+
+def lead(values: Sequence[int], fill: int) -> tuple[int, int, int]:
+    """Three axes from one, two or three: the missing ones lead.
+
+    >>> from tatamikomi.geometry import lead
+    >>> lead((5, 7), 1)
+    (1, 5, 7)
+    """
+    return (fill,) * (3 - len(values)) + tuple(values)  # type: ignore[return-value]
+
+
+def count_elements(op: str, argument: str, shape: Sequence[int], itemsize: int = 8) -> int:
+    """The product of `shape`.
+
+    Raises:
+        ValueError: that many elements pass 2**63 bytes; the message tells the bytes asked for.
+    """
+    total = math.prod(shape)
+    if total * itemsize > _MAX_BYTES:
+        raise bad_value(op, argument, tuple(shape), f"fewer than 2**63 bytes, not {total * itemsize} bytes,")
+    return total
+
+
+@lru_cache(maxsize=1024)
+def _conv_shape_cached(
+    op: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], options: tuple[object, ...]
+) -> ConvShape:
+    return _conv_shape(op, x_shape, weight_shape, *options)
+
+
+def conv_shape(
+    op: str,
+    x_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+) -> ConvShape:
+    """The geometry of a convolution of x (n, ic, *sizes) with weight (oc, ic / groups, *kernel).
+
+    Raises:
+        TypeError, ValueError: ranks, channels, groups or an option do not fit together.
+    """
+    options = (stride, padding, dilation, groups)
+    try:
+        return _conv_shape_cached(op, x_shape, weight_shape, options)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        return _conv_shape(op, x_shape, weight_shape, *options)
+
+
+def _conv_shape(
+    op: str,
+    x_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+) -> ConvShape:
+    axes = len(x_shape) - 2
+    if not 1 <= axes <= 3:
+        raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes)")
+    if len(weight_shape) != axes + 2:
+        raise bad_value(op, "weight", weight_shape, f"{axes + 2} dimensions as x {x_shape}")
+    group_count = _integer(op, "groups", groups, "a positive integer")
+    n, ic = x_shape[:2]
+    oc, ic_per_group = weight_shape[:2]
+    if group_count < 1 or ic % group_count or oc % group_count:
+        raise bad_value(op, "groups", groups, f"a positive divisor of {ic} input and {oc} output channels")
+    if min(ic, oc) < 1:
+        raise bad_value(op, "weight", weight_shape, "at least one input and one output channel")
+    if ic_per_group * group_count != ic:
+        rule = f"(out_channels, {ic} input channels / {group_count} groups = {ic // group_count}, *kernel)"
+        raise bad_value(op, "weight", weight_shape, rule)
+    sizes, kernel = x_shape[2:], weight_shape[2:]
+    if min(kernel) < 1:
+        raise bad_value(op, "weight", weight_shape, "a kernel of positive sizes")
+    w = window(op, sizes, kernel, stride, padding, dilation)
+    out = [output_size(op, *axis) for axis in zip(sizes, kernel, *w[1:], strict=True)]
+    count_elements(op, "output", (n, oc, *out))
+    return ConvShape(
+        *(n, ic, oc, group_count),
+        *lead(sizes, 1),
+        *lead(out, 1),
+        *lead(kernel, 1),
+        *lead(w.stride, 1),
+        *lead(w.before, 0),
+        *lead(w.dilation, 1),
+    )

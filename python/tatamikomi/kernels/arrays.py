@@ -1,0 +1,114 @@
+"""Whatever a user passes becomes an array that a kernel can read; outputs come from the buffer pool.
+
+Lists of numbers become float32. Arrays keep their dtype, which must be float32 or float64; any strides, byte order
+or alignment is copied once at most and never written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from tatamikomi import _native
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.geometry import count_elements
+
+Array = NDArray[Any]
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def as_float(op: str, argument: str, value: ArrayLike, ndim: int | None = None) -> Array:
+    """`value` as an aligned, native, C-contiguous array of float32 or float64.
+
+    Raises:
+        TypeError: None, an integer, complex or object array, or something that is no array.
+        ValueError: a ragged list, or the wrong number of dimensions.
+    """
+    if type(value) is np.ndarray and value.dtype in _FLOATS and value.flags.carray and value.dtype.isnative:
+        array = value
+    else:
+        array = _coerce(op, argument, value)
+    if ndim is not None and array.ndim != ndim:
+        raise bad_value(op, argument, f"shape {array.shape}", f"{ndim} dimensions")
+    return array
+
+
+def _coerce(op: str, argument: str, value: ArrayLike) -> Array:
+    if value is None:
+        raise bad_type(op, argument, "None", "an array")
+    listed = isinstance(value, (list, tuple, int, float)) and not isinstance(value, bool)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise bad_value(op, argument, "a ragged list", "rows of equal length") from None
+    if listed and array.size == 0 and array.dtype == np.float64:
+        array = array.astype(np.float32)
+    if listed and array.dtype.kind in "iuf" and not any(isinstance(v, np.ndarray) for v in _leaves(value)):
+        array = array.astype(np.float32)
+    if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
+        raise bad_type(op, argument, str(array.dtype), "float32 or float64")
+    native = array.dtype.newbyteorder("=")
+    return np.require(array, dtype=native, requirements=["C", "A"])
+
+
+def _leaves(value: object) -> Sequence[object]:
+    """The elements that tell whether a nested list holds numbers or arrays: the first of each level."""
+    seen = []
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+        seen.append(value)
+    return seen
+
+
+def same_dtype(op: str, **arrays: Array | None) -> np.dtype[Any]:
+    """The one dtype of all arrays given.
+
+    Raises:
+        TypeError: dtypes are mixed.
+    """
+    given = [(name, array.dtype) for name, array in arrays.items() if array is not None]
+    first_name, first = given[0]
+    for name, dtype in given[1:]:
+        if dtype != first:
+            raise bad_type(op, name, str(dtype), f"{first} as {first_name}")
+    return first
+
+
+def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
+    """An uninitialised C-contiguous array from the buffer pool.
+
+    Raises:
+        ValueError: the shape passes 2**63 bytes.
+        MemoryError: the system has no such memory; the message tells the bytes asked for.
+    """
+    dtype = np.dtype(dtype)
+    count_elements(op, "output", shape, dtype.itemsize)
+    return _native.empty(tuple(shape), dtype)
+
+
+def output(
+    op: str, out: Array | None, shape: Sequence[int], dtype: DTypeLike, *inputs: Array | None
+) -> Array:
+    """`out` if it is given and fits, else a new array.
+
+    Raises:
+        TypeError: out is no ndarray or has another dtype.
+        ValueError: out has another shape, is not C-contiguous and writable, or overlaps an input.
+    """
+    if out is None:
+        return empty(op, shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise bad_type(op, "out", type(out).__name__, "an ndarray")
+    if out.dtype != np.dtype(dtype) or not out.dtype.isnative:
+        raise bad_type(op, "out", str(out.dtype), str(np.dtype(dtype)))
+    if out.shape != tuple(shape):
+        raise bad_value(op, "out", f"shape {out.shape}", f"shape {tuple(shape)}")
+    if not out.flags.carray:
+        raise bad_value(op, "out", "another layout", "a writable, aligned, C-contiguous array")
+    if any(array is not None and np.may_share_memory(out, array) for array in inputs):
+        raise bad_value(op, "out", "memory shared with an input", "memory of its own")
+    return out

@@ -1,0 +1,75 @@
+"""Which backend runs: native (C++) or reference (NumPy). A contextvar: each thread and task has its own choice.
+
+Backends offer the same function names with the same arguments. A kernel that a backend lacks raises, naming
+itself; nothing falls back silently.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import ModuleType
+
+from tatamikomi.errors import unknown_name
+from tatamikomi.kernels import native, reference
+
+_BACKENDS: dict[str, ModuleType] = {"native": native, "reference": reference}
+
+
+def _lookup(op: str, argument: str, name: str) -> ModuleType:
+    if name not in _BACKENDS:
+        raise unknown_name(op, argument, name, _BACKENDS)
+    return _BACKENDS[name]
+
+
+_active: ContextVar[ModuleType] = ContextVar(
+    "backend",
+    default=_lookup("tatamikomi", "TATAMIKOMI_BACKEND", os.environ.get("TATAMIKOMI_BACKEND", "native")),
+)
+
+
+def active() -> ModuleType:
+    """The module whose functions compute."""
+    return _active.get()
+
+
+def get_backend() -> str:
+    """The name of the active backend.
+
+    >>> import tatamikomi as tk
+    >>> with tk.backend("reference"):
+    ...     tk.get_backend()
+    'reference'
+    """
+    return next(name for name, module in _BACKENDS.items() if module is _active.get())
+
+
+def set_backend(name: str) -> None:
+    """Compute with `name`, "native" or "reference", from here on in this thread or task.
+
+    Raises:
+        ValueError: no such backend; the message lists the valid names.
+    """
+    _active.set(_lookup("set_backend", "name", name))
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Compute with `name` inside a with block.
+
+    Raises:
+        ValueError: no such backend; the message lists the valid names.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> with tk.backend("reference"):
+    ...     tk.kernels.matmul(np.eye(2), np.ones((2, 1))).tolist()
+    [[1.0], [1.0]]
+    """
+    token = _active.set(_lookup("backend", "name", name))
+    try:
+        yield
+    finally:
+        _active.reset(token)

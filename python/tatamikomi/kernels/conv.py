@@ -1,0 +1,282 @@
+"""Convolution, its three gradients, im2col and col2im on arrays.
+
+1-D, 2-D and 3-D share everything: x (n, channels, *sizes), weight (out_channels, channels / groups, *kernel).
+What is called convolution in neural networks is the cross-correlation:
+
+    y[n, k, o] = bias[k] + sum over c, r of x[n, c, o * stride + r * dilation - padding] * weight[k, c, r]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
+
+from tatamikomi.errors import bad_value
+from tatamikomi.geometry import ConvShape, Padding, Size, conv_shape, per_axis
+from tatamikomi.kernels.arrays import Array, as_float, output, same_dtype
+from tatamikomi.kernels.backend import active
+
+
+def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
+    return (s.n, s.oc, *(s.od, s.oh, s.ow)[3 - axes :])
+
+
+def conv_forward(
+    x: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """Convolve x with weight.
+
+    Args:
+        x: (n, ic, *sizes), 1 to 3 axes; float32 or float64.
+        weight: (oc, ic / groups, *kernel), dtype of x.
+        bias: (oc,) or None.
+        stride, dilation: an integer, or one per axis; >= 1.
+        padding: an integer, one per axis, ((before, after), ...), "valid", or "same" (TensorFlow's rule:
+            output = ceil(size / stride), the odd element after).
+        groups: a divisor of ic and oc; output channel k sees the input channels of its group.
+        out: (n, oc, *output sizes), receives the result.
+
+    Returns:
+        (n, oc, *output sizes), output = floor((size + pads - dilation * (kernel - 1) - 1) / stride) + 1.
+
+    Raises:
+        TypeError: a dtype is not float32 or float64, or dtypes are mixed.
+        ValueError: shapes or options do not fit together.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> image = np.arange(1.0, 10.0).reshape(1, 1, 3, 3)
+    >>> tk.kernels.conv_forward(image, np.ones((1, 1, 2, 2)))[0, 0]
+    array([[12., 16.],
+           [24., 28.]])
+    """
+    op = "conv_forward"
+    x, weight = as_float(op, "x", x), as_float(op, "weight", weight)
+    s = conv_shape(op, x.shape, weight.shape, stride, padding, dilation, groups)
+    if bias is not None:
+        bias = as_float(op, "bias", bias)
+        if bias.shape != (s.oc,):
+            raise bad_value(op, "bias", f"shape {bias.shape}", f"shape ({s.oc},), one per output channel")
+    dtype = same_dtype(op, x=x, weight=weight, bias=bias)
+    y = output(op, out, _out_shape(s, x.ndim - 2), dtype, x, weight, bias)
+    active().conv_forward(y, x, weight, bias, s)
+    return y
+
+
+def conv_backward_input(
+    dy: ArrayLike,
+    weight: ArrayLike,
+    input_shape: Sequence[int],
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of a convolution with respect to its input; the adjoint of conv_forward in x.
+
+    dx[n, c, i] = sum of dy[n, k, o] * weight[k, c, r] over all k, o, r with o * stride + r * dilation - padding = i
+
+    Args:
+        dy: (n, oc, *output sizes), the gradient of the output.
+        weight: (oc, ic / groups, *kernel).
+        input_shape: (n, ic, *sizes), the shape of x.
+        stride, padding, dilation, groups: as in conv_forward.
+        out: receives the result.
+
+    Returns:
+        dx of `input_shape`.
+
+    Raises:
+        TypeError, ValueError: as conv_forward; dy must have the shape of its output.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> tk.kernels.conv_backward_input(np.ones((1, 1, 2)), np.array([[[1.0, 10.0]]]), (1, 1, 3))
+    array([[[ 1., 11., 10.]]])
+    """
+    op = "conv_backward_input"
+    dy, weight = as_float(op, "dy", dy), as_float(op, "weight", weight)
+    sizes = per_axis(op, "input_shape", tuple(input_shape), len(tuple(input_shape)), 0)
+    s = conv_shape(op, sizes, weight.shape, stride, padding, dilation, groups)
+    _check_dy(op, dy, s)
+    dx = output(op, out, sizes, same_dtype(op, dy=dy, weight=weight), dy, weight)
+    active().conv_backward_input(dx, dy, weight, s)
+    return dx
+
+
+def conv_backward_weight(
+    dy: ArrayLike,
+    x: ArrayLike,
+    weight_shape: Sequence[int],
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of a convolution with respect to its weight; the adjoint of conv_forward in the weight.
+
+    dweight[k, c, r] = sum over n, o of dy[n, k, o] * x[n, c, o * stride + r * dilation - padding]
+
+    Args:
+        dy: (n, oc, *output sizes), the gradient of the output.
+        x: (n, ic, *sizes).
+        weight_shape: (oc, ic / groups, *kernel).
+        stride, padding, dilation, groups: as in conv_forward.
+        out: receives the result.
+
+    Returns:
+        dweight of `weight_shape`.
+
+    Raises:
+        TypeError, ValueError: as conv_forward; dy must have the shape of its output.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> tk.kernels.conv_backward_weight(np.array([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 3.0]]]), (1, 1, 2))
+    array([[[21., 32.]]])
+    """
+    op = "conv_backward_weight"
+    dy, x = as_float(op, "dy", dy), as_float(op, "x", x)
+    shape = per_axis(op, "weight_shape", tuple(weight_shape), len(tuple(weight_shape)), 1)
+    s = conv_shape(op, x.shape, shape, stride, padding, dilation, groups)
+    _check_dy(op, dy, s)
+    dweight = output(op, out, shape, same_dtype(op, dy=dy, x=x), dy, x)
+    active().conv_backward_weight(dweight, dy, x, s)
+    return dweight
+
+
+def conv_backward_bias(dy: ArrayLike, out: Array | None = None) -> Array:
+    """The gradient of a convolution with respect to its bias: dy (n, oc, *sizes) summed to (oc,).
+
+    Raises:
+        TypeError: dy is not float32 or float64.
+        ValueError: dy has not 3 to 5 dimensions.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> tk.kernels.conv_backward_bias(np.ones((2, 3, 4)))
+    array([8., 8., 8.])
+    """
+    op = "conv_backward_bias"
+    dy = as_float(op, "dy", dy)
+    if not 3 <= dy.ndim <= 5:
+        raise bad_value(op, "dy", f"shape {dy.shape}", "a shape (n, channels, 1 to 3 axes)")
+    n, oc = dy.shape[:2]
+    sizes = (1, 1, 1, *dy.shape[2:])[-3:]
+    s = ConvShape(n, 1, oc, 1, *sizes, *sizes, *(1, 1, 1), *(1, 1, 1), *(0, 0, 0), *(1, 1, 1))
+    dbias = output(op, out, (oc,), dy.dtype, dy)
+    active().conv_backward_bias(dbias, dy, s)
+    return dbias
+
+
+def im2col(
+    x: ArrayLike,
+    kernel_size: Size,
+    dilation: Size = 1,
+    padding: Padding = 0,
+    stride: Size = 1,
+    out: Array | None = None,
+) -> Array:
+    """Every window of x as a column, in the layout of unfold.
+
+    Args:
+        x: (n, ic, *sizes), 1 to 3 axes.
+        kernel_size, dilation, stride: an integer, or one per axis; >= 1.
+        padding: as in conv_forward.
+        out: receives the result.
+
+    Returns:
+        (n, ic * prod(kernel_size), number of windows); the rows of a column run over channels, then taps.
+
+    Raises:
+        TypeError, ValueError: as conv_forward.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> tk.kernels.im2col(np.array([[[1.0, 2.0, 3.0]]]), 2)
+    array([[[1., 2.],
+            [2., 3.]]])
+    """
+    op = "im2col"
+    x = as_float(op, "x", x)
+    s = _window_shape(op, "x", x.shape, kernel_size, dilation, padding, stride)
+    cols = output(op, out, _cols_shape(s), x.dtype, x)
+    active().im2col(cols, x, s)
+    return cols
+
+
+def col2im(
+    cols: ArrayLike,
+    input_shape: Sequence[int],
+    kernel_size: Size,
+    dilation: Size = 1,
+    padding: Padding = 0,
+    stride: Size = 1,
+    out: Array | None = None,
+) -> Array:
+    """The adjoint of im2col: put every column back where its window was; overlaps are added up.
+
+    Args:
+        cols: (n, ic * prod(kernel_size), number of windows).
+        input_shape: (n, ic, *sizes), the shape of the result.
+        kernel_size, dilation, padding, stride: as in im2col.
+        out: receives the result.
+
+    Returns:
+        x of `input_shape`.
+
+    Raises:
+        TypeError, ValueError: as im2col; cols must have the shape of its result.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> tk.kernels.col2im(np.array([[[1.0, 2.0], [2.0, 3.0]]]), (1, 1, 3), 2)
+    array([[[1., 4., 3.]]])
+    """
+    op = "col2im"
+    cols = as_float(op, "cols", cols, ndim=3)
+    sizes = per_axis(op, "input_shape", tuple(input_shape), len(tuple(input_shape)), 0)
+    s = _window_shape(op, "input_shape", sizes, kernel_size, dilation, padding, stride)
+    if cols.shape != _cols_shape(s):
+        raise bad_value(op, "cols", f"shape {cols.shape}", f"shape {_cols_shape(s)}")
+    x = output(op, out, sizes, cols.dtype, cols)
+    active().col2im(x, cols, s)
+    return x
+
+
+def _check_dy(op: str, dy: Array, s: ConvShape) -> None:
+    expected = _out_shape(s, dy.ndim - 2)
+    if dy.shape != expected or (s.od, s.oh, s.ow)[: 5 - dy.ndim] != (1,) * (5 - dy.ndim):
+        raise bad_value(op, "dy", f"shape {dy.shape}", f"the output's shape {expected}")
+
+
+def _window_shape(
+    op: str,
+    argument: str,
+    shape: tuple[int, ...],
+    kernel_size: Size,
+    dilation: Size,
+    padding: Padding,
+    stride: Size,
+) -> ConvShape:
+    axes = len(shape) - 2
+    if not 1 <= axes <= 3:
+        raise bad_value(op, argument, shape, "a shape (n, channels, 1 to 3 axes)")
+    if shape[1] < 1:
+        raise bad_value(op, argument, shape, "at least one channel")
+    kernel = per_axis(op, "kernel_size", kernel_size, axes, 1)
+    return conv_shape(op, shape, (shape[1], 1, *kernel), stride, padding, dilation, shape[1])
+
+
+def _cols_shape(s: ConvShape) -> tuple[int, int, int]:
+    return s.n, s.ic * s.kd * s.kh * s.kw, s.od * s.oh * s.ow

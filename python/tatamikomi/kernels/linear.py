@@ -1,0 +1,74 @@
+"""The matrix product on arrays."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tatamikomi.errors import bad_value
+from tatamikomi.geometry import MatmulShape
+from tatamikomi.kernels.arrays import Array, as_float, output, same_dtype
+from tatamikomi.kernels.backend import active
+
+
+def matmul(
+    a: ArrayLike,
+    b: ArrayLike,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    out: Array | None = None,
+) -> Array:
+    """op(a) @ op(b), where op transposes the last two dimensions if asked to.
+
+    Args:
+        a: (..., m, k), or (..., k, m) with transpose_a; float32 or float64.
+        b: (..., k, n), or (..., n, k) with transpose_b; dtype of a. Leading dimensions broadcast.
+        transpose_a, transpose_b: read the operand transposed; nothing is copied.
+        out: (..., m, n), receives the result.
+
+    Returns:
+        (..., m, n); a row of the result depends on that row of op(a) and on b alone, bit for bit.
+
+    Raises:
+        TypeError: a dtype is not float32 or float64, or dtypes are mixed.
+        ValueError: fewer than two dimensions, or sizes that do not fit together.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> tk.kernels.matmul([[1.0, 2.0]], [[3.0, 4.0]], transpose_b=True)
+    array([[11.]], dtype=float32)
+    """
+    op = "matmul"
+    a, b = as_float(op, "a", a), as_float(op, "b", b)
+    for name, array in (("a", a), ("b", b)):
+        if array.ndim < 2:
+            raise bad_value(op, name, f"shape {array.shape}", "at least 2 dimensions")
+    dtype = same_dtype(op, a=a, b=b)
+    m, k = a.shape[:-3:-1] if transpose_a else a.shape[-2:]
+    rows, n = b.shape[:-3:-1] if transpose_b else b.shape[-2:]
+    if rows != k:
+        raise bad_value(op, "b", f"shape {b.shape}", f"{k} rows as a {a.shape} has columns")
+    try:
+        leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        rule = f"leading dimensions that broadcast with a {a.shape}"
+        raise bad_value(op, "b", f"shape {b.shape}", rule) from None
+    batch = math.prod(leading)
+    a, b = _spread(a, leading), _spread(b, leading)
+    shape = MatmulShape(
+        *(batch, m, n, k, int(transpose_a), int(transpose_b)),
+        m * k if a.ndim > 2 else 0,
+        k * n if b.ndim > 2 else 0,
+    )
+    c = output(op, out, (*leading, m, n), dtype, a, b)
+    active().matmul(c, a, b, shape)
+    return c
+
+
+def _spread(matrices: Array, leading: tuple[int, ...]) -> Array:
+    """One matrix stays one, shared by the whole batch; anything else is spread over the leading dimensions."""
+    if math.prod(matrices.shape[:-2]) == 1 and math.prod(leading) != 0:
+        return matrices.reshape(matrices.shape[-2:])
+    return np.ascontiguousarray(np.broadcast_to(matrices, (*leading, *matrices.shape[-2:])))

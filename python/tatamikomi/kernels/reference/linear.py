@@ -1,0 +1,21 @@
+"""The matrix product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamikomi.geometry import MatmulShape
+
+
+def matmul(c: NDArray[Any], a: NDArray[Any], b: NDArray[Any], s: MatmulShape) -> None:
+    """c (batch, m, n) = op(a) (batch, m, k) @ op(b) (batch, k, n)."""
+    left = a.reshape(-1, *((s.k, s.m) if s.transpose_a else (s.m, s.k)))
+    right = b.reshape(-1, *((s.n, s.k) if s.transpose_b else (s.k, s.n)))
+    np.matmul(
+        left.swapaxes(1, 2) if s.transpose_a else left,
+        right.swapaxes(1, 2) if s.transpose_b else right,
+        out=c.reshape(s.batch, s.m, s.n),
+    )
