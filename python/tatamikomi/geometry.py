@@ -15,16 +15,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple, Union
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 
 #: An integer for every axis, or one per axis.
-Size = Union[int, Sequence[int]]
+Size: TypeAlias = int | Sequence[int]
 #: Size, "same", "valid", or ((before, after), ...) per axis.
-Padding = Union[int, str, Sequence[int], Sequence[Sequence[int]]]
+Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 
 _MAX_BYTES = (1 << 63) - 1
 

@@ -90,9 +90,7 @@ def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
     return _native.empty(tuple(shape), dtype)
 
 
-def output(
-    op: str, out: Array | None, shape: Sequence[int], dtype: DTypeLike, *inputs: Array | None
-) -> Array:
+def output(op: str, out: Array | None, shape: Sequence[int], dtype: DTypeLike, *inputs: Array | None) -> Array:
     """`out` if it is given and fits, else a new array.
 
     Raises:

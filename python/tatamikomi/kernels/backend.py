@@ -24,10 +24,8 @@ def _lookup(op: str, argument: str, name: str) -> ModuleType:
     return _BACKENDS[name]
 
 
-_active: ContextVar[ModuleType] = ContextVar(
-    "backend",
-    default=_lookup("tatamikomi", "TATAMIKOMI_BACKEND", os.environ.get("TATAMIKOMI_BACKEND", "native")),
-)
+_initial = _lookup("tatamikomi", "TATAMIKOMI_BACKEND", os.environ.get("TATAMIKOMI_BACKEND", "native"))
+_active: ContextVar[ModuleType] = ContextVar("backend", default=_initial)  # noqa: B039 (modules are not state)
 
 
 def active() -> ModuleType:

@@ -17,9 +17,7 @@ def _choose_isa() -> None:
     if name not in {word for isa, level, _ in known for word in (isa, level)}:
         raise unknown_name("tatamikomi", "TATAMIKOMI_ISA", name, [isa for isa, _, _ in known])
     runnable = ", ".join(isa for isa, _, supported in known if supported)
-    raise bad_value(
-        "tatamikomi", "TATAMIKOMI_ISA", name, f"an instruction set of this processor ({runnable})"
-    )
+    raise bad_value("tatamikomi", "TATAMIKOMI_ISA", name, f"an instruction set of this processor ({runnable})")
 
 
 _choose_isa()
