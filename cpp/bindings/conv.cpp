@@ -78,6 +78,20 @@ void col2im(py::array x, const py::array& cols, const py::tuple& shape) {
     });
 }
 
+// The ordered list of one direction: (name, why it declines or None, workspace bytes in float32).
+py::list conv_algorithms(const std::string& direction, const py::tuple& shape) {
+    const auto s = shape_from<ConvShape>(shape);
+    const auto d = direction == "forward"          ? ConvDirection::forward
+                   : direction == "backward_input" ? ConvDirection::backward_input
+                                                   : ConvDirection::backward_weight;
+    py::list list;
+    for (int i = 0;; ++i) {
+        const AlgorithmReport report = kernels<float>().conv_algorithm(d, i, s, max_threads());
+        if (!report.name) return list;
+        list.append(py::make_tuple(report.name, report.declined, report.workspace * sizeof(float)));
+    }
+}
+
 }  // namespace
 
 void bind_conv(py::module_& m) {
@@ -88,6 +102,8 @@ void bind_conv(py::module_& m) {
     m.def("conv_backward_weight", &conv_backward_weight, py::arg("dweight"), py::arg("dy"), py::arg("x"),
           py::arg("shape"));
     m.def("conv_backward_bias", &conv_backward_bias, py::arg("dbias"), py::arg("dy"), py::arg("shape"));
+    m.def("conv_algorithms", &conv_algorithms, py::arg("direction"), py::arg("shape"),
+          "(name, why it declines or None, workspace bytes) of each algorithm, in the order of preference");
     m.def("im2col", &im2col, py::arg("cols"), py::arg("x"), py::arg("shape"));
     m.def("col2im", &col2im, py::arg("x"), py::arg("cols"), py::arg("shape"));
 }

@@ -33,4 +33,12 @@ struct SoftmaxShape { TK_SOFTMAX_SHAPE(TK_FIELD) };
 struct LossShape { TK_LOSS_SHAPE(TK_FIELD) };
 #undef TK_FIELD
 
+enum class ConvDirection { forward, backward_input, backward_weight };
+
+// One entry of an ordered list of algorithms. name: nullptr past the end; declined: why, nullptr when it does not.
+struct AlgorithmReport {
+    const char *name, *declined;
+    int64_t workspace;   // elements
+};
+
 }  // namespace tk

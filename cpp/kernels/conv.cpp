@@ -1,23 +1,262 @@
-// Convolution: the ordered lists of algorithms, and the entry points that run the first one that does not
-// decline. The choice looks at the layer's shape alone, never at batch size or threads: one sample's bits are
-// the same in any batch.
-#include "kernels/simd.hpp"
+// Convolution: how each direction becomes a direct problem, the ordered lists of algorithms, and the entry points
+// that run the first one that does not decline. The choice looks at the layer's shape alone, never at batch size or
+// threads: one sample's bits are the same in any batch.
+#include "kernels/conv_direct.hpp"
+#include "kernels/conv_direct_weight.hpp"
 #include "kernels/conv_plain.hpp"
 
 namespace tk::TK_ISA {
+namespace {
 
-template <class T> void conv_forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& s, T* workspace) {
-    plain_forward(y, x, weight, bias, s, workspace);
+// ---- problems ---------------------------------------------------------------------------------------------------
+
+Axis forward_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
+    return {in, out, kernel, stride, dilation, -pad, 1};
 }
-template <class T> int64_t conv_forward_workspace(const ConvShape&, int) { return 0; }
-template <class T> void conv_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
-    plain_backward_input(dx, dy, weight, s, workspace);
+
+// 1x1, stride 1, no padding: all positions form one long row.
+bool is_pointwise(const ConvShape& s) {
+    return s.kd * s.kh * s.kw == 1 && s.sd * s.sh * s.sw == 1 && s.id == s.od && s.ih == s.oh && s.iw == s.ow &&
+           s.pd + s.ph + s.pw == 0;
 }
-template <class T> int64_t conv_backward_input_workspace(const ConvShape&, int) { return 0; }
-template <class T> void conv_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
-    plain_backward_weight(dweight, dy, x, s, workspace);
+
+template <class Problem> void set_forward_axes(Problem& p, const ConvShape& s) {
+    p.n = s.n;
+    p.groups = s.groups;
+    p.ic = s.ic / s.groups;
+    p.oc = s.oc / s.groups;
+    p.in_plane = s.id * s.ih * s.iw;
+    p.out_plane = s.od * s.oh * s.ow;
+    if (is_pointwise(s)) {
+        p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
+        p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        return;
+    }
+    p.d = forward_axis(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d);
+    p.h = forward_axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h);
+    p.w = forward_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w);
 }
-template <class T> int64_t conv_backward_weight_workspace(const ConvShape&, int) { return 0; }
+
+template <class T> DirectProblem forward_problem(const ConvShape& s, int threads) {
+    DirectProblem p{};
+    set_forward_axes(p, s);
+    p.out_w = 1;
+    p.out_h = p.w.grid;
+    p.out_d = p.h.grid * p.w.grid;
+    const int64_t taps = s.kd * s.kh * s.kw;
+    p.w_group = p.oc * p.ic * taps;
+    p.w_oc = p.ic * taps;
+    p.w_ic = taps;
+    p.w_d = s.kh * s.kw;
+    p.w_h = s.kw;
+    p.w_w = 1;
+    plan<T>(p, threads);
+    return p;
+}
+
+// One axis of one sub-pixel part. Input positions i with (i + pad) mod stride = residue receive from the taps r with
+// r * dilation mod stride = residue, which lie stride/g apart (g = gcd(stride, dilation)); in dy these taps lie
+// dilation/g apart. Taps are taken backwards so that dy is read forwards.
+struct Part {
+    Axis axis;
+    int64_t first;              // input position of the part's first output
+    int64_t last_tap, tap_step; // the kernel index of its tap 0, and from a tap to the next (downwards)
+};
+
+Part part_of(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, int64_t residue) {
+    const int64_t first = ((residue - pad) % stride + stride) % stride, g = gcd(stride, dilation);
+    const int64_t positions = first < in ? (in - first - 1) / stride + 1 : 0;
+    int64_t tap = 0;
+    while (tap < kernel && tap * dilation % stride != residue) ++tap;
+    const int64_t tap_step = stride / g;
+    const int64_t taps = tap < kernel ? (kernel - 1 - tap) / tap_step + 1 : 0;
+    const int64_t last_tap = tap + (taps - 1) * tap_step;
+    const int64_t origin = taps ? (first + pad - last_tap * dilation) / stride : 0;   // divides without remainder
+    return {{out, positions, taps, 1, dilation / g, origin, 1}, first, last_tap, tap_step};
+}
+
+// The sub-pixel part of residues (rd, rh, rw) as a direct problem that reads dy and writes dx.
+template <class T>
+DirectProblem backward_input_problem(const ConvShape& s, int64_t rd, int64_t rh, int64_t rw, int threads) {
+    DirectProblem p{};
+    p.n = s.n;
+    p.groups = s.groups;
+    p.ic = s.oc / s.groups;
+    p.oc = s.ic / s.groups;
+    p.in_plane = s.od * s.oh * s.ow;
+    p.out_plane = s.id * s.ih * s.iw;
+    const int64_t taps = s.kd * s.kh * s.kw;
+    p.w_group = p.ic * p.oc * taps;
+    p.w_oc = taps;
+    p.w_ic = p.oc * taps;
+    if (is_pointwise(s)) {
+        p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
+        p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        p.out_w = 1;
+    } else {
+        const Part d = part_of(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d, rd);
+        const Part h = part_of(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, rh);
+        const Part w = part_of(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, rw);
+        p.d = d.axis;
+        p.h = h.axis;
+        p.w = w.axis;
+        p.out_offset = (d.first * s.ih + h.first) * s.iw + w.first;
+        p.out_d = s.sd * s.ih * s.iw;
+        p.out_h = s.sh * s.iw;
+        p.out_w = s.sw;
+        p.w_origin = (d.last_tap * s.kh + h.last_tap) * s.kw + w.last_tap;
+        p.w_d = -d.tap_step * s.kh * s.kw;
+        p.w_h = -h.tap_step * s.kw;
+        p.w_w = -w.tap_step;
+    }
+    if (p.taps() && p.d.grid && p.h.grid && p.w.grid) plan<T>(p, threads);
+    return p;
+}
+
+// f(problem) for every part that receives anything; returns whether some input positions receive nothing.
+template <class T, class F> bool for_each_part(const ConvShape& s, int threads, F&& f) {
+    bool silent = false;
+    for (int64_t rd = 0; rd < s.sd; ++rd)
+        for (int64_t rh = 0; rh < s.sh; ++rh)
+            for (int64_t rw = 0; rw < s.sw; ++rw) {
+                const DirectProblem p = backward_input_problem<T>(s, rd, rh, rw, threads);
+                if (p.d.grid == 0 || p.h.grid == 0 || p.w.grid == 0) continue;
+                if (p.taps() == 0) silent = true;
+                else f(p);
+            }
+    return silent;
+}
+
+template <class T> WeightProblem weight_problem(const ConvShape& s, int threads) {
+    WeightProblem p{};
+    set_forward_axes(p, s);
+    plan<T>(p, threads);
+    return p;
+}
+
+// ---- algorithms -------------------------------------------------------------------------------------------------
+
+const char* never(const ConvShape&) { return nullptr; }
+const char* few_outputs(const ConvShape& s) {
+    return s.oc / s.groups < 4 ? "fewer than 4 output channels per group: most vector lanes would idle" : nullptr;
+}
+const char* few_inputs(const ConvShape& s) {
+    return s.ic / s.groups < 4 ? "fewer than 4 input channels per group: most vector lanes would idle" : nullptr;
+}
+template <class T> int64_t none(const ConvShape&, int) { return 0; }
+
+template <class T> int64_t forward_workspace(const ConvShape& s, int threads) {
+    return direct_workspace(forward_problem<T>(s, threads), threads);
+}
+template <class T> void direct_forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& s, T* workspace) {
+    direct(y, x, weight, bias, forward_problem<T>(s, max_threads()), workspace);
+}
+
+template <class T> int64_t backward_input_workspace(const ConvShape& s, int threads) {
+    int64_t most = 0;
+    for_each_part<T>(s, threads, [&](const DirectProblem& p) { most = larger(most, direct_workspace(p, threads)); });
+    return most;
+}
+template <class T>
+void direct_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
+    const int threads = max_threads();
+    const bool silent = for_each_part<T>(s, threads, [](const DirectProblem&) {});
+    if (silent)
+        parallel_chunks(s.n * s.ic * s.id * s.ih * s.iw, 1 << 16, 1, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) dx[i] = 0;
+        });
+    for_each_part<T>(s, threads, [&](const DirectProblem& p) {
+        direct(dx, dy, weight, static_cast<const T*>(nullptr), p, workspace);
+    });
+}
+
+template <class T> int64_t backward_weight_workspace(const ConvShape& s, int threads) {
+    return weight_workspace(weight_problem<T>(s, threads), threads);
+}
+template <class T>
+void direct_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
+    direct_weight(dweight, dy, x, weight_problem<T>(s, max_threads()), workspace);
+}
+
+// An entry says its name, why it declines a shape (nullptr: it does not), its workspace and how it runs.
+template <class Run> struct Algorithm {
+    const char* name;
+    const char* (*declines)(const ConvShape&);
+    int64_t (*workspace)(const ConvShape&, int threads);
+    Run run;
+};
+template <class T> using Forward = void (*)(T*, const T*, const T*, const T*, const ConvShape&, T*);
+template <class T> using Backward = void (*)(T*, const T*, const T*, const ConvShape&, T*);
+
+constexpr int kAlgorithms = 2;
+template <class T> constexpr Algorithm<Forward<T>> forward_list[kAlgorithms] = {
+    {"direct", few_outputs, forward_workspace<T>, direct_forward<T>},
+    {"plain", never, none<T>, plain_forward<T>},
+};
+template <class T> constexpr Algorithm<Backward<T>> backward_input_list[kAlgorithms] = {
+    {"direct", few_inputs, backward_input_workspace<T>, direct_backward_input<T>},
+    {"plain", never, none<T>, plain_backward_input<T>},
+};
+template <class T> constexpr Algorithm<Backward<T>> backward_weight_list[kAlgorithms] = {
+    {"direct", few_outputs, backward_weight_workspace<T>, direct_backward_weight<T>},
+    {"plain", never, none<T>, plain_backward_weight<T>},
+};
+
+template <class Run> const Algorithm<Run>& choose(const Algorithm<Run> (&list)[kAlgorithms], const ConvShape& s) {
+    int i = 0;
+    while (list[i].declines(s)) ++i;   // the last one never declines
+    return list[i];
+}
+
+template <class Run>
+AlgorithmReport report(const Algorithm<Run> (&list)[kAlgorithms], int index, const ConvShape& s, int threads) {
+    if (index >= kAlgorithms) return {nullptr, nullptr, 0};
+    const char* reason = list[index].declines(s);
+    return {list[index].name, reason, reason ? 0 : list[index].workspace(s, threads)};
+}
+
+bool is_empty(const ConvShape& s) { return s.n == 0 || s.id * s.ih * s.iw == 0; }
+
+}  // namespace
+
+// ---- entry points -----------------------------------------------------------------------------------------------
+
+template <class T>
+AlgorithmReport conv_algorithm(ConvDirection direction, int index, const ConvShape& s, int threads) {
+    switch (direction) {
+        case ConvDirection::forward: return report(forward_list<T>, index, s, threads);
+        case ConvDirection::backward_input: return report(backward_input_list<T>, index, s, threads);
+        default: return report(backward_weight_list<T>, index, s, threads);
+    }
+}
+
+template <class T> int64_t conv_forward_workspace(const ConvShape& s, int threads) {
+    return choose(forward_list<T>, s).workspace(s, threads);
+}
+template <class T>
+void conv_forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& s, T* workspace) {
+    choose(forward_list<T>, s).run(y, x, weight, bias, s, workspace);
+}
+
+template <class T> int64_t conv_backward_input_workspace(const ConvShape& s, int threads) {
+    return choose(backward_input_list<T>, s).workspace(s, threads);
+}
+template <class T>
+void conv_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
+    if (!is_empty(s)) choose(backward_input_list<T>, s).run(dx, dy, weight, s, workspace);
+}
+
+template <class T> int64_t conv_backward_weight_workspace(const ConvShape& s, int threads) {
+    return is_empty(s) ? 0 : choose(backward_weight_list<T>, s).workspace(s, threads);
+}
+template <class T>
+void conv_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
+    if (is_empty(s)) {
+        for (int64_t i = 0; i < s.oc * (s.ic / s.groups) * s.kd * s.kh * s.kw; ++i) dweight[i] = 0;
+        return;
+    }
+    choose(backward_weight_list<T>, s).run(dweight, dy, x, s, workspace);
+}
 
 // dbias[k] = sum over n and positions; per channel the images are added in order, each summed in kLanes
 // interleaved parts.
@@ -38,6 +277,7 @@ template <class T> void conv_backward_bias(T* dbias, const T* dy, const ConvShap
     });
 }
 
+TK_EMIT(conv_algorithm)
 TK_EMIT(conv_forward)
 TK_EMIT(conv_forward_workspace)
 TK_EMIT(conv_backward_input)

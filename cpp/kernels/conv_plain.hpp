@@ -4,6 +4,7 @@
 // padding is never read and contributes nothing. Good where a group has few channels (depthwise).
 #pragma once
 #include "kernels/kernels.hpp"
+#include "kernels/simd.hpp"
 
 namespace tk::TK_ISA {
 namespace {
