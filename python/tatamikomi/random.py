@@ -1,19 +1,29 @@
 """Counter-based randomness: two integers, a seed and an offset, say everything about what comes next.
 
-A Generator hands out numbered blocks. Whoever needs random numbers takes one block and derives them from (seed, offset)
-alone: a checkpoint stores two integers, and a backward pass can repeat a dropout mask without keeping it.
+A Generator hands out numbered blocks. Whoever needs random numbers takes one block and derives them from
+(seed, offset) alone: a checkpoint stores two integers, and a backward pass can repeat a dropout mask without
+keeping it.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tatamikomi.errors import bad_type, bad_value
 
 _LIMIT = 1 << 63
+_WORD = (1 << 32) - 1
+
+# Philox4x32: the two multipliers, and the two Weyl increments of the key (see `philox` for the source).
+_MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
+_INCREMENTS = (0x9E3779B9, 0xBB67AE85)
+_ROUNDS = 10
+_PATH_TAG = 0x74617461  # keeps the keys of `uniform` apart from those that use the seed as it is
 
 
 class GeneratorState(TypedDict):
@@ -23,7 +33,17 @@ class GeneratorState(TypedDict):
     offset: int
 
 
-def _integer(op: str, argument: str, value: object) -> int:
+def checked_integer(op: str, argument: str, value: object) -> int:
+    """A seed, an offset or another part of a name of random numbers, as an int.
+
+    Raises:
+        TypeError: it is not an integer.
+        ValueError: it is not in 0 .. 2**63 - 1.
+
+    >>> from tatamikomi.random import checked_integer
+    >>> checked_integer("DataLoader", "seed", 5)
+    5
+    """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise bad_type(op, argument, type(value).__name__, "an integer")
     if not 0 <= value < _LIMIT:
@@ -31,7 +51,7 @@ def _integer(op: str, argument: str, value: object) -> int:
     return int(value)
 
 
-def _philox(*words: int) -> np.random.Generator:
+def _numpy_generator(*words: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
 
 
@@ -53,8 +73,8 @@ class Generator:
     """
 
     def __init__(self, seed: int, offset: int = 0) -> None:
-        self._seed = _integer("Generator", "seed", seed)
-        self._offset = _integer("Generator", "offset", offset)
+        self._seed = checked_integer("Generator", "seed", seed)
+        self._offset = checked_integer("Generator", "offset", offset)
         self._lock = threading.Lock()
 
     def take(self) -> tuple[int, int]:
@@ -66,7 +86,7 @@ class Generator:
 
     def numpy(self) -> np.random.Generator:
         """Take one block and return a NumPy generator (Philox) keyed by it."""
-        return _philox(*self.take())
+        return _numpy_generator(*self.take())
 
     def state(self) -> GeneratorState:
         """The two integers that a checkpoint needs."""
@@ -75,8 +95,8 @@ class Generator:
 
     def set_state(self, state: GeneratorState) -> None:
         """Continue where `state` was taken."""
-        seed = _integer("Generator.set_state", "seed", state["seed"])
-        offset = _integer("Generator.set_state", "offset", state["offset"])
+        seed = checked_integer("Generator.set_state", "seed", state["seed"])
+        offset = checked_integer("Generator.set_state", "offset", state["offset"])
         with self._lock:
             self._seed, self._offset = seed, offset
 
@@ -99,7 +119,7 @@ def manual_seed(seed: int) -> Generator:
     >>> tk.manual_seed(3)
     Generator(seed=3, offset=0)
     """
-    _default.set_state({"seed": _integer("manual_seed", "seed", seed), "offset": 0})
+    _default.set_state({"seed": checked_integer("manual_seed", "seed", seed), "offset": 0})
     return _default
 
 
@@ -110,5 +130,152 @@ def stream(seed: int, *path: int) -> np.random.Generator:
     >>> bool(stream(1, 2, 3).random() == stream(1, 2, 3).random())
     True
     """
-    words = (_integer("stream", "path", word) for word in path)
-    return _philox(_integer("stream", "seed", seed), *words)
+    words = (checked_integer("stream", "path", word) for word in path)
+    return _numpy_generator(checked_integer("stream", "seed", seed), *words)
+
+
+def philox_key(seed: int) -> tuple[int, int]:
+    """The key of a seed: its low and its high 32 bits.
+
+    >>> from tatamikomi.random import philox_key
+    >>> philox_key((5 << 32) + 7)
+    (7, 5)
+    """
+    seed = checked_integer("philox_key", "seed", seed)
+    return seed & _WORD, seed >> 32
+
+
+def philox(counter: NDArray[np.uint32], key: tuple[int, int]) -> NDArray[np.uint32]:
+    """Philox4x32-10: each counter of four words becomes four random words, independently of all others.
+
+    Args:
+        counter: (..., 4) uint32; word 0 first.
+        key: two words, 0 <= word < 2**32; see `philox_key`.
+
+    Returns:
+        (..., 4) uint32.
+
+    Raises:
+        TypeError: counter is not uint32, or key does not hold integers.
+        ValueError: the last axis of counter is not 4, or a word of key is out of range.
+
+    Source: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel Random Numbers: As Easy as
+    1, 2, 3", SC 2011.
+
+    >>> import numpy as np
+    >>> from tatamikomi.random import philox
+    >>> [f"{word:08x}" for word in philox(np.zeros(4, np.uint32), (0, 0))]
+    ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
+    """
+    counter = np.asarray(counter)
+    if counter.dtype != np.uint32:
+        raise bad_type("philox", "counter", str(counter.dtype), "uint32")
+    if counter.ndim == 0 or counter.shape[-1] != 4:
+        raise bad_value("philox", "counter", f"shape {counter.shape}", "shape (..., 4)")
+    words = [checked_integer("philox", "key", word) for word in key]
+    if len(words) != 2 or max(words) > _WORD:
+        raise bad_value("philox", "key", repr(tuple(key)), "two words below 2**32")
+
+    key0, key1 = words
+    c0, c1, c2, c3 = (counter[..., i] for i in range(4))
+    half = np.uint64(32)
+    for _ in range(_ROUNDS):
+        product0 = c0 * _MULTIPLIERS[0]  # 32 x 32 -> 64 bits
+        product1 = c2 * _MULTIPLIERS[1]
+        high0, low0 = (product0 >> half).astype(np.uint32), product0.astype(np.uint32)
+        high1, low1 = (product1 >> half).astype(np.uint32), product1.astype(np.uint32)
+        c0, c1, c2, c3 = high1 ^ c1 ^ np.uint32(key0), low1, high0 ^ c3 ^ np.uint32(key1), low0
+        key0 = (key0 + _INCREMENTS[0]) & _WORD
+        key1 = (key1 + _INCREMENTS[1]) & _WORD
+    return np.stack((c0, c1, c2, c3), axis=-1)
+
+
+def uniform24(words: NDArray[np.uint32]) -> NDArray[np.float32]:
+    """Random words as float32 in [0, 1): u = (word >> 8) * 2**-24, exact, the last 8 bits unused.
+
+    >>> import numpy as np
+    >>> from tatamikomi.random import uniform24
+    >>> uniform24(np.array([0, 1 << 31, 2**32 - 1], np.uint32)).tolist()
+    [0.0, 0.5, 0.9999999403953552]
+    """
+    return (words >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+
+
+def uniform(seed: int, path: Sequence[int], indices: NDArray[Any], count: int) -> NDArray[np.float32]:
+    """`count` uniform numbers for each index; row i depends on (seed, path, indices[i]) alone.
+
+    The vectorised companion of `stream`: one call serves a whole batch, and the numbers of a sample do not
+    depend on the batch. The path is folded into the key one element at a time; the counter is
+    (draw // 4, index low, index high, 0).
+
+    Args:
+        seed: 0 <= seed < 2**63.
+        path: integers in the same range, such as (epoch,).
+        indices: (N,) integers, 0 <= index.
+        count: numbers per index.
+
+    Returns:
+        (N, count) float32 in [0, 1).
+
+    Raises:
+        TypeError: seed, path, count or indices do not hold integers.
+        ValueError: one of them is negative, or indices is not one-dimensional.
+
+    >>> import numpy as np
+    >>> from tatamikomi.random import uniform
+    >>> whole = uniform(1, (5,), np.arange(6), 3)
+    >>> bool((uniform(1, (5,), np.array([4]), 3) == whole[4]).all())
+    True
+    """
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise bad_type("uniform", "indices", str(indices.dtype), "integers")
+    if indices.ndim != 1:
+        raise bad_value("uniform", "indices", f"shape {indices.shape}", "shape (N,)")
+    if indices.size and indices.min() < 0:
+        raise bad_value("uniform", "indices", int(indices.min()), "0 <= index")
+    return uniform24(_words("uniform", seed, path, indices, checked_integer("uniform", "count", count)))
+
+
+def permutation(seed: int, path: Sequence[int], n: int) -> NDArray[np.int64]:
+    """The integers 0 .. n-1 in an order that depends on (seed, path, n) alone, whatever NumPy's version.
+
+    Each integer gets 64 random bits, numbered as in `uniform`; the order is that of these bits (a tie, which
+    a million integers see once in 30 million orders, puts the smaller integer first).
+
+    Args:
+        seed: 0 <= seed < 2**63.
+        path: integers in the same range, such as (epoch,).
+        n: how many.
+
+    Returns:
+        (n,) int64.
+
+    Raises:
+        TypeError: seed, path or n is not an integer.
+        ValueError: one of them is negative.
+
+    >>> from tatamikomi.random import permutation
+    >>> sorted(permutation(0, (3,), 5).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    n = checked_integer("permutation", "n", n)
+    words = _words("permutation", seed, path, np.arange(n), 2).astype(np.uint64)
+    return np.argsort((words[:, 1] << np.uint64(32)) | words[:, 0], kind="stable").astype(np.int64)
+
+
+def _words(op: str, seed: int, path: Sequence[int], indices: NDArray[Any], count: int) -> NDArray[np.uint32]:
+    """(N, count) random words; see `uniform` for how they are numbered."""
+    key = philox_key(checked_integer(op, "seed", seed))
+    for position, element in enumerate(path):
+        element = checked_integer(op, "path", element)
+        tagged = np.array([element & _WORD, element >> 32, position, _PATH_TAG], np.uint32)
+        folded = philox(tagged, key)
+        key = int(folded[0]), int(folded[1])
+    blocks = -(-count // 4)
+    wide = indices.astype(np.uint64)[:, None]
+    counter = np.zeros((len(indices), blocks, 4), np.uint32)
+    counter[..., 0] = np.arange(blocks, dtype=np.uint32)
+    counter[..., 1] = wide & np.uint64(_WORD)
+    counter[..., 2] = wide >> np.uint64(32)
+    return philox(counter, key).reshape(len(indices), blocks * 4)[:, :count]

@@ -1,0 +1,109 @@
+"""Batches of a data set, in an order that two integers decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamikomi.data.dataset import Batch, Dataset, SampleDataset, gather
+from tatamikomi.data.prefetch import prefetch
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.random import checked_integer, permutation
+
+# transform(x, indices, epoch) -> x: see data/transforms.py
+Transform = Callable[[NDArray[Any], NDArray[np.int64], int], NDArray[Any]]
+
+
+class DataLoader:
+    """Iterate over a data set in batches (x, y) of NumPy arrays.
+
+    A pass's order, and what a seeded transform does to each sample, depend on (seed, epoch) alone: after
+    `set_epoch(n)` the next pass is pass n, whatever happened before, so that a resumed run sees what an
+    uninterrupted one would. Each pass begun moves `epoch` on by one, so that a plain loop shuffles anew each
+    time.
+
+    Args:
+        dataset: anything with `len` and `batch(indices)`, such as an ArrayDataset; or, slower, with `len` and
+            `[index]` giving (x, y), whose samples are stacked.
+        batch_size: samples per batch, >= 1; the last batch is shorter when they do not divide.
+        shuffle: whether passes are in random order.
+        seed: 0 <= seed < 2**63.
+        drop_last: leave a shorter last batch out.
+        transform: called as transform(x, indices, epoch) on each batch's x; indices count within the data
+            set.
+        workers: 0, or 1 to prepare batches in a background thread; the bits are the same.
+
+    Raises:
+        TypeError: batch_size or seed is not an integer, or the data set has neither batch nor [index].
+        ValueError: batch_size < 1, workers is neither 0 nor 1, or seed is out of range.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import ArrayDataset, DataLoader
+    >>> loader = DataLoader(ArrayDataset(np.arange(5.0), np.arange(5)), batch_size=2)
+    >>> [y.tolist() for x, y in loader], len(loader)
+    ([[0, 1], [2, 3], [4]], 3)
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset | SampleDataset,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        seed: int = 0,
+        drop_last: bool = False,
+        transform: Transform | None = None,
+        workers: int = 0,
+    ) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
+            raise bad_type("DataLoader", "batch_size", type(batch_size).__name__, "an integer")
+        if batch_size < 1:
+            raise bad_value("DataLoader", "batch_size", int(batch_size), "batch_size >= 1")
+        if workers not in (0, 1):
+            raise bad_value("DataLoader", "workers", workers, "0 or 1")
+        if not hasattr(dataset, "batch") and not hasattr(dataset, "__getitem__"):
+            raise bad_type("DataLoader", "dataset", type(dataset).__name__, "a data set with batch or [index]")
+        self.dataset = dataset
+        self.batch_size = int(batch_size)
+        self.shuffle = shuffle
+        self.seed = checked_integer("DataLoader", "seed", seed)
+        self.drop_last = drop_last
+        self.transform = transform
+        self.workers = int(workers)
+        self._epoch = 0
+
+    @property
+    def epoch(self) -> int:
+        """The number of the next pass."""
+        return self._epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make the next pass pass number `epoch`, 0 <= epoch < 2**63."""
+        self._epoch = checked_integer("DataLoader.set_epoch", "epoch", epoch)
+
+    def __len__(self) -> int:
+        """The number of batches in a pass."""
+        whole, rest = divmod(len(self.dataset), self.batch_size)
+        return whole + (1 if rest and not self.drop_last else 0)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """The indices of pass number `epoch`, in order."""
+        n = len(self.dataset)
+        return permutation(self.seed, (epoch,), n) if self.shuffle else np.arange(n, dtype=np.int64)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Begin the next pass."""
+        epoch = self._epoch
+        self._epoch += 1
+        return prefetch(lambda: self._batches(epoch)) if self.workers else self._batches(epoch)
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        order = self.order(epoch)
+        for number in range(len(self)):
+            indices = order[number * self.batch_size : (number + 1) * self.batch_size]
+            x, y = gather(self.dataset, indices)
+            if self.transform is not None:
+                x = self.transform(x, indices, epoch)
+            yield x, y

@@ -1,0 +1,201 @@
+"""Light augmentation of batches: a transform is called as transform(x, indices, epoch) and returns a new x.
+
+What happens to a sample depends on (seed, epoch, index of the sample) alone, never on the batch around it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tatamikomi.data.warp import warp_affine
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.random import checked_integer, uniform
+
+
+class BatchTransform(Protocol):
+    """x (N, C, H, W), the N samples' indices in the data set (None: 0 .. N-1) and the epoch, to a new x."""
+
+    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
+        """Transform a batch."""
+        ...
+
+
+class Compose:
+    """One transform after another.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import Compose, Normalize
+    >>> both = Compose([Normalize(1.0, 2.0), Normalize(0.0, 0.5)])
+    >>> both(np.full((1, 1, 1, 1), 4, np.float32)).item()
+    3.0
+    """
+
+    def __init__(self, transforms: Sequence[BatchTransform]) -> None:
+        self.transforms = tuple(transforms)
+        for transform in self.transforms:
+            if not callable(transform):
+                raise bad_type("Compose", "transforms", type(transform).__name__, "callables")
+
+    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
+        """Transform a batch."""
+        for transform in self.transforms:
+            x = transform(x, indices, epoch)
+        return x
+
+    def __repr__(self) -> str:
+        return f"Compose([{', '.join(map(repr, self.transforms))}])"
+
+
+class Normalize:
+    """(x - mean) / std, for one number each or one per channel.
+
+    Args:
+        mean: a number or (C,).
+        std: a number or (C,), > 0.
+
+    Raises:
+        ValueError: std is not above 0, a number is not finite, or (at the call) the channels do not fit.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import Normalize
+    >>> Normalize(0.5, 0.25)(np.ones((1, 1, 1, 1), np.float32)).item()
+    2.0
+    """
+
+    def __init__(self, mean: ArrayLike, std: ArrayLike) -> None:
+        self.mean = np.asarray(mean, np.float64)
+        self.std = np.asarray(std, np.float64)
+        for argument, value in (("mean", self.mean), ("std", self.std)):
+            if value.ndim > 1 or not np.isfinite(value).all():
+                raise bad_value("Normalize", argument, repr(value.tolist()), "a finite number, or one per channel")
+        if not (self.std > 0).all():
+            raise bad_value("Normalize", "std", repr(self.std.tolist()), "numbers > 0")
+
+    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
+        """Transform a batch (N, C, ...); indices and epoch play no part."""
+        x = _floats("Normalize", x)
+        for argument, value in (("mean", self.mean), ("std", self.std)):
+            if value.ndim and (x.ndim < 2 or len(value) not in (1, x.shape[1])):
+                raise bad_value("Normalize", argument, f"{len(value)} for x of shape {x.shape}", "one per channel")
+        tail = (1,) * max(x.ndim - 2, 0)
+        mean = self.mean.astype(x.dtype).reshape(self.mean.shape + tail * self.mean.ndim)
+        std = self.std.astype(x.dtype).reshape(self.std.shape + tail * self.std.ndim)
+        result: NDArray[Any] = (x - mean) / std
+        return result
+
+    def __repr__(self) -> str:
+        return f"Normalize({self.mean.tolist()}, {self.std.tolist()})"
+
+
+class RandomAffine:
+    """Rotate, scale, shear and shift each image by its own random amounts, about the image's centre.
+
+    A pixel at p from the centre goes to M p + t with M = s R(angle) [[1, tan(shear)], [0, 1]]; the angle
+    counts counter-clockwise. Each amount is uniform in its range, five numbers per image from
+    `random.uniform(seed, (epoch,), index)`; the image is then sampled by `warp_affine`.
+
+    Args:
+        degrees: angles in (-degrees, degrees), or (low, high).
+        translate: shifts as parts of width and height: x in (-translate[0], translate[0]) * W, y likewise.
+        scale: (low, high), 0 < low <= high.
+        shear: degrees in (-shear, shear), or (low, high), within (-90, 90).
+        fill: the value outside of the image.
+        seed: 0 <= seed < 2**63; give two of them in one Compose different seeds.
+
+    Raises:
+        ValueError: a range is reversed or not finite, translate is outside of 0..1, or scale is not above 0.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import RandomAffine
+    >>> augment = RandomAffine(degrees=10, translate=(0.1, 0.1), scale=(0.9, 1.1), seed=1)
+    >>> x = np.random.default_rng(0).random((6, 1, 8, 8), dtype=np.float32)
+    >>> whole = augment(x, np.arange(6), epoch=3)
+    >>> bool((augment(x[4:], np.array([4, 5]), epoch=3) == whole[4:]).all())
+    True
+    """
+
+    def __init__(
+        self,
+        degrees: float | tuple[float, float] = 0.0,
+        translate: tuple[float, float] = (0.0, 0.0),
+        scale: tuple[float, float] = (1.0, 1.0),
+        shear: float | tuple[float, float] = 0.0,
+        fill: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.degrees = _range("degrees", degrees)
+        self.scale = _range("scale", scale)
+        self.shear = _range("shear", shear)
+        self.translate = (float(translate[0]), float(translate[1]))
+        if not all(0 <= part <= 1 for part in self.translate):
+            raise bad_value("RandomAffine", "translate", repr(translate), "two parts in 0..1")
+        if not self.scale[0] > 0:
+            raise bad_value("RandomAffine", "scale", repr(scale), "0 < low <= high")
+        if not -90 < self.shear[0] <= self.shear[1] < 90:
+            raise bad_value("RandomAffine", "shear", repr(shear), "degrees within (-90, 90)")
+        self.fill = float(fill)
+        self.seed = checked_integer("RandomAffine", "seed", seed)
+
+    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
+        """Transform a batch (N, C, H, W) of float32 or float64."""
+        x = _floats("RandomAffine", x)
+        if x.ndim != 4:
+            raise bad_value("RandomAffine", "x", f"shape {x.shape}", "shape (N, C, H, W)")
+        if indices is None:
+            indices = np.arange(len(x))
+        if len(indices) != len(x):
+            raise bad_value("RandomAffine", "indices", len(indices), f"as many as images, {len(x)}")
+        return warp_affine(x, self.matrices(indices, epoch, x.shape[2], x.shape[3]), self.fill)
+
+    def matrices(self, indices: NDArray[np.int64], epoch: int, height: int, width: int) -> NDArray[np.float64]:
+        """(N, 2, 3): where each output pixel (column, row) lies in the input, the inverse of M p + t."""
+        draws = uniform(self.seed, (epoch,), indices, 5).tolist()
+        matrices = np.empty((len(draws), 2, 3))
+        for matrix, draw in zip(matrices, draws, strict=True):
+            matrix[:] = self._matrix(draw, height, width)
+        return matrices
+
+    def _matrix(self, draw: list[float], height: int, width: int) -> tuple[tuple[float, float, float], ...]:
+        # Sines from `math`, not NumPy, whose vector code may round differently in batches of different sizes.
+        angle = math.radians(_within(self.degrees, draw[0]))
+        scale = _within(self.scale, draw[1])
+        lean = math.tan(math.radians(_within(self.shear, draw[2])))
+        shift_x = (2 * draw[3] - 1) * self.translate[0] * width
+        shift_y = (2 * draw[4] - 1) * self.translate[1] * height
+        # [[1, -lean], [0, 1]] R(-angle) / s; rows grow downwards, so that R = [[cos, sin], [-sin, cos]].
+        sine, cosine = math.sin(angle) / scale, math.cos(angle) / scale
+        a, b = cosine - lean * sine, -sine - lean * cosine
+        d, e = sine, cosine
+        middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+        u, v = middle_x + shift_x, middle_y + shift_y  # the output pixel that shows the input's centre
+        return (a, b, middle_x - a * u - b * v), (d, e, middle_y - d * u - e * v)
+
+    def __repr__(self) -> str:
+        return (
+            f"RandomAffine(degrees={self.degrees}, translate={self.translate}, scale={self.scale}, "
+            f"shear={self.shear}, fill={self.fill}, seed={self.seed})"
+        )
+
+
+def _within(limits: tuple[float, float], draw: float) -> float:
+    return limits[0] + (limits[1] - limits[0]) * draw
+
+
+def _range(argument: str, value: float | tuple[float, float]) -> tuple[float, float]:
+    """A pair as it is; a number r as (-r, r)."""
+    low, high = (-value, value) if isinstance(value, (int, float)) else value
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise bad_value("RandomAffine", argument, repr(value), "finite low <= high, or one number >= 0")
+    return float(low) + 0.0, float(high)  # 0.0 rather than -0.0
+
+
+def _floats(op: str, x: NDArray[Any]) -> NDArray[Any]:
+    x = np.asarray(x)
+    if x.dtype.newbyteorder("=") not in (np.float32, np.float64):
+        raise bad_type(op, "x", str(x.dtype), "float32 or float64")
+    return x

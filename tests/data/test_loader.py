@@ -1,0 +1,204 @@
+"""Batches: order, sizes, resuming, transforms, the background thread."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from tatamikomi.data import ArrayDataset, DataLoader, RandomAffine, Subset
+
+N = 23
+DATA = ArrayDataset(np.random.default_rng(0).random((N, 1, 6, 5), dtype=np.float32), np.arange(N), classes=N)
+
+
+def labels(loader):
+    return [y.tolist() for _, y in loader]
+
+
+def joined(lists):
+    return [item for part in lists for item in part]
+
+
+def flat(loader):
+    return joined(labels(loader))
+
+
+def bits(loader):
+    return [(x.shape, x.tobytes(), y.tobytes()) for x, y in loader]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("size", "drop_last", "sizes"),
+    [
+        (5, False, [5, 5, 5, 5, 3]),
+        (5, True, [5, 5, 5, 5]),
+        (23, True, [23]),
+        (24, False, [23]),
+        (24, True, []),
+        (1, False, [1] * 23),
+    ],
+)
+def test_sizes_of_batches(size, drop_last, sizes, workers):
+    loader = DataLoader(DATA, size, drop_last=drop_last, workers=workers)
+    found = list(loader)
+    assert [len(y) for _, y in found] == [len(x) for x, _ in found] == sizes
+    assert len(loader) == len(sizes)
+    assert flat(loader) == list(range(sum(sizes)))
+
+
+def test_x_and_y_belong_together():
+    for x, y in DataLoader(DATA, 4, shuffle=True, seed=5):
+        assert np.array_equal(x, DATA.x[y])
+
+
+def test_shuffled_passes_hold_every_sample_once_and_differ():
+    loader = DataLoader(DATA, 4, shuffle=True, seed=5)
+    passes = [flat(loader) for _ in range(3)]
+    for one in passes:
+        assert sorted(one) == list(range(N))
+    assert len({tuple(one) for one in [*passes, range(N)]}) == 4
+
+
+def test_a_pass_depends_on_seed_and_epoch_alone():
+    first = DataLoader(DATA, 4, shuffle=True, seed=5)
+    passes = [labels(first) for _ in range(4)]
+    assert first.epoch == 4
+
+    resumed = DataLoader(DATA, 4, shuffle=True, seed=5)
+    resumed.set_epoch(2)
+    assert resumed.epoch == 2
+    assert [labels(resumed), labels(resumed)] == passes[2:]
+    resumed.set_epoch(0)
+    next(iter(resumed))  # a pass broken off
+    resumed.set_epoch(1)
+    assert labels(resumed) == passes[1]
+    assert labels(DataLoader(DATA, 4, shuffle=True, seed=6)) != passes[0]
+    assert flat(DataLoader(DATA, 7, shuffle=True, seed=5)) == joined(passes[0])
+
+
+def test_two_passes_at_once_do_not_mix():
+    loader = DataLoader(DATA, 4, shuffle=True, seed=5)
+    alone = [labels(loader), labels(loader)]
+    loader.set_epoch(0)
+    one, two = iter(loader), iter(loader)
+    woven = [([y.tolist() for _, y in pair]) for pair in zip(one, two, strict=True)]
+    assert [[pair[i] for pair in woven] for i in range(2)] == alone
+
+
+def test_order_is_what_a_pass_follows():
+    loader = DataLoader(DATA, 4, shuffle=True, seed=5)
+    assert loader.order(0).tolist() == flat(loader)
+    assert DataLoader(DATA, 4).order(3).tolist() == list(range(N))
+
+
+def test_transform_gets_x_indices_and_epoch():
+    calls = []
+
+    def transform(x, indices, epoch):
+        calls.append((x.copy(), indices.tolist(), epoch))
+        return -x
+
+    loader = DataLoader(Subset(DATA, range(10, 16)), 4, transform=transform)
+    loader.set_epoch(7)
+    found = list(loader)
+    assert [(indices, epoch) for _, indices, epoch in calls] == [([0, 1, 2, 3], 7), ([4, 5], 7)]
+    assert np.array_equal(found[0][0], -DATA.x[10:14])
+    assert np.array_equal(calls[1][0], DATA.x[14:16])
+
+
+def test_augmentation_is_the_same_in_any_batches_and_new_in_each_epoch():
+    def images(batch_size, epoch, workers=0):
+        augment = RandomAffine(20, (0.2, 0.2), (0.8, 1.2), 5, seed=1)
+        loader = DataLoader(DATA, batch_size, shuffle=True, seed=2, transform=augment, workers=workers)
+        loader.set_epoch(epoch)
+        return np.concatenate([x for x, _ in loader])
+
+    whole = images(N, 3)
+    for batch_size in (1, 2, 7, 16):
+        assert images(batch_size, 3).tobytes() == whole.tobytes()
+    assert not np.array_equal(np.sort(images(N, 4).ravel()), np.sort(whole.ravel()))
+
+
+def test_the_background_thread_gives_the_same_bits():
+    def loader(workers):
+        return DataLoader(DATA, 4, True, 9, transform=RandomAffine(20, seed=1), workers=workers)
+
+    plain, threaded = loader(0), loader(1)
+    for _ in range(3):
+        assert bits(plain) == bits(threaded)
+
+
+def test_an_exception_in_the_background_reaches_the_caller():
+    def transform(x, indices, epoch):
+        if 8 in indices:
+            raise RuntimeError("sample 8 is bad")
+        return x
+
+    loader = DataLoader(DATA, 4, transform=transform, workers=1)
+    found = []
+    with pytest.raises(RuntimeError, match="sample 8 is bad"):
+        found.extend(y.tolist() for _, y in loader)
+    assert joined(found) == list(range(8))
+    assert not [thread for thread in threading.enumerate() if thread.name == "tatamikomi-prefetch"]
+
+
+def test_single_samples_are_stacked():
+    class Squares:
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):
+            assert type(index) is int
+            return np.full((2,), index * index, np.float32), index
+
+    found = list(DataLoader(Squares(), 3))
+    assert found[0][0].tolist() == [[0, 0], [1, 1], [4, 4]]
+    assert found[0][0].dtype == np.float32
+    assert found[1][1].tolist() == [3, 4]
+
+
+def test_an_empty_data_set_has_no_batch():
+    loader = DataLoader(ArrayDataset(np.empty((0, 2)), []), 3, shuffle=True)
+    assert len(loader) == 0
+    assert list(loader) == []
+
+
+def test_the_data_set_is_never_written_to():
+    x = DATA.x.copy()
+    x.flags.writeable = False
+    for batch, _ in DataLoader(ArrayDataset(x[::-1], DATA.y), 4, transform=RandomAffine(5)):
+        batch[:] = 0
+    assert np.array_equal(x, DATA.x)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"batch_size": 0}, ValueError, "DataLoader: batch_size: expected batch_size >= 1, got 0"),
+        ({"batch_size": 2.0}, TypeError, "DataLoader: batch_size: expected an integer, got float"),
+        ({"batch_size": True}, TypeError, "DataLoader: batch_size: expected an integer, got bool"),
+        ({"workers": 2}, ValueError, "DataLoader: workers: expected 0 or 1, got 2"),
+        ({"seed": -1}, ValueError, "DataLoader: seed: expected 0 <= value"),
+        ({"seed": 0.5}, TypeError, "DataLoader: seed: expected an integer, got float"),
+        (
+            {"dataset": 3},
+            TypeError,
+            r"DataLoader: dataset: expected a data set with batch or \[index\], got int",
+        ),
+    ],
+)
+def test_refuses(options, error, message):
+    with pytest.raises(error, match=message):
+        DataLoader(**({"dataset": DATA} | options))
+
+
+def test_set_epoch_refuses():
+    loader = DataLoader(DATA)
+    with pytest.raises(ValueError, match=r"DataLoader\.set_epoch: epoch: expected 0 <= value"):
+        loader.set_epoch(-1)
+    with pytest.raises(TypeError, match="expected an integer"):
+        loader.set_epoch(1.5)
+    assert loader.epoch == 0
