@@ -19,7 +19,7 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kTermsPerSum = 768;           // a longer sum is split: rounding errors stay small
+constexpr int64_t kTermsPerSum = 512;           // a longer sum is split: rounding errors stay small
 constexpr int64_t kScratchBytes = 192 * 1024;   // a strip stays in L2 beside the weights
 constexpr int64_t kPackedBytes = 6 << 20;       // more weights than this are packed by each thread as it goes
 
@@ -189,7 +189,7 @@ template <class T> struct TileArguments {
     Destination<T> to;
 };
 
-template <class T, int Pixels, int Vectors> void tile(const TileArguments<T>& a) {
+template <class T, int Pixels, int Vectors> [[gnu::noinline]] void tile(const TileArguments<T>& a) {
     Vec<T> acc[Pixels][Vectors];
     accumulate<T, Pixels, Vectors>(acc, a.in, a.packed, a.taps, a.channels, a.channel_pitch);
     write<T, Pixels, Vectors>(acc, a.to);

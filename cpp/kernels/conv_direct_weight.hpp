@@ -88,7 +88,7 @@ template <class T> struct SumArguments {
     int64_t images, rows, columns, x_image, x_row, x_step, dy_image;
 };
 
-template <class T, int Lanes, int Vectors> void sum_tile(const SumArguments<T>& a) {
+template <class T, int Lanes, int Vectors> [[gnu::noinline]] void sum_tile(const SumArguments<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Lanes][Vectors];
 #pragma GCC unroll 32

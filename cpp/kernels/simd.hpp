@@ -64,6 +64,17 @@ TK_INLINE void store_first(double* p, Vec<double> v, int64_t count) {
     _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), v);
 }
 #else
+#if defined(__AVX2__)
+alignas(64) constexpr int32_t kMaskSource[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+TK_INLINE Vec<float> load_first(const float* p, int64_t count) {
+    const auto mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMaskSource + 8 - count));
+    return _mm256_maskload_ps(p, mask);
+}
+TK_INLINE Vec<double> load_first(const double* p, int64_t count) {
+    const auto mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMaskSource + 8 - 2 * count));
+    return _mm256_maskload_pd(p, mask);
+}
+#else
 // The first `count` lanes (0 <= count <= kLanes), the others zero.
 template <class T> TK_INLINE Vec<T> load_first(const T* p, int64_t count) {
     if (count == kLanes<T>) return load(p);
@@ -71,9 +82,16 @@ template <class T> TK_INLINE Vec<T> load_first(const T* p, int64_t count) {
     for (int64_t i = 0; i < count; ++i) v[i] = p[i];
     return v;
 }
+#endif
+// In pieces of 4, 2 and 1: AVX2's masked stores are slow on some processors.
 template <class T> TK_INLINE void store_first(T* p, Vec<T> v, int64_t count) {
     if (count == kLanes<T>) return store(p, v);
-    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+    T lanes[kLanes<T>];
+    store(lanes, v);
+    const T* from = lanes;
+    if (count & 4) __builtin_memcpy(p, from, 4 * sizeof(T)), p += 4, from += 4;
+    if (count & 2) __builtin_memcpy(p, from, 2 * sizeof(T)), p += 2, from += 2;
+    if (count & 1) *p = *from;
 }
 #endif
 
