@@ -82,4 +82,10 @@ PYBIND11_MODULE(_native, m) {
     m.def("empty_cache", &pool_trim);
     bindings::bind_conv(m);
     bindings::bind_linear(m);
+    bindings::bind_activation(m);
+    bindings::bind_dropout(m);
+    bindings::bind_loss(m);
+    bindings::bind_optimizer(m);
+    bindings::bind_pool(m);
+    bindings::bind_norm(m);
 }

@@ -89,8 +89,10 @@ template <class T> TK_INLINE void store_first(T* p, Vec<T> v, int64_t count) {
     T lanes[kLanes<T>];
     store(lanes, v);
     const T* from = lanes;
-    if (count & 4) __builtin_memcpy(p, from, 4 * sizeof(T)), p += 4, from += 4;
-    if (count & 2) __builtin_memcpy(p, from, 2 * sizeof(T)), p += 2, from += 2;
+    if constexpr (kLanes<T> > 4)
+        if (count & 4) __builtin_memcpy(p, from, 4 * sizeof(T)), p += 4, from += 4;
+    if constexpr (kLanes<T> > 2)
+        if (count & 2) __builtin_memcpy(p, from, 2 * sizeof(T)), p += 2, from += 2;
     if (count & 1) *p = *from;
 }
 #endif

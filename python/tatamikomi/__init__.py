@@ -4,7 +4,16 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from tatamikomi import kernels
+from tatamikomi import autograd, functional, kernels
+from tatamikomi.autograd import (
+    Tensor,
+    enable_grad,
+    from_dlpack,
+    gradcheck,
+    gradgradcheck,
+    no_grad,
+    tensor,
+)
 from tatamikomi.kernels import (
     backend,
     empty_cache,
@@ -20,17 +29,26 @@ from tatamikomi.random import Generator, default_generator, manual_seed
 
 __all__ = [
     "Generator",
+    "Tensor",
     "__version__",
+    "autograd",
     "backend",
     "default_generator",
     "empty_cache",
+    "enable_grad",
+    "from_dlpack",
+    "functional",
     "get_backend",
     "get_num_threads",
+    "gradcheck",
+    "gradgradcheck",
     "kernels",
     "manual_seed",
     "memory_stats",
+    "no_grad",
     "set_backend",
     "set_num_threads",
     "show_config",
+    "tensor",
     "threads",
 ]

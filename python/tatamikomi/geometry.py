@@ -13,9 +13,9 @@ field by field.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -27,6 +27,9 @@ Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 
 _MAX_BYTES = (1 << 63) - 1
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ConvShape(NamedTuple):
@@ -56,6 +59,43 @@ class ConvShape(NamedTuple):
     dil_w: int
 
 
+class PoolShape(NamedTuple):
+    """Pooling of `planes` = n * c planes; pd ph pw padding before, qd qh qw after; divisor 0: the window's size."""
+
+    planes: int
+    id: int
+    ih: int
+    iw: int
+    od: int
+    oh: int
+    ow: int
+    kd: int
+    kh: int
+    kw: int
+    sd: int
+    sh: int
+    sw: int
+    pd: int
+    ph: int
+    pw: int
+    qd: int
+    qh: int
+    qw: int
+    dil_d: int
+    dil_h: int
+    dil_w: int
+    count_include_pad: int
+    divisor: int
+
+
+class NormShape(NamedTuple):
+    """[n][c][s], statistics per channel over n and s."""
+
+    n: int
+    c: int
+    s: int
+
+
 class MatmulShape(NamedTuple):
     """c[b] = op(a[b]) @ op(b[b]); strides are elements between matrices of the batch, 0 where one is shared."""
 
@@ -67,6 +107,22 @@ class MatmulShape(NamedTuple):
     transpose_b: int
     a_stride: int
     b_stride: int
+
+
+class SoftmaxShape(NamedTuple):
+    """[outer][axis][inner]: rows run along the middle axis."""
+
+    outer: int
+    axis: int
+    inner: int
+
+
+class LossShape(NamedTuple):
+    """Logits [n][classes][inner], labels [n][inner]."""
+
+    n: int
+    classes: int
+    inner: int
 
 
 class Window(NamedTuple):
@@ -155,21 +211,40 @@ def window(
     return Window(kernel, strides, dilations, before, after)
 
 
-def output_size(op: str, size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:
+def output_size(
+    op: str,
+    size: int,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    before: int,
+    after: int,
+    *,
+    ceil_mode: bool = False,
+) -> int:
     """How many positions a window takes along one axis.
 
+    With `ceil_mode` a last window may reach past the padded axis: the quotient is rounded up, but no window starts
+    in the padding after the input.
+
     Raises:
-        ValueError: the dilated kernel is larger than the padded axis.
+        ValueError: the dilated kernel is larger than the padded axis; with `ceil_mode`, by a stride or more.
 
     >>> from tatamikomi.geometry import output_size
     >>> output_size("conv2d", 224, kernel=11, stride=4, dilation=1, before=2, after=2)
     55
+    >>> output_size("max_pool2d", 4, kernel=3, stride=2, dilation=1, before=0, after=0, ceil_mode=True)
+    2
     """
     span = dilation * (kernel - 1) + 1
     padded = size + before + after
-    if span > padded:
+    room = padded - span + (stride - 1 if ceil_mode else 0)
+    if room < 0:
         raise bad_value(op, "kernel_size", span, f"a dilated kernel of at most the padded input's {padded}")
-    return (padded - span) // stride + 1
+    positions = room // stride + 1
+    if ceil_mode and positions > 1 and (positions - 1) * stride >= size + before:
+        positions -= 1
+    return positions
 
 
 def lead(values: Sequence[int], fill: int) -> tuple[int, int, int]:
@@ -194,13 +269,23 @@ def count_elements(op: str, argument: str, shape: Sequence[int], itemsize: int =
     return total
 
 
-@lru_cache(maxsize=1024)
-def _conv_shape_cached(
-    op: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], options: tuple[object, ...]
-) -> ConvShape:
-    return _conv_shape(op, x_shape, weight_shape, *options)
+def _remembered(function: Callable[P, R]) -> Callable[P, R]:
+    """Keep results for arguments seen before: a layer asks for its geometry at every step."""
+    cached = cast("Callable[P, R]", lru_cache(maxsize=1024, typed=True)(function))
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return cached(*args, **kwargs)
+        except TypeError as error:
+            if "unhashable" not in str(error):
+                raise
+            return function(*args, **kwargs)
+
+    return call
 
 
+@_remembered
 def conv_shape(
     op: str,
     x_shape: tuple[int, ...],
@@ -215,24 +300,6 @@ def conv_shape(
     Raises:
         TypeError, ValueError: ranks, channels, groups or an option do not fit together.
     """
-    options = (stride, padding, dilation, groups)
-    try:
-        return _conv_shape_cached(op, x_shape, weight_shape, options)
-    except TypeError as error:
-        if "unhashable" not in str(error):
-            raise
-        return _conv_shape(op, x_shape, weight_shape, *options)
-
-
-def _conv_shape(
-    op: str,
-    x_shape: tuple[int, ...],
-    weight_shape: tuple[int, ...],
-    stride: object,
-    padding: object,
-    dilation: object,
-    groups: object,
-) -> ConvShape:
     axes = len(x_shape) - 2
     if not 1 <= axes <= 3:
         raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes)")
@@ -263,3 +330,70 @@ def _conv_shape(
         *lead(w.before, 0),
         *lead(w.dilation, 1),
     )
+
+
+@_remembered
+def pool_shape(
+    op: str,
+    x_shape: tuple[int, ...],
+    kernel_size: object,
+    stride: object,
+    padding: object,
+    dilation: object = 1,
+    ceil_mode: object = False,
+    count_include_pad: object = True,
+    divisor_override: object = None,
+) -> PoolShape:
+    """The geometry of pooling x (n, c, *sizes); stride None is the kernel's size.
+
+    Raises:
+        TypeError, ValueError: ranks or options do not fit together, or a window sees nothing but padding.
+    """
+    axes = len(x_shape) - 2
+    if not 1 <= axes <= 3 or min(x_shape[2:], default=0) < 1:
+        raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes of positive size)")
+    ceil = _flag(op, "ceil_mode", ceil_mode)
+    include = _flag(op, "count_include_pad", count_include_pad)
+    divisor = 0
+    if divisor_override is not None:
+        divisor = _integer(op, "divisor_override", divisor_override, "a positive integer or None")
+        if divisor < 1:
+            raise bad_value(op, "divisor_override", divisor_override, "a positive integer or None")
+    sizes = x_shape[2:]
+    kernel = per_axis(op, "kernel_size", kernel_size, axes, 1)
+    w = window(op, sizes, kernel, kernel if stride is None else stride, padding, dilation)
+    out = [output_size(op, *axis, ceil_mode=ceil) for axis in zip(sizes, *w, strict=True)]
+    for axis in zip(sizes, out, *w[:4], strict=True):
+        if _blind_window(*axis):
+            raise bad_value(op, "padding", padding, "every window to see at least one element of the input")
+    count_elements(op, "output", (*x_shape[:2], *out))
+    s = PoolShape(
+        math.prod(x_shape[:2]),
+        *lead(sizes, 1),
+        *lead(out, 1),
+        *lead(kernel, 1),
+        *lead(w.stride, 1),
+        *lead(w.before, 0),
+        *lead(w.after, 0),
+        *lead(w.dilation, 1),
+        *(int(include), divisor),
+    )
+    # Kernels count from a window's corner in 32 bits.
+    reach = ((s.kd - 1) * s.dil_d * s.ih + (s.kh - 1) * s.dil_h) * s.iw + (s.kw - 1) * s.dil_w
+    if reach >= 1 << 31:
+        raise bad_value(op, "kernel_size", kernel_size, "a window that spans fewer than 2**31 elements of x")
+    return s
+
+
+def _flag(op: str, argument: str, value: object) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise bad_type(op, argument, value, "True or False")
+    return bool(value)
+
+
+def _blind_window(size: int, positions: int, kernel: int, stride: int, dilation: int, before: int) -> bool:
+    """Whether a window sees padding alone. Those that start inside see their first tap."""
+    if (positions - 1) * stride - before >= size or before > dilation * (kernel - 1):
+        return True
+    starts = range(-before, min(0, (positions - 1) * stride - before + 1), stride)
+    return dilation > size and any(start % dilation >= size for start in starts)

@@ -4,6 +4,18 @@ Every function coerces and checks its arguments once, takes its output from the 
 backend, native or reference.
 """
 
+from tatamikomi.kernels.activation import (
+    log_softmax_backward,
+    log_softmax_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    softmax_backward,
+    softmax_forward,
+    tanh_backward,
+    tanh_forward,
+)
 from tatamikomi.kernels.backend import backend, get_backend, set_backend
 from tatamikomi.kernels.config import (
     config,
@@ -22,24 +34,52 @@ from tatamikomi.kernels.conv import (
     conv_forward,
     im2col,
 )
+from tatamikomi.kernels.dropout import dropout_backward, dropout_forward
 from tatamikomi.kernels.linear import matmul
+from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from tatamikomi.kernels.optimizer import adam_step, sgd_step
+from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 
 __all__ = [
+    "adam_step",
+    "avg_pool_backward",
+    "avg_pool_forward",
     "backend",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_inference",
     "col2im",
     "config",
     "conv_backward_bias",
     "conv_backward_input",
     "conv_backward_weight",
     "conv_forward",
+    "dropout_backward",
+    "dropout_forward",
     "empty_cache",
     "get_backend",
     "get_num_threads",
     "im2col",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
+    "max_pool_backward",
+    "max_pool_forward",
     "memory_stats",
+    "relu_backward",
+    "relu_forward",
     "set_backend",
     "set_num_threads",
+    "sgd_step",
     "show_config",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_forward",
+    "tanh_backward",
+    "tanh_forward",
     "threads",
 ]

@@ -55,6 +55,28 @@ def _coerce(op: str, argument: str, value: ArrayLike) -> Array:
     return np.require(array, dtype=native, requirements=["C", "A"])
 
 
+def as_integers(op: str, argument: str, value: ArrayLike) -> Array:
+    """`value` as an aligned, native, C-contiguous array of int64.
+
+    Raises:
+        TypeError: no integers, or integers that int64 does not hold.
+        ValueError: a ragged list.
+    """
+    if type(value) is np.ndarray and value.dtype == np.int64 and value.flags.carray and value.dtype.isnative:
+        return value
+    if value is None:
+        raise bad_type(op, argument, "None", "an array of integers")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise bad_value(op, argument, "a ragged list", "rows of equal length") from None
+    if isinstance(value, (list, tuple)) and array.size == 0:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu" or not np.can_cast(array.dtype, np.int64, "safe"):
+        raise bad_type(op, argument, str(array.dtype), "integers that int64 holds")
+    return np.require(array, dtype=np.int64, requirements=["C", "A"])
+
+
 def _leaves(value: object) -> Sequence[object]:
     """The elements that tell whether a nested list holds numbers or arrays: the first of each level."""
     seen = []

@@ -25,7 +25,7 @@ def _lookup(op: str, argument: str, name: str) -> ModuleType:
 
 
 _initial = _lookup("tatamikomi", "TATAMIKOMI_BACKEND", os.environ.get("TATAMIKOMI_BACKEND", "native"))
-_active: ContextVar[ModuleType] = ContextVar("backend", default=_initial)  # noqa: B039 (modules are not state)
+_active: ContextVar[ModuleType] = ContextVar("backend", default=_initial)
 
 
 def active() -> ModuleType:

@@ -8,60 +8,33 @@ dweight = sum over n of dy @ cols^T
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.geometry import ConvShape
+from tatamikomi.kernels.reference.windows import inside, padded_sizes, taps
 
 Array = NDArray[Any]
 
 
-def _taps(s: ConvShape) -> Iterator[tuple[tuple[int, int, int], tuple[slice, slice, slice]]]:
-    """Each tap with the strided block of the padded input that it sees, one input per output position."""
-    for a, b, c in np.ndindex(s.kd, s.kh, s.kw):
-        d, h, w = a * s.dil_d, b * s.dil_h, c * s.dil_w
-        yield (
-            (a, b, c),
-            (
-                slice(d, d + (s.od - 1) * s.sd + 1, s.sd),
-                slice(h, h + (s.oh - 1) * s.sh + 1, s.sh),
-                slice(w, w + (s.ow - 1) * s.sw + 1, s.sw),
-            ),
-        )
-
-
-def _padded_sizes(s: ConvShape) -> tuple[int, int, int]:
-    """What the windows reach, at least the input with its padding before."""
-    return (
-        max((s.od - 1) * s.sd + (s.kd - 1) * s.dil_d + 1, s.pd + s.id),
-        max((s.oh - 1) * s.sh + (s.kh - 1) * s.dil_h + 1, s.ph + s.ih),
-        max((s.ow - 1) * s.sw + (s.kw - 1) * s.dil_w + 1, s.pw + s.iw),
-    )
-
-
-def _inside(s: ConvShape) -> tuple[slice, slice, slice]:
-    return slice(s.pd, s.pd + s.id), slice(s.ph, s.ph + s.ih), slice(s.pw, s.pw + s.iw)
-
-
 def im2col(cols: Array, x: Array, s: ConvShape) -> None:
     """cols (n, ic * taps, positions) from x (n, ic, ...)."""
-    padded = np.zeros((s.n, s.ic, *_padded_sizes(s)), x.dtype)
-    padded[(..., *_inside(s))] = x.reshape(s.n, s.ic, s.id, s.ih, s.iw)
+    padded = np.zeros((s.n, s.ic, *padded_sizes(s)), x.dtype)
+    padded[(..., *inside(s))] = x.reshape(s.n, s.ic, s.id, s.ih, s.iw)
     windows = cols.reshape(s.n, s.ic, s.kd, s.kh, s.kw, s.od, s.oh, s.ow)
-    for (a, b, c), block in _taps(s):
+    for (a, b, c), block in taps(s):
         windows[:, :, a, b, c] = padded[(..., *block)]
 
 
 def col2im(x: Array, cols: Array, s: ConvShape) -> None:
     """The adjoint of im2col: windows that overlap are added up."""
-    padded = np.zeros((s.n, s.ic, *_padded_sizes(s)), x.dtype)
+    padded = np.zeros((s.n, s.ic, *padded_sizes(s)), x.dtype)
     windows = cols.reshape(s.n, s.ic, s.kd, s.kh, s.kw, s.od, s.oh, s.ow)
-    for (a, b, c), block in _taps(s):
+    for (a, b, c), block in taps(s):
         padded[(..., *block)] += windows[:, :, a, b, c]
-    x.reshape(s.n, s.ic, s.id, s.ih, s.iw)[...] = padded[(..., *_inside(s))]
+    x.reshape(s.n, s.ic, s.id, s.ih, s.iw)[...] = padded[(..., *inside(s))]
 
 
 def _columns(x: Array, s: ConvShape) -> Array:

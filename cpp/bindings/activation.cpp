@@ -1,0 +1,82 @@
+#include "bindings/arrays.hpp"
+
+namespace tk::bindings {
+namespace {
+
+// `kernel` picks a function out of the table.
+template <class Pick> void run(py::array& to, const py::array& from, Pick kernel) {
+    by_dtype(from, [&](auto t) {
+        using T = decltype(t);
+        const int64_t count = from.size();
+        T* y = out<T>(to, count);
+        const T* x = in<T>(from, count);
+        const py::gil_scoped_release unlocked;
+        kernel(kernels<T>())(y, x, count);
+    });
+}
+template <class Pick> void run(py::array& to, const py::array& gradient, const py::array& saved, Pick kernel) {
+    by_dtype(gradient, [&](auto t) {
+        using T = decltype(t);
+        const int64_t count = gradient.size();
+        T* dx = out<T>(to, count);
+        const T *dy = in<T>(gradient, count), *y = in<T>(saved, count);
+        const py::gil_scoped_release unlocked;
+        kernel(kernels<T>())(dx, dy, y, count);
+    });
+}
+
+int64_t size(const SoftmaxShape& s) { return s.outer * s.axis * s.inner; }
+
+template <class Pick> void run(py::array& to, const py::array& from, const py::tuple& shape, Pick kernel) {
+    const auto s = shape_from<SoftmaxShape>(shape);
+    by_dtype(from, [&](auto t) {
+        using T = decltype(t);
+        T* y = out<T>(to, size(s));
+        const T* x = in<T>(from, size(s));
+        const py::gil_scoped_release unlocked;
+        kernel(kernels<T>())(y, x, s);
+    });
+}
+template <class Pick>
+void run(py::array& to, const py::array& gradient, const py::array& saved, const py::tuple& shape, Pick kernel) {
+    const auto s = shape_from<SoftmaxShape>(shape);
+    by_dtype(gradient, [&](auto t) {
+        using T = decltype(t);
+        T* dx = out<T>(to, size(s));
+        const T *dy = in<T>(gradient, size(s)), *y = in<T>(saved, size(s));
+        const py::gil_scoped_release unlocked;
+        kernel(kernels<T>())(dx, dy, y, s);
+    });
+}
+
+}  // namespace
+
+void bind_activation(py::module_& m) {
+#define TK_FORWARD(name)                                                                                          \
+    m.def(#name, [](py::array y, const py::array& x) { run(y, x, [](const auto& k) { return k.name; }); },        \
+          py::arg("y"), py::arg("x"));
+#define TK_BACKWARD(name)                                                                                         \
+    m.def(#name, [](py::array dx, const py::array& dy, const py::array& y) {                                      \
+        run(dx, dy, y, [](const auto& k) { return k.name; });                                                     \
+    }, py::arg("dx"), py::arg("dy"), py::arg("y"));
+#define TK_FORWARD_AXIS(name)                                                                                     \
+    m.def(#name, [](py::array y, const py::array& x, const py::tuple& shape) {                                    \
+        run(y, x, shape, [](const auto& k) { return k.name; });                                                   \
+    }, py::arg("y"), py::arg("x"), py::arg("shape"));
+#define TK_BACKWARD_AXIS(name)                                                                                    \
+    m.def(#name, [](py::array dx, const py::array& dy, const py::array& y, const py::tuple& shape) {              \
+        run(dx, dy, y, shape, [](const auto& k) { return k.name; });                                              \
+    }, py::arg("dx"), py::arg("dy"), py::arg("y"), py::arg("shape"));
+    TK_FORWARD(relu_forward)
+    TK_BACKWARD(relu_backward)
+    TK_FORWARD(sigmoid_forward)
+    TK_BACKWARD(sigmoid_backward)
+    TK_FORWARD(tanh_forward)
+    TK_BACKWARD(tanh_backward)
+    TK_FORWARD_AXIS(softmax_forward)
+    TK_BACKWARD_AXIS(softmax_backward)
+    TK_FORWARD_AXIS(log_softmax_forward)
+    TK_BACKWARD_AXIS(log_softmax_backward)
+}
+
+}  // namespace tk::bindings

@@ -1,0 +1,178 @@
+// Average-pooling.
+//   y[o] = sum over the taps of window o inside the input / divisor[o]
+// divisor: the given one; else the window's size clipped to the padded input (count_include_pad), or the number
+// of taps inside. The taps are added in their order, for every output alike, so that an edge needs no masks: a tap in
+// the padding would add zero. Where windows are wider than rows of outputs (global pooling) a vector
+// holds neighbouring taps instead; the shape alone decides.
+#include "kernels/pool_windows.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+inline bool wide_windows(const PoolShape& s) { return s.kw > s.ow; }
+
+// The part of the window at `start` on one axis that counts.
+inline int64_t counted(int64_t start, int64_t size, int64_t kernel, int64_t after, bool padding) {
+    int64_t begin = start, end = start + kernel;
+    if (end > size + after) end = size + after;
+    if (padding) return end - begin;
+    if (begin < 0) begin = 0;
+    if (end > size) end = size;
+    return end - begin;
+}
+
+// The divisor of a window but for its width: of all windows of one output row.
+inline int64_t divisor_dh(const OutputRow& r, const PoolShape& s) {
+    return counted(r.start_d, s.id, s.kd, s.qd, s.count_include_pad) *
+           counted(r.start_h, s.ih, s.kh, s.qh, s.count_include_pad);
+}
+template <class T> inline T divisor_at(int64_t dh, int64_t start_w, const PoolShape& s) {
+    if (s.divisor) return static_cast<T>(s.divisor);
+    return static_cast<T>(dh * counted(start_w, s.iw, s.kw, s.qw, s.count_include_pad));
+}
+
+// f(offset in the plane) for each row of the windows of r that lies inside.
+template <class F> TK_INLINE void for_each_window_row(const OutputRow& r, const PoolShape& s, F&& f) {
+    for (int64_t a = r.d.begin; a < r.d.end; ++a)
+        for (int64_t b = r.h.begin; b < r.h.end; ++b) f(((r.start_d + a) * s.ih + r.start_h + b) * s.iw);
+}
+
+// A window that may hang over the edge.
+template <class T> T sum_window(const T* plane, const OutputRow& r, int64_t start_w, const PoolShape& s) {
+    const Range w = taps_inside(start_w, s.iw, s.kw, 1);
+    T sum = 0;
+    for_each_window_row(r, s, [&](int64_t row) {
+        for (int64_t c = w.begin; c < w.end; ++c) sum += plane[row + start_w + c];
+    });
+    return sum;
+}
+
+// A wide window: kLanes interleaved parts, added in a fixed order.
+template <class T> T sum_wide_window(const T* plane, const OutputRow& r, int64_t start_w, const PoolShape& s) {
+    constexpr int L = kLanes<T>;
+    const Range w = taps_inside(start_w, s.iw, s.kw, 1);
+    Vec<T> sum{};
+    for_each_window_row(r, s, [&](int64_t row) {
+        const T* from = plane + (row + start_w);
+        int64_t c = w.begin;
+        for (; c + L <= w.end; c += L) sum += load(from + c);
+        if (c < w.end) sum += load_first(from + c, w.end - c);
+    });
+    return sum_lanes<T>(sum);
+}
+
+// `count` neighbouring windows without padding in their columns.
+template <class T, int Stride, bool Full>
+TK_INLINE void average_vector(T* y, const T* plane, const OutputRow& r, int64_t start_w, T divisor, int64_t count,
+                              const PoolShape& s) {
+    Vec<T> sum{};
+    for_each_window_row(r, s, [&](int64_t row) {
+        for (int64_t c = 0; c < s.kw; ++c)
+            sum += load_strided<T, Stride, Full>(plane + (row + start_w + c), s.sw, count);
+    });
+    const Vec<T> mean = sum / broadcast<T>(divisor);
+    if constexpr (Full) store(y, mean);
+    else store_first(y, mean, count);
+}
+
+template <class T, int Stride> void average_rows(T* y, const T* x, const PoolShape& s) {
+    const bool wide = wide_windows(s);
+    const Range whole = wide ? Range{s.ow, s.ow} : whole_windows(s);
+    for_each_output_row(s, [&](const OutputRow& r) {
+        const T* plane = x + r.plane * s.id * s.ih * s.iw;
+        const int64_t dh = divisor_dh(r, s);
+        T* to = y + r.row * s.ow;
+        const auto edge = [&](int64_t begin, int64_t end) {
+            for (int64_t o = begin; o < end; ++o) {
+                const int64_t start_w = o * s.sw - s.pw;
+                const T sum = wide ? sum_wide_window(plane, r, start_w, s) : sum_window(plane, r, start_w, s);
+                to[o] = sum / divisor_at<T>(dh, start_w, s);
+            }
+        };
+        edge(0, whole.begin);
+        const T divisor = divisor_at<T>(dh, 0, s);
+        for_each_vector<T>(whole, [&](int64_t o, int64_t count, auto full) {
+            average_vector<T, Stride, decltype(full)::value>(to + o, plane, r, o * s.sw - s.pw, divisor, count, s);
+        });
+        edge(whole.end, s.ow);
+    });
+}
+
+// line[c] += share for the taps inside of one window.
+template <class T> TK_INLINE void spread_window(T* line, T share, int64_t start_w, const PoolShape& s) {
+    const Range w = taps_inside(start_w, s.iw, s.kw, 1);
+    T* to = line + start_w;
+    for (int64_t c = w.begin; c < w.end; c += kLanes<T>) {
+        const int64_t count = w.end - c < kLanes<T> ? w.end - c : kLanes<T>;
+        store_first(to + c, load_first(to + c, count) + broadcast<T>(share), count);
+    }
+}
+
+// The same for `count` windows that lie inside as a whole, the first of them at `to`.
+template <class T> TK_INLINE void spread_windows(T* to, const T* share, int64_t count, const PoolShape& s) {
+    if (s.kw == 2 && s.sw == 2) {
+        for (int64_t o = 0; o < count; ++o) {
+            to[2 * o] += share[o];
+            to[2 * o + 1] += share[o];
+        }
+        return;
+    }
+    for (int64_t c = 0; c < s.kw; ++c, ++to) {
+        if (s.sw == 1)
+            for (int64_t o = 0; o < count; ++o) to[o] += share[o];
+        else
+            for (int64_t o = 0; o < count; ++o) to[o * s.sw] += share[o];
+    }
+}
+
+}  // namespace
+
+template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shape) {
+    const PoolShape s = flatten(shape);
+    if (s.sw == 1) return average_rows<T, 1>(y, x, s);
+    if (s.sw == 2) return average_rows<T, 2>(y, x, s);
+    return average_rows<T, 0>(y, x, s);
+}
+
+// dx[i] = sum of dy[o] / divisor[o] over the windows o that see i: every output is spread over its window, rows of
+// outputs in order, so that each dx sums in an order that the shape alone fixes.
+template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& shape) {
+    constexpr int64_t kBlock = 64;   // outputs whose quotients are held at a time
+    const PoolShape s = flatten(shape);
+    const int64_t in_plane = s.id * s.ih * s.iw, rows = s.od * s.oh;
+    const Range inner = wide_windows(s) ? Range{s.ow, s.ow} : whole_windows(s);
+    for_each_plane(s.planes, in_plane + rows * s.ow * s.kd * s.kh * s.kw, [&](int64_t plane) {
+        T* to = dx + plane * in_plane;
+        for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
+        for (int64_t row = 0; row < rows; ++row) {
+            const int64_t start_d = row / s.oh * s.sd - s.pd, start_h = row % s.oh * s.sh - s.ph;
+            const OutputRow r{row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, 1),
+                              taps_inside(start_h, s.ih, s.kh, 1)};
+            const int64_t dh = divisor_dh(r, s);
+            const T* from = dy + (plane * rows + row) * s.ow;
+            const auto edge = [&](int64_t begin, int64_t end) {
+                for (int64_t o = begin; o < end; ++o) {
+                    const int64_t start_w = o * s.sw - s.pw;
+                    const T share = from[o] / divisor_at<T>(dh, start_w, s);
+                    for_each_window_row(r, s, [&](int64_t line) { spread_window(to + line, share, start_w, s); });
+                }
+            };
+            edge(0, inner.begin);
+            const T divisor = divisor_at<T>(dh, 0, s);
+            for (int64_t begin = inner.begin; begin < inner.end; begin += kBlock) {
+                const int64_t count = inner.end - begin < kBlock ? inner.end - begin : kBlock;
+                T share[kBlock];
+                for (int64_t o = 0; o < count; ++o) share[o] = from[begin + o] / divisor;
+                for_each_window_row(r, s, [&](int64_t line) {
+                    spread_windows(to + (line + begin * s.sw - s.pw), share, count, s);
+                });
+            }
+            edge(inner.end, s.ow);
+        }
+    });
+}
+
+TK_EMIT(avg_pool_forward)
+TK_EMIT(avg_pool_backward)
+
+}  // namespace tk::TK_ISA

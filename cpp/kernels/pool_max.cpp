@@ -1,0 +1,156 @@
+// Max-pooling.
+//   y[o] = max over the taps of window o inside the input, indices[o] = where in the plane (d, h, w flattened)
+// The first maximum in the order of the taps wins; a NaN beats every number and the first NaN wins. Padding has no
+// value at all. Comparing rounds nothing, so vectors and scalars agree to the bit; lanes carry the offset of
+// the best tap from the window's corner, which geometry.py keeps below 2^31.
+#include "kernels/pool_windows.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+template <class T> struct OffsetOf { typedef int32_t Type; };
+template <> struct OffsetOf<double> { typedef int64_t Type; };
+
+template <class T> struct Best {
+    Vec<T> value;
+    VecMask<T> offset;
+};
+
+// `late` where it beats `early`.
+template <class T> TK_INLINE Best<T> better(const Best<T>& early, const Best<T>& late) {
+    const VecMask<T> beats = ~(late.value <= early.value) & (early.value == early.value);
+    return {select<T>(beats, late.value, early.value), beats ? late.offset : early.offset};
+}
+
+typedef int64_t IndexVec __attribute__((vector_size(TK_VECTOR_BYTES)));
+constexpr int kIndices = TK_VECTOR_BYTES / 8;
+
+TK_INLINE void store_first_indices(int64_t* p, IndexVec v, int64_t count) {
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_epi64(p, static_cast<__mmask8>((1u << count) - 1), reinterpret_cast<__m512i>(v));
+#else
+    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+#endif
+}
+
+// indices[i] = corner + i*stride + offsets[i], `count` of them
+template <class T>
+TK_INLINE void store_indices(int64_t* indices, VecMask<T> offsets, int64_t corner, int64_t stride, int64_t count) {
+    constexpr int kParts = kLanes<T> / kIndices;
+    typedef typename OffsetOf<T>::Type Part __attribute__((vector_size(TK_VECTOR_BYTES / kParts), may_alias));
+    const Part* parts = reinterpret_cast<const Part*>(&offsets);
+    IndexVec lane{};
+#pragma GCC unroll 8
+    for (int i = 0; i < kIndices; ++i) lane[i] = i;
+#pragma GCC unroll 2
+    for (int p = 0; p < kParts; ++p) {
+        const int64_t room = count - p * kIndices, many = room < kIndices ? room : kIndices;
+        if (many <= 0) return;
+        const IndexVec wide = __builtin_convertvector(parts[p], IndexVec);
+        store_first_indices(indices + p * kIndices, wide + lane * stride + (corner + p * kIndices * stride), many);
+    }
+}
+
+// A window that may hang over the edge.
+template <class T>
+void max_window(T* y, int64_t* index, const T* plane, const OutputRow& r, int64_t start_w, const PoolShape& s) {
+    const Range w = taps_inside(start_w, s.iw, s.kw, s.dil_w);
+    T best = 0;
+    int64_t where = -1;
+    for (int64_t a = r.d.begin; a < r.d.end; ++a)
+        for (int64_t b = r.h.begin; b < r.h.end; ++b) {
+            const int64_t row = ((r.start_d + a * s.dil_d) * s.ih + r.start_h + b * s.dil_h) * s.iw + start_w;
+            for (int64_t c = w.begin; c < w.end; ++c) {
+                const T v = plane[row + c * s.dil_w];
+                if (where < 0 || (!(v <= best) && best == best)) {
+                    best = v;
+                    where = row + c * s.dil_w;
+                }
+            }
+        }
+    *y = best;
+    *index = where;
+}
+
+// `count` neighbouring windows without padding in their columns; corner: the offset of the first one's corner.
+// Kw, Stride: 0 when known at run time only.
+template <class T, int Kw, int Stride, bool Full>
+TK_INLINE void max_vector(T* y, int64_t* indices, const T* plane, const OutputRow& r, int64_t corner, int64_t count,
+                          const PoolShape& s) {
+    using Offset = typename OffsetOf<T>::Type;
+    const int64_t kw = Kw ? Kw : s.kw, dil_w = Kw ? 1 : s.dil_w, stride = Stride ? Stride : s.sw;
+    const auto at = [&](int64_t tap) {
+        return Best<T>{load_strided<T, Stride, Full>(plane + (corner + tap), stride, count),
+                       VecMask<T>{} + static_cast<Offset>(tap)};
+    };
+    const auto best_of_row = [&](int64_t row) {   // rows first: their comparisons do not wait for each other
+        Best<T> best = at(row);
+#pragma GCC unroll 3
+        for (int64_t c = 1; c < kw; ++c) best = better<T>(best, at(row + c * dil_w));
+        return best;
+    };
+    const int64_t first = (r.d.begin * s.dil_d * s.ih + r.h.begin * s.dil_h) * s.iw;
+    Best<T> best = best_of_row(first);
+    for (int64_t a = r.d.begin; a < r.d.end; ++a)
+        for (int64_t b = r.h.begin; b < r.h.end; ++b) {
+            const int64_t row = (a * s.dil_d * s.ih + b * s.dil_h) * s.iw;
+            if (row != first) best = better<T>(best, best_of_row(row));
+        }
+    if constexpr (Full) store(y, best.value);
+    else store_first(y, best.value, count);
+    store_indices<T>(indices, best.offset, corner, stride, count);
+}
+
+template <class T, int Kw, int Stride> void max_rows(T* y, int64_t* indices, const T* x, const PoolShape& s) {
+    Range whole = whole_windows(s);
+    if (whole.end - whole.begin == 1) whole.end = whole.begin;   // a vector of one lane is no gain
+    for_each_output_row(s, [&](const OutputRow& r) {
+        const T* plane = x + r.plane * s.id * s.ih * s.iw;
+        T* to = y + r.row * s.ow;
+        int64_t* index = indices + r.row * s.ow;
+        for (int64_t o = 0; o < whole.begin; ++o) max_window(to + o, index + o, plane, r, o * s.sw - s.pw, s);
+        for_each_vector<T>(whole, [&](int64_t o, int64_t count, auto full) {
+            const int64_t corner = (r.start_d * s.ih + r.start_h) * s.iw + o * s.sw - s.pw;
+            max_vector<T, Kw, Stride, decltype(full)::value>(to + o, index + o, plane, r, corner, count, s);
+        });
+        for (int64_t o = whole.end; o < s.ow; ++o) max_window(to + o, index + o, plane, r, o * s.sw - s.pw, s);
+    });
+}
+
+}  // namespace
+
+template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
+    const PoolShape s = flatten(shape);
+    if (s.sw == 2 && s.dil_w == 1 && s.kw == 2) return max_rows<T, 2, 2>(y, indices, x, s);
+    if (s.sw == 2 && s.dil_w == 1 && s.kw == 3) return max_rows<T, 3, 2>(y, indices, x, s);
+    if (s.sw == 1) return max_rows<T, 0, 1>(y, indices, x, s);
+    if (s.sw == 2) return max_rows<T, 0, 2>(y, indices, x, s);
+    return max_rows<T, 0, 0>(y, indices, x, s);
+}
+
+// dx[indices[o]] += dy[o], plane by plane, outputs in order. Returns 0, or 1 when an index lies outside of its
+// plane; it is then skipped.
+template <class T> int64_t max_pool_backward(T* dx, const T* dy, const int64_t* indices, const PoolShape& s) {
+    const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
+    int64_t outside = 0;
+    for_each_plane(s.planes, in_plane + 4 * out_plane, [&](int64_t plane) {
+        T* to = dx + plane * in_plane;
+        const T* from = dy + plane * out_plane;
+        const int64_t* index = indices + plane * out_plane;
+        for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
+        bool wrong = false;
+        for (int64_t o = 0; o < out_plane; ++o) {
+            if (static_cast<uint64_t>(index[o]) < static_cast<uint64_t>(in_plane))
+                to[index[o]] += from[o];
+            else
+                wrong = true;
+        }
+        if (wrong) __atomic_store_n(&outside, int64_t{1}, __ATOMIC_RELAXED);
+    });
+    return outside;
+}
+
+TK_EMIT(max_pool_forward)
+TK_EMIT(max_pool_backward)
+
+}  // namespace tk::TK_ISA

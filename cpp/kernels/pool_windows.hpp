@@ -1,0 +1,120 @@
+// What max- and average-pooling share: the taps of a window that lie inside the input, the outputs whose windows
+// lie inside as a whole, and strided vector loads. Windows of one output row differ by their column alone, so a
+// vector holds neighbouring outputs of a row.
+#pragma once
+#include "kernels/kernels.hpp"
+#include "kernels/simd.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+struct Range { int64_t begin, end; };
+
+// Taps t in [0, kernel) with 0 <= start + t*dilation < size.
+inline Range taps_inside(int64_t start, int64_t size, int64_t kernel, int64_t dilation) {
+    if (start >= 0 && start + (kernel - 1) * dilation < size) return {0, kernel};   // the common case: no division
+    int64_t begin = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
+    int64_t end = start >= size ? 0 : (size - 1 - start) / dilation + 1;
+    if (end > kernel) end = kernel;
+    if (begin > end) begin = end;
+    return {begin, end};
+}
+
+// Outputs o of a row whose taps all lie inside: 0 <= o*sw - pw and o*sw - pw + (kw-1)*dil_w < iw.
+inline Range whole_windows(const PoolShape& s) {
+    int64_t begin = (s.pw + s.sw - 1) / s.sw;
+    const int64_t room = s.iw - 1 - (s.kw - 1) * s.dil_w + s.pw;
+    int64_t end = room < 0 ? 0 : room / s.sw + 1;
+    if (end > s.ow) end = s.ow;
+    if (begin > end) begin = end;
+    return {begin, end};
+}
+
+// A window that covers all of its rows, or its planes, is one long row: global pooling runs along memory.
+inline PoolShape flatten(PoolShape s) {
+    if (s.ow == 1 && s.kw == s.iw && s.oh == 1 && s.dil_h == 1 && s.dil_w == 1 && s.pw + s.qw + s.ph + s.qh == 0) {
+        s.iw *= s.ih;
+        s.kw *= s.kh;
+        s.ih = s.kh = 1;
+    }
+    if (s.ow == 1 && s.kw == s.iw && s.kh == s.ih && s.od == 1 && s.oh == 1 && s.dil_d == 1 && s.dil_h == 1 &&
+        s.dil_w == 1 && s.pw + s.qw + s.ph + s.qh + s.pd + s.qd == 0) {
+        s.iw *= s.id;
+        s.kw *= s.kd;
+        s.id = s.kd = 1;
+    }
+    return s;
+}
+
+// One row of outputs: its plane of the input, where its windows start, and which of their rows lie inside.
+struct OutputRow {
+    int64_t row, plane;   // numbers in y and in x
+    int64_t start_d, start_h;
+    Range d, h;
+};
+
+// f(OutputRow) for every row of y; a chunk of rows is the unit, and rows know nothing of each other.
+template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
+    const int64_t cost = s.ow * s.kd * s.kh * s.kw, rows = s.od * s.oh;
+    const int64_t grain = cost < 32768 ? 32768 / cost : 1;
+    parallel_chunks(s.planes * rows, grain, cost, [&](int64_t begin, int64_t end) {
+        int64_t plane = begin / rows, d = begin % rows / s.oh, h = begin % s.oh;
+        for (int64_t row = begin; row < end; ++row) {
+            const int64_t start_d = d * s.sd - s.pd, start_h = h * s.sh - s.ph;
+            f(OutputRow{row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, s.dil_d),
+                        taps_inside(start_h, s.ih, s.kh, s.dil_h)});
+            if (++h == s.oh) { h = 0; ++d; }
+            if (d == s.od) { d = 0; ++plane; }
+        }
+    });
+}
+
+// f(plane, chunk of planes is the unit): work that scatters within a plane.
+template <class F> void for_each_plane(int64_t planes, int64_t cost, F&& f) {
+    const int64_t grain = cost < 32768 ? 32768 / (cost + 1) + 1 : 1;
+    parallel_chunks(planes, grain, cost, [&](int64_t begin, int64_t end) {
+        for (int64_t plane = begin; plane < end; ++plane) f(plane);
+    });
+}
+
+// p[0], p[stride], ... : `count` lanes (all of them when Full), the others zero. Stride 0: known at run time only.
+// Nothing beyond the last element asked for is read.
+template <class T, int Stride, bool Full> TK_INLINE Vec<T> load_strided(const T* p, int64_t stride, int64_t count) {
+    constexpr int L = kLanes<T>;
+    if constexpr (Stride == 1) {
+        if constexpr (Full) return load(p);
+        return load_first(p, count);
+    }
+#if !defined(__clang__)
+    if constexpr (Stride == 2) {
+        VecMask<T> even{};   // of p[0 .. L-1] and p[L-1 .. 2L-2]
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) even[i] = 2 * i < L ? 2 * i : 2 * i + 1;
+        if constexpr (Full) return __builtin_shuffle(load(p), load(p + L - 1), even);
+        const int64_t last = 2 * count - 1;
+        const Vec<T> low = load_first(p, last < L ? last : L);
+        const Vec<T> high = last > L - 1 ? load_first(p + L - 1, last - L + 1) : Vec<T>{};
+        return __builtin_shuffle(low, high, even);
+    }
+#endif
+    const int64_t step = Stride ? Stride : stride;
+    Vec<T> v{};
+    for (int64_t i = 0; i < (Full ? L : count); ++i) v[i] = p[i * step];
+    return v;
+}
+
+template <bool Value> struct Flag { static constexpr bool value = Value; };
+
+// f(begin, count, full) over the columns of a range in vectors. A last partial vector moves back over finished
+// columns where the range has room for that, and runs on masked lanes where it has not.
+template <class T, class F> TK_INLINE void for_each_vector(Range columns, F&& f) {
+    constexpr int L = kLanes<T>;
+    const int64_t length = columns.end - columns.begin;
+    if (length <= 0) return;
+    if (length < L) return f(columns.begin, length, Flag<false>{});
+    for (int64_t o = columns.begin; o < columns.end; o += L)
+        f(o + L <= columns.end ? o : columns.end - L, int64_t{L}, Flag<true>{});
+}
+
+}  // namespace
+}  // namespace tk::TK_ISA

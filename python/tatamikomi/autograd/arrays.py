@@ -1,0 +1,51 @@
+"""From whatever a user has to an array that Tensors can hold: float32, float64, an integer type or bool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tatamikomi.errors import bad_type, bad_value
+
+_KINDS = "float32, float64, an integer type or bool"
+
+
+def is_supported(dtype: np.dtype[Any]) -> bool:
+    """Whether a Tensor can hold this dtype."""
+    return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
+
+
+def _holds_arrays(data: object) -> bool:
+    """Whether the first leaf of nested lists carries a dtype of its own, as NumPy's scalars do."""
+    while isinstance(data, (list, tuple)) and len(data) > 0:
+        data = data[0]
+    return not isinstance(data, (list, tuple, bool, int, float)) or isinstance(data, np.generic)
+
+
+def as_array(op: str, argument: str, data: object, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """`data` as an aligned array in native byte order, sharing memory where it already is one.
+
+    Arrays keep their dtype, Python floats and lists of them become float32, ints int64, bools bool.
+
+    Raises:
+        TypeError: objects, strings, None, complex numbers, or a float type that is neither float32 nor
+            float64.
+        ValueError: a ragged list.
+    """
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise bad_value(op, argument, "a ragged sequence", "rows of equal length") from error
+    if array.dtype.kind == "f" and dtype is None and not _holds_arrays(data):
+        array = array.astype(np.float32)
+    if not is_supported(array.dtype):
+        given = type(data).__name__ if array.dtype.kind == "O" else array.dtype.name
+        raise bad_type(op, argument, given, _KINDS)
+    wanted = array.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
+    if not is_supported(wanted):
+        raise bad_type(op, "dtype", wanted.name, _KINDS)
+    if array.dtype != wanted:
+        array = array.astype(wanted)
+    return array if array.flags.aligned else array.copy()

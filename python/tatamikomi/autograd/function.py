@@ -1,0 +1,156 @@
+"""The tape: what an operation remembers, and the walk back through what was remembered.
+
+An operation is a class. One object of it is one call, and where a gradient is wanted, one node of the tape:
+
+    class Square(Function):
+        saves = ((0,),)                       # the gradient of input 0 needs input 0
+
+        def forward(self, x):                   # arrays in, array out
+            return x * x
+
+        def backward(self, dy):                 # Tensors in, Tensors out, in differentiable operations
+            return dy * 2.0 * self.saved(0)
+
+    y = Square()(x)
+
+A Tensor points at the node that made it, a node at the nodes of its inputs, and nothing points forward: no
+reference cycle, so a tape that nobody holds is gone at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any, ClassVar, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamikomi.autograd.base import Storage
+from tatamikomi.autograd.grad_mode import _enabled
+from tatamikomi.autograd.tensor import Tensor, wrap
+
+Gradients = Tensor | None | tuple[Tensor | None, ...]
+Edge = Union["Function", Tensor]  # where a gradient goes: to the node of an input, or to a leaf
+
+_orders = count()
+
+
+class Function:
+    """One call of a differentiable operation with one output.
+
+    A subclass takes its options in `__init__` and writes `forward` and `backward`; calling the object with
+    Tensors runs it. An object serves one call.
+
+    - `forward(*arrays) -> array` computes the output. Here `self.needs` already says which inputs want a
+      gradient (an empty tuple: nothing is recorded), and arrays may be kept as attributes of `self`.
+    - `backward(dy) -> gradients` returns one Tensor or None per input (a bare one for a single input),
+      written with operations on Tensors so that gradients of gradients exist. Where `is_grad_enabled()` is
+      False nobody asks for those, and a fused kernel may answer instead. Entries where `self.needs` is False
+      are ignored.
+
+    Class attributes:
+        saves: for each input, the positions of the inputs that its gradient is computed from
+            (`self.saved(i)`); positions of
+            inputs that a call leaves out are skipped.
+        saves_output: the gradient is computed from the output, which `self.output()` gives back.
+        view: the output shares memory with the first input.
+        fresh: `backward` returns arrays that nobody else holds, so that a leaf may keep them without a copy.
+
+    >>> import tatamikomi as tk
+    >>> class Square(tk.autograd.Function):
+    ...     saves = ((0,),)
+    ...     def forward(self, x):
+    ...         return x * x
+    ...     def backward(self, dy):
+    ...         return dy * 2.0 * self.saved(0)
+    >>> x = tk.tensor([3.0], requires_grad=True)
+    >>> Square()(x).backward()
+    >>> x.grad
+    tensor([6.])
+    """
+
+    saves: ClassVar[tuple[tuple[int, ...], ...]] = ()
+    saves_output: ClassVar[bool] = False
+    fresh: ClassVar[bool] = False
+    view: bool = False
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Gradients]
+
+    needs: tuple[bool, ...] = ()
+    _edges: tuple[Edge | None, ...] | None = None  # None: not recorded, or already used and freed
+    _kept: dict[int, tuple[Tensor, int]]  # position -> saved input, its version then
+    _output: tuple[NDArray[Any], Storage, int]
+    _order: int
+    _shape: tuple[int, ...]
+    _dtype: np.dtype[Any]
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        needs = tuple([tensor._requires_grad for tensor in inputs]) if _enabled.get() else ()
+        recording = True in needs
+        if recording:
+            if self._edges is not None:
+                raise RuntimeError(f"{type(self).__name__}: one object serves one call")
+            self.needs = needs
+        data = self.forward(*[tensor._data for tensor in inputs])
+        if type(data) is not np.ndarray:
+            data = np.asarray(data)  # NumPy turns what has no axes into a scalar
+        storage = inputs[0]._storage if self.view else Storage()
+        if not recording:
+            return wrap(data, storage)
+        self._record(inputs, data, storage)
+        return wrap(data, storage, self)
+
+    def _record(self, inputs: tuple[Tensor, ...], data: NDArray[Any], storage: Storage) -> None:
+        self._edges = tuple(
+            [
+                None if not need else tensor if tensor._node is None else tensor._node
+                for tensor, need in zip(inputs, self.needs, strict=True)
+            ]
+        )
+        kept = {}
+        for need, positions in zip(self.needs, self.saves, strict=False):
+            if need:
+                for tensor, position in [(inputs[i], i) for i in positions if i < len(inputs)]:
+                    tensor._storage.pinned = True
+                    kept[position] = (tensor, tensor._storage.version)
+        self._kept = kept
+        if self.saves_output:
+            storage.pinned = True
+            self._output = (data, storage, storage.version)
+        self._order = next(_orders)
+        self._shape = data.shape
+        self._dtype = data.dtype
+
+    def saved(self, position: int) -> Tensor:
+        """The input at `position`, as it was.
+
+        Raises:
+            RuntimeError: its values were overwritten since.
+        """
+        tensor, version = self._kept[position]
+        if tensor._storage.version != version:
+            raise self._overwritten(f"input {position}")
+        return tensor
+
+    def output(self) -> Tensor:
+        """The output, as it was; a node does not hold it, it makes it anew around the same array.
+
+        Raises:
+            RuntimeError: its values were overwritten since.
+        """
+        data, storage, version = self._output
+        if storage.version != version:
+            raise self._overwritten("the output")
+        return wrap(data, storage, self)
+
+    def _overwritten(self, what: str) -> RuntimeError:
+        return RuntimeError(
+            f"{type(self).__name__}: {what} was overwritten after the forward pass, "
+            "and the gradient needs its old values"
+        )
+
+    def _free(self) -> None:
+        """Let go of everything that was kept."""
+        self.__dict__.clear()

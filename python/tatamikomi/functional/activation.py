@@ -1,0 +1,184 @@
+"""Activations: ReLU, sigmoid, tanh, softmax."""
+
+from __future__ import annotations
+
+from tatamikomi import kernels
+from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
+from tatamikomi.autograd.tensor import wrap
+from tatamikomi.errors import bad_value
+from tatamikomi.functional.inputs import TensorLike, as_input, overwrite
+from tatamikomi.kernels.arrays import Array
+
+
+class _Relu(Function):
+    saves_output = True
+    fresh = True
+
+    def forward(self, x: Array) -> Array:
+        return kernels.relu_forward(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output()
+        if is_grad_enabled():
+            return where(y.data > 0, dy, 0.0)
+        return wrap(kernels.relu_backward(dy.data, y.data))
+
+
+class _Sigmoid(Function):
+    saves_output = True
+    fresh = True
+
+    def forward(self, x: Array) -> Array:
+        return kernels.sigmoid_forward(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output()
+        if is_grad_enabled():
+            return dy * (y * (1.0 - y))
+        return wrap(kernels.sigmoid_backward(dy.data, y.data))
+
+
+class _Tanh(Function):
+    saves_output = True
+    fresh = True
+
+    def forward(self, x: Array) -> Array:
+        return kernels.tanh_forward(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output()
+        if is_grad_enabled():
+            return dy * (1.0 - y * y)
+        return wrap(kernels.tanh_backward(dy.data, y.data))
+
+
+class _Softmax(Function):
+    saves_output = True
+    fresh = True
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, x: Array) -> Array:
+        return kernels.softmax_forward(x, self.dim)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output()
+        if is_grad_enabled():
+            return y * (dy - (dy * y).sum(self.dim, keepdim=True))
+        return wrap(kernels.softmax_backward(dy.data, y.data, self.dim))
+
+
+class _LogSoftmax(Function):
+    saves_output = True
+    fresh = True
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, x: Array) -> Array:
+        return kernels.log_softmax_forward(x, self.dim)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output()
+        if is_grad_enabled():
+            return dy - y.exp() * dy.sum(self.dim, keepdim=True)
+        return wrap(kernels.log_softmax_backward(dy.data, y.data, self.dim))
+
+
+def relu(input: TensorLike, inplace: bool = False) -> Tensor:
+    """max(input, 0), elementwise; its gradient at 0 is 0, NaN stays NaN.
+
+    Args:
+        input: any shape, float32 or float64.
+        inplace: overwrite the input where no gradient and no array of the user's can notice.
+
+    Raises:
+        TypeError: another dtype.
+
+    Source: V. Nair and G. Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.relu([-1.0, 2.0])
+    tensor([0., 2.])
+    """
+    x = as_input("relu", "input", input)
+    y = _Relu()(x)
+    return overwrite(x, y, input) if inplace else y
+
+
+def sigmoid(input: TensorLike) -> Tensor:
+    """1 / (1 + e**-input), elementwise.
+
+    Args:
+        input: any shape, float32 or float64.
+
+    Raises:
+        TypeError: another dtype.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.sigmoid([0.0])
+    tensor([0.5])
+    """
+    return _Sigmoid()(as_input("sigmoid", "input", input))
+
+
+def tanh(input: TensorLike) -> Tensor:
+    """The hyperbolic tangent, elementwise.
+
+    Args:
+        input: any shape, float32 or float64.
+
+    Raises:
+        TypeError: another dtype.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.tanh([0.0])
+    tensor([0.])
+    """
+    return _Tanh()(as_input("tanh", "input", input))
+
+
+def _along(op: str, input: TensorLike, dim: int) -> tuple[Tensor, int]:
+    x = as_input(op, "input", input)
+    if not -x.ndim <= dim < x.ndim:
+        raise bad_value(op, "dim", dim, f"-{x.ndim} <= dim < {x.ndim}")
+    return x, dim % x.ndim
+
+
+def softmax(input: TensorLike, dim: int) -> Tensor:
+    """e**input / sum of e**input along `dim`, computed after subtracting the largest element.
+
+    Args:
+        input: any shape with a dimension, float32 or float64.
+        dim: the dimension along which the result adds up to 1.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: no such dimension.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.softmax([[1.0, 1.0, 1.0, 1.0]], dim=1)
+    tensor([[0.25, 0.25, 0.25, 0.25]])
+    """
+    x, axis = _along("softmax", input, dim)
+    return _Softmax(axis)(x)
+
+
+def log_softmax(input: TensorLike, dim: int) -> Tensor:
+    """The logarithm of `softmax`, without leaving the range of numbers: input - max - log sum e**(input - max).
+
+    Args:
+        input: any shape with a dimension, float32 or float64.
+        dim: the dimension along which the exponentials add up to 1.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: no such dimension.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.log_softmax([1000.0, 0.0], dim=0)
+    tensor([    0., -1000.])
+    """
+    x, axis = _along("log_softmax", input, dim)
+    return _LogSoftmax(axis)(x)

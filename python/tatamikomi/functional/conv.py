@@ -1,0 +1,304 @@
+"""Convolution in one, two and three dimensions, and the unfolding behind it.
+
+A convolution is linear in its input and in its weight, so three bilinear maps close under differentiation:
+y(x, w), dx(dy, w) and dw(dy, x), each of whose gradients are the other two.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from tatamikomi import kernels
+from tatamikomi.autograd import Function, Tensor, is_grad_enabled
+from tatamikomi.autograd.tensor import wrap
+from tatamikomi.errors import bad_value
+from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, unbatched
+from tatamikomi.geometry import Padding, Size, per_axis
+from tatamikomi.kernels.arrays import Array
+
+_Pair = tuple[Tensor | None, Tensor | None]
+
+
+class _Options(NamedTuple):
+    stride: Size
+    padding: Padding
+    dilation: Size
+    groups: int
+
+
+class _Conv(Function):
+    """y from x (N, IC, *sizes), weight (OC, IC / groups, *kernel) and perhaps a bias (OC,)."""
+
+    saves = ((1,), (0,))
+    fresh = True
+
+    def __init__(self, options: _Options) -> None:
+        self.options = options
+
+    def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        self.shapes = x.shape, weight.shape
+        return kernels.conv_forward(x, weight, bias, *self.options)
+
+    def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
+        dy = dy.contiguous()
+        dx = dweight = dbias = None
+        if self.needs[0]:
+            dx = _ConvBackwardInput(self.options, self.shapes[0])(dy, self.saved(1))
+        if self.needs[1]:
+            dweight = _ConvBackwardWeight(self.options, self.shapes[1])(dy, self.saved(0))
+        if len(self.needs) == 2:
+            return dx, dweight
+        if self.needs[2]:
+            dbias = _bias_gradient(dy)
+        return dx, dweight, dbias
+
+
+def _bias_gradient(dy: Tensor) -> Tensor:
+    if is_grad_enabled():
+        return dy.sum((0, *range(2, dy.ndim)))
+    return wrap(kernels.conv_backward_bias(dy.data))
+
+
+class _ConvBackwardInput(Function):
+    """dx from dy (N, OC, *outputs) and weight."""
+
+    saves = ((1,), (0,))
+    fresh = True
+
+    def __init__(self, options: _Options, input_shape: tuple[int, ...]) -> None:
+        self.options, self.input_shape = options, input_shape
+
+    def forward(self, dy: Array, weight: Array) -> Array:
+        self.weight_shape = weight.shape
+        return kernels.conv_backward_input(dy, weight, self.input_shape, *self.options)
+
+    def backward(self, ddx: Tensor) -> _Pair:
+        d_dy = d_weight = None
+        if self.needs[0]:
+            d_dy = _Conv(self.options)(ddx, self.saved(1))
+        if self.needs[1]:
+            d_weight = _ConvBackwardWeight(self.options, self.weight_shape)(self.saved(0), ddx)
+        return d_dy, d_weight
+
+
+class _ConvBackwardWeight(Function):
+    """dweight from dy (N, OC, *outputs) and x."""
+
+    saves = ((1,), (0,))
+    fresh = True
+
+    def __init__(self, options: _Options, weight_shape: tuple[int, ...]) -> None:
+        self.options, self.weight_shape = options, weight_shape
+
+    def forward(self, dy: Array, x: Array) -> Array:
+        self.input_shape = x.shape
+        return kernels.conv_backward_weight(dy, x, self.weight_shape, *self.options)
+
+    def backward(self, ddweight: Tensor) -> _Pair:
+        d_dy = d_x = None
+        if self.needs[0]:
+            d_dy = _Conv(self.options)(self.saved(1), ddweight)
+        if self.needs[1]:
+            d_x = _ConvBackwardInput(self.options, self.input_shape)(self.saved(0), ddweight)
+        return d_dy, d_x
+
+
+class _Window(NamedTuple):
+    kernel_size: Size
+    dilation: Size
+    padding: Padding
+    stride: Size
+
+
+class _Unfold(Function):
+    """Windows of x (N, C, *sizes) as columns (N, C * prod(kernel_size), windows)."""
+
+    fresh = True
+
+    def __init__(self, window: _Window) -> None:
+        self.window = window
+
+    def forward(self, x: Array) -> Array:
+        self.input_shape = x.shape
+        return kernels.im2col(x, *self.window)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return _Fold(self.input_shape, self.window)(dy)
+
+
+class _Fold(Function):
+    """The adjoint of _Unfold."""
+
+    fresh = True
+
+    def __init__(self, input_shape: tuple[int, ...], window: _Window) -> None:
+        self.input_shape, self.window = input_shape, window
+
+    def forward(self, cols: Array) -> Array:
+        return kernels.col2im(cols, self.input_shape, *self.window)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return _Unfold(self.window)(dy)
+
+
+def _conv(
+    axes: int,
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None,
+    stride: Size,
+    padding: Padding,
+    dilation: Size,
+    groups: int,
+) -> Tensor:
+    op = f"conv{axes}d"
+    x, single = batched(op, input, axes)
+    w = as_input(op, "weight", weight)
+    if w.ndim != axes + 2:
+        rule = f"(out_channels, in_channels / groups, {axes} kernel sizes)"
+        raise bad_value(op, "weight", f"shape {w.shape}", rule)
+    options = _Options(*map(frozen, (stride, padding, dilation, groups)))
+    inputs = (x, w) if bias is None else (x, w, as_input(op, "bias", bias))
+    return unbatched(_Conv(options)(*inputs), single)
+
+
+def conv1d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolve sequences (N, C, L) or (C, L) with weight (OC, C / groups, K); see `conv2d`.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.conv1d([[1.0, 2.0, 3.0]], [[[1.0, 10.0]]])
+    tensor([[21., 32.]])
+    """
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolve images with kernels (a cross-correlation, as neural networks call it).
+
+        y[n, k, o] = bias[k] + sum over c, r of input[n, c, o * stride + r * dilation - padding] * weight[k, c, r]
+
+    with o and r running over both axes, and c over the channels of k's group.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W), float32 or float64.
+        weight: (OC, C / groups, KH, KW), dtype of input.
+        bias: (OC,) or None.
+        stride: a positive integer, or one per axis.
+        padding: zeros around the input: an integer, one per axis, ((before, after), ...), "valid" (none), or "same"
+            (an output of ceil(size / stride), the odd zero after; TensorFlow's rule).
+        dilation: a positive integer, or one per axis: the distance between taps.
+        groups: divides the channels into groups that do not see each other.
+
+    Returns:
+        (N, OC, OH, OW) or (OC, OH, OW), OH = floor((H + pads - dilation * (KH - 1) - 1) / stride) + 1.
+
+    Raises:
+        TypeError: other or mixed dtypes, or an option of another kind.
+        ValueError: shapes or options that do not fit together.
+
+    Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> image = np.arange(9, dtype="float32").reshape(1, 3, 3)
+    >>> tk.functional.conv2d(image, np.ones((1, 1, 2, 2), "float32"), stride=2, padding="same")
+    tensor([[[ 8.,  7.],
+             [13.,  8.]]])
+    """
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolve volumes (N, C, D, H, W) or (C, D, H, W) with weight (OC, C / groups, KD, KH, KW); see `conv2d`.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.functional.conv3d(np.ones((1, 2, 2, 2)), np.ones((1, 1, 2, 2, 2))).item()
+    8.0
+    """
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def _window(kernel_size: Size, dilation: Size, padding: Padding, stride: Size) -> _Window:
+    return _Window(*map(frozen, (kernel_size, dilation, padding, stride)))
+
+
+def unfold(input: TensorLike, kernel_size: Size, dilation: Size = 1, padding: Padding = 0, stride: Size = 1) -> Tensor:
+    """Every window of the input as a column.
+
+    Args:
+        input: (N, C, *sizes) or (C, *sizes), with as many axes as kernel_size has entries (an integer means two).
+        kernel_size, dilation, padding, stride: as in `conv2d`.
+
+    Returns:
+        (N, C * prod(kernel_size), windows), without N for an unbatched input; rows run over channels, then taps.
+
+    Raises:
+        TypeError, ValueError: as `conv2d`.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.unfold([[1.0, 2.0, 3.0]], (2,))
+    tensor([[1., 2.],
+            [2., 3.]])
+    """
+    axes = 2 if isinstance(kernel_size, int) else len(kernel_size)
+    x, single = batched("unfold", input, axes)
+    return unbatched(_Unfold(_window(kernel_size, dilation, padding, stride))(x), single)
+
+
+def fold(
+    input: TensorLike,
+    output_size: Size,
+    kernel_size: Size,
+    dilation: Size = 1,
+    padding: Padding = 0,
+    stride: Size = 1,
+) -> Tensor:
+    """Put every column back where `unfold` took it from, adding where windows overlap: the adjoint of `unfold`.
+
+    Args:
+        input: (N, C * prod(kernel_size), windows), or the same without N.
+        output_size: the sizes of the result's axes (an integer means two of that size).
+        kernel_size, dilation, padding, stride: as in `conv2d`.
+
+    Returns:
+        (N, C, *output_size), without N for an unbatched input.
+
+    Raises:
+        TypeError, ValueError: as `conv2d`; the number of rows or columns does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.fold([[1.0, 2.0], [2.0, 3.0]], (3,), (2,))
+    tensor([[1., 4., 3.]])
+    """
+    cols, single = batched("fold", input, 1)
+    axes = 2 if isinstance(output_size, int) else len(output_size)
+    sizes = per_axis("fold", "output_size", output_size, axes, 1)
+    taps = math.prod(per_axis("fold", "kernel_size", kernel_size, axes, 1))
+    if cols.shape[1] % taps:
+        raise bad_value("fold", "input", f"shape {cols.shape}", f"a multiple of prod(kernel_size) = {taps} rows")
+    shape = (cols.shape[0], cols.shape[1] // taps, *sizes)
+    return unbatched(_Fold(shape, _window(kernel_size, dilation, padding, stride))(cols), single)

@@ -1,0 +1,56 @@
+"""What every functional file does with its arguments before it calls a kernel."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tatamikomi.autograd import Tensor, as_tensor
+from tatamikomi.errors import bad_value
+from tatamikomi.kernels.arrays import as_float
+
+TensorLike: TypeAlias = ArrayLike | Tensor
+
+
+def as_input(op: str, argument: str, value: TensorLike) -> Tensor:
+    """A Tensor as it is; anything else as float32 or float64, sharing memory where it can.
+
+    Raises:
+        TypeError: not float32 or float64, or no array at all.
+        ValueError: a ragged list.
+    """
+    if not isinstance(value, Tensor):
+        return as_tensor(as_float(op, argument, value))
+    if value.dtype.kind != "f":
+        as_float(op, argument, value.data)  # raises
+    return value
+
+
+def batched(op: str, value: TensorLike, axes: int) -> tuple[Tensor, bool]:
+    """(N, C, *sizes) from that or from an unbatched (C, *sizes), and whether a batch dimension was added."""
+    x = as_input(op, "input", value)
+    if x.ndim == axes + 1:
+        return x.unsqueeze(0), True
+    if x.ndim != axes + 2:
+        sizes = ", ".join(["L", "H, W", "D, H, W"][axes - 1 : axes])
+        raise bad_value(op, "input", f"shape {x.shape}", f"(N, C, {sizes}) or (C, {sizes})")
+    return x, False
+
+
+def unbatched(y: Tensor, single: bool) -> Tensor:
+    """y without the batch dimension that `batched` added."""
+    return y.squeeze(0) if single else y
+
+
+def frozen(option: object) -> Any:
+    """An option as tuples, which nobody can change between a forward and a backward pass."""
+    return tuple(frozen(one) for one in option) if isinstance(option, (list, tuple, np.ndarray)) else option
+
+
+def overwrite(x: Tensor, y: Tensor, original: TensorLike) -> Tensor:
+    """`inplace`: y's values written into x and x returned, where neither a tape nor a user's array can notice."""
+    if x is not original or x.requires_grad or x._storage.pinned or not x._data.flags.writeable:
+        return y
+    return x.copy_(y)

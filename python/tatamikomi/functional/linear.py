@@ -1,0 +1,69 @@
+"""The fully connected layer's operation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tatamikomi import kernels
+from tatamikomi.autograd import Function, Tensor
+from tatamikomi.autograd.linear import MatMul
+from tatamikomi.errors import bad_value
+from tatamikomi.functional.inputs import TensorLike, as_input
+from tatamikomi.kernels.arrays import Array, same_dtype
+
+
+class _Linear(Function):
+    """x (rows, in) times weight (out, in) transposed, plus perhaps a bias (out,)."""
+
+    saves = ((1,), (0,))
+    fresh = True
+
+    def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        same_dtype("linear", input=x, weight=weight, bias=bias)
+        y = kernels.matmul(x, weight, transpose_b=True)
+        if bias is not None:
+            np.add(y, bias, out=y)
+        return y
+
+    def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
+        dy = dy.contiguous()
+        dx = MatMul()(dy, self.saved(1)) if self.needs[0] else None
+        dweight = MatMul(transpose_a=True)(dy, self.saved(0)) if self.needs[1] else None
+        if len(self.needs) == 2:
+            return dx, dweight
+        return dx, dweight, dy.sum(0) if self.needs[2] else None
+
+
+def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+    """y = input weight^T + bias.
+
+    Args:
+        input: (..., in_features), float32 or float64.
+        weight: (out_features, in_features), dtype of input.
+        bias: (out_features,) or None.
+
+    Returns:
+        (..., out_features).
+
+    Raises:
+        TypeError: other or mixed dtypes.
+        ValueError: shapes that do not fit together.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.linear([[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]], [0.0, 100.0])
+    tensor([[ 11., 117.]])
+    """
+    x, w = as_input("linear", "input", input), as_input("linear", "weight", weight)
+    if w.ndim != 2:
+        raise bad_value("linear", "weight", f"shape {w.shape}", "(out_features, in_features)")
+    if x.ndim == 0 or x.shape[-1] != w.shape[1]:
+        raise bad_value("linear", "input", f"shape {x.shape}", f"(..., in_features = {w.shape[1]})")
+    inputs = [x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), w]
+    if bias is not None:
+        inputs.append(as_input("linear", "bias", bias))
+        if inputs[2].shape != w.shape[:1]:
+            raise bad_value("linear", "bias", f"shape {inputs[2].shape}", f"({w.shape[0]},)")
+    y = _Linear()(*inputs)
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])

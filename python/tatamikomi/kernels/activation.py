@@ -1,0 +1,270 @@
+"""ReLU, sigmoid, tanh, softmax and log-softmax on arrays.
+
+Backward functions take the gradient of the output and the output itself, never the input.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numpy.typing import ArrayLike
+
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.geometry import SoftmaxShape
+from tatamikomi.kernels.arrays import Array, as_float, output, same_dtype
+from tatamikomi.kernels.backend import active
+
+
+def _with_output(op: str, dy: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """dy and y, of one shape and one dtype."""
+    dy, y = as_float(op, "dy", dy), as_float(op, "y", y)
+    same_dtype(op, dy=dy, y=y)
+    if dy.shape != y.shape:
+        raise bad_value(op, "dy", f"shape {dy.shape}", f"shape {y.shape} as y")
+    return dy, y
+
+
+def relu_forward(x: ArrayLike, out: Array | None = None) -> Array:
+    """y = max(x, 0); NaN stays NaN.
+
+    Args:
+        x: any shape; float32 or float64.
+        out: shape of x, receives the result.
+
+    Returns:
+        y, shape and dtype of x.
+
+    Raises:
+        TypeError: x is not float32 or float64.
+        ValueError: x is ragged, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.relu_forward([-1.0, 0.0, 2.0]).tolist()
+    [0.0, 0.0, 2.0]
+    """
+    op = "relu_forward"
+    x = as_float(op, "x", x)
+    y = output(op, out, x.shape, x.dtype, x)
+    active().relu_forward(y, x)
+    return y
+
+
+def relu_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
+    """dx = dy where y > 0, else 0.
+
+    Args:
+        dy: gradient of y.
+        y: what relu_forward returned; shape and dtype of dy.
+        out: shape of y, receives the result.
+
+    Raises:
+        TypeError, ValueError: dtypes or shapes differ, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.relu_backward([5.0, 5.0], [0.0, 2.0]).tolist()
+    [0.0, 5.0]
+    """
+    op = "relu_backward"
+    dy, y = _with_output(op, dy, y)
+    dx = output(op, out, y.shape, y.dtype, dy, y)
+    active().relu_backward(dx, dy, y)
+    return dx
+
+
+def sigmoid_forward(x: ArrayLike, out: Array | None = None) -> Array:
+    """y = 1 / (1 + exp(-x)), without overflow for any x.
+
+    Args:
+        x: any shape; float32 or float64.
+        out: shape of x, receives the result.
+
+    Raises:
+        TypeError: x is not float32 or float64.
+        ValueError: x is ragged, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.sigmoid_forward([-1000.0, 0.0, 1000.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    op = "sigmoid_forward"
+    x = as_float(op, "x", x)
+    y = output(op, out, x.shape, x.dtype, x)
+    active().sigmoid_forward(y, x)
+    return y
+
+
+def sigmoid_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
+    """dx = dy * y * (1 - y).
+
+    Args:
+        dy: gradient of y.
+        y: what sigmoid_forward returned; shape and dtype of dy.
+        out: shape of y, receives the result.
+
+    Raises:
+        TypeError, ValueError: dtypes or shapes differ, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.sigmoid_backward([4.0], [0.5]).tolist()
+    [1.0]
+    """
+    op = "sigmoid_backward"
+    dy, y = _with_output(op, dy, y)
+    dx = output(op, out, y.shape, y.dtype, dy, y)
+    active().sigmoid_backward(dx, dy, y)
+    return dx
+
+
+def tanh_forward(x: ArrayLike, out: Array | None = None) -> Array:
+    """y = tanh(x).
+
+    Args:
+        x: any shape; float32 or float64.
+        out: shape of x, receives the result.
+
+    Raises:
+        TypeError: x is not float32 or float64.
+        ValueError: x is ragged, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.tanh_forward([-1000.0, 0.0, 1000.0]).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    op = "tanh_forward"
+    x = as_float(op, "x", x)
+    y = output(op, out, x.shape, x.dtype, x)
+    active().tanh_forward(y, x)
+    return y
+
+
+def tanh_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
+    """dx = dy * (1 - y**2).
+
+    Args:
+        dy: gradient of y.
+        y: what tanh_forward returned; shape and dtype of dy.
+        out: shape of y, receives the result.
+
+    Raises:
+        TypeError, ValueError: dtypes or shapes differ, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.tanh_backward([4.0], [0.5]).tolist()
+    [3.0]
+    """
+    op = "tanh_backward"
+    dy, y = _with_output(op, dy, y)
+    dx = output(op, out, y.shape, y.dtype, dy, y)
+    active().tanh_backward(dx, dy, y)
+    return dx
+
+
+def _softmax_shape(op: str, shape: tuple[int, ...], axis: int) -> SoftmaxShape:
+    rank = max(len(shape), 1)  # a single number is a row of one
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise bad_type(op, "axis", axis, "an integer")
+    position = axis.__index__()
+    if not -rank <= position < rank:
+        raise bad_value(op, "axis", axis, f"{-rank} <= axis < {rank} for shape {shape}")
+    position %= rank
+    sizes = shape or (1,)
+    return SoftmaxShape(math.prod(sizes[:position]), sizes[position], math.prod(sizes[position + 1 :]))
+
+
+def softmax_forward(x: ArrayLike, axis: int = -1, out: Array | None = None) -> Array:
+    """y = exp(x) / sum of exp(x) over `axis`.
+
+    The largest element is subtracted first, so that finite x never overflow. A row that holds NaN or +inf, or
+    nothing but -inf, becomes NaN.
+
+    Args:
+        x: any shape; float32 or float64.
+        axis: the axis over which y sums to 1.
+        out: shape of x, receives the result.
+
+    Raises:
+        TypeError: x is not float32 or float64, or axis no integer.
+        ValueError: axis is out of range, x is ragged, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.softmax_forward([[1000.0, 1000.0], [0.0, -1000.0]]).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    op = "softmax_forward"
+    x = as_float(op, "x", x)
+    shape = _softmax_shape(op, x.shape, axis)
+    y = output(op, out, x.shape, x.dtype, x)
+    active().softmax_forward(y, x, shape)
+    return y
+
+
+def softmax_backward(dy: ArrayLike, y: ArrayLike, axis: int = -1, out: Array | None = None) -> Array:
+    """dx = y * (dy - sum of dy * y over `axis`).
+
+    Args:
+        dy: gradient of y.
+        y: what softmax_forward returned; shape and dtype of dy.
+        axis: as in softmax_forward.
+        out: shape of y, receives the result.
+
+    Raises:
+        TypeError, ValueError: dtypes or shapes differ, axis is wrong, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.softmax_backward([1.0, 0.0], [0.5, 0.5]).tolist()
+    [0.25, -0.25]
+    """
+    op = "softmax_backward"
+    dy, y = _with_output(op, dy, y)
+    shape = _softmax_shape(op, y.shape, axis)
+    dx = output(op, out, y.shape, y.dtype, dy, y)
+    active().softmax_backward(dx, dy, y, shape)
+    return dx
+
+
+def log_softmax_forward(x: ArrayLike, axis: int = -1, out: Array | None = None) -> Array:
+    """y = x - log(sum of exp(x) over `axis`), accurate where softmax itself would underflow.
+
+    Args:
+        x: any shape; float32 or float64.
+        axis: the axis over which exp(y) sums to 1.
+        out: shape of x, receives the result.
+
+    Raises:
+        TypeError: x is not float32 or float64, or axis no integer.
+        ValueError: axis is out of range, x is ragged, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.log_softmax_forward([0.0, -1000.0]).tolist()
+    [0.0, -1000.0]
+    """
+    op = "log_softmax_forward"
+    x = as_float(op, "x", x)
+    shape = _softmax_shape(op, x.shape, axis)
+    y = output(op, out, x.shape, x.dtype, x)
+    active().log_softmax_forward(y, x, shape)
+    return y
+
+
+def log_softmax_backward(dy: ArrayLike, y: ArrayLike, axis: int = -1, out: Array | None = None) -> Array:
+    """dx = dy - exp(y) * sum of dy over `axis`.
+
+    Args:
+        dy: gradient of y.
+        y: what log_softmax_forward returned; shape and dtype of dy.
+        axis: as in log_softmax_forward.
+        out: shape of y, receives the result.
+
+    Raises:
+        TypeError, ValueError: dtypes or shapes differ, axis is wrong, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.log_softmax_backward([1.0, 2.0], [0.0, -1000.0]).tolist()
+    [-2.0, 2.0]
+    """
+    op = "log_softmax_backward"
+    dy, y = _with_output(op, dy, y)
+    shape = _softmax_shape(op, y.shape, axis)
+    dx = output(op, out, y.shape, y.dtype, dy, y)
+    active().log_softmax_backward(dx, dy, y, shape)
+    return dx

@@ -1,0 +1,194 @@
+"""Batch normalisation on arrays: training, inference and the gradient.
+
+Per channel over m = n * (product of sizes) elements of x (n, c, *sizes):
+
+    y = (x - mean) * invstd * weight + bias,  invstd = 1 / sqrt(var + eps)
+
+Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift, 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.geometry import NormShape
+from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
+from tatamikomi.kernels.backend import active
+
+
+def _norm_shape(op: str, argument: str, x: Array) -> NormShape:
+    if not 2 <= x.ndim <= 5:
+        raise bad_value(op, argument, f"shape {x.shape}", "a shape (n, channels, 0 to 3 axes)")
+    return NormShape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))
+
+
+def _per_channel(op: str, argument: str, value: ArrayLike, s: NormShape) -> Array:
+    array = as_float(op, argument, value)
+    if array.shape != (s.c,):
+        raise bad_value(op, argument, f"shape {array.shape}", f"shape ({s.c},), one per channel")
+    return array
+
+
+def _optional(op: str, argument: str, value: ArrayLike | None, s: NormShape) -> Array | None:
+    return None if value is None else _per_channel(op, argument, value, s)
+
+
+def _number(op: str, argument: str, value: object, expected: str) -> float:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise bad_type(op, argument, value, expected)
+    if not 0 <= float(value) < math.inf:
+        raise bad_value(op, argument, value, expected)
+    return float(value)
+
+
+def _check_running(op: str, argument: str, given: Array | None) -> None:
+    if given is not None and not isinstance(given, np.ndarray):
+        raise bad_type(op, argument, type(given).__name__, "an ndarray, which is updated in place")
+    if given is not None and not given.flags.writeable:
+        raise bad_value(op, argument, "a read-only array", "a writable array, which is updated in place")
+
+
+def batch_norm_forward(
+    x: ArrayLike,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Array, Array, Array]:
+    """Normalise by the statistics of this batch, as in training.
+
+        var = sum (x - mean)^2 / m
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var  = (1 - momentum) * running_var  + momentum * var * m / (m - 1)
+
+    Args:
+        x: (n, c) or (n, c, *sizes) with 1 to 3 axes; float32 or float64.
+        weight, bias: (c,), dtype of x; None is 1 and 0.
+        running_mean, running_var: (c,), dtype of x, updated in place; an empty batch leaves them alone.
+        momentum, eps: numbers >= 0.
+
+    Returns:
+        y of x's shape; mean (c,) and invstd (c,), which the gradient needs.
+
+    Raises:
+        TypeError: a dtype is not float32 or float64, or dtypes are mixed.
+        ValueError: shapes do not fit together, or a channel has one element only.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> running = np.zeros(1), np.ones(1)
+    >>> y, mean, invstd = tk.kernels.batch_norm_forward(np.array([[1.0], [3.0]]), None, None, *running, eps=0.0)
+    >>> y.ravel(), mean, invstd, *running
+    (array([-1.,  1.]), array([2.]), array([1.]), array([0.2]), array([1.1]))
+    """
+    op = "batch_norm_forward"
+    x = as_float(op, "x", x)
+    s = _norm_shape(op, "x", x)
+    if s.n * s.s == 1:
+        raise bad_value(op, "x", f"shape {x.shape}", "more than one element per channel")
+    weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
+    _check_running(op, "running_mean", running_mean)
+    _check_running(op, "running_var", running_var)
+    average = _optional(op, "running_mean", running_mean, s)
+    variance = _optional(op, "running_var", running_var, s)
+    dtype = same_dtype(op, x=x, weight=weight, bias=bias, running_mean=average, running_var=variance)
+    rate = _number(op, "momentum", momentum, "a number >= 0")
+    floor = _number(op, "eps", eps, "a number >= 0")
+    y, mean, invstd = empty(op, x.shape, dtype), empty(op, (s.c,), dtype), empty(op, (s.c,), dtype)
+    active().batch_norm_forward(y, mean, invstd, average, variance, x, weight, bias, s, rate, floor)
+    for given, updated in ((running_mean, average), (running_var, variance)):
+        if given is not None and updated is not None and given is not updated:
+            given[...] = updated
+    return y, mean, invstd
+
+
+def batch_norm_inference(
+    x: ArrayLike,
+    mean: ArrayLike,
+    var: ArrayLike,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-5,
+    out: Array | None = None,
+) -> Array:
+    """Normalise by given statistics; a sample's result depends on that sample alone, bit for bit.
+
+    Args:
+        x: (n, c) or (n, c, *sizes) with 1 to 3 axes; float32 or float64.
+        mean, var: (c,), dtype of x.
+        weight, bias: (c,), dtype of x; None is 1 and 0.
+        eps: a number >= 0.
+        out: of x's shape, receives the result.
+
+    Returns:
+        y of x's shape.
+
+    Raises:
+        TypeError, ValueError: as batch_norm_forward; one element per channel is fine here.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> tk.kernels.batch_norm_inference(np.array([[3.0]]), np.array([1.0]), np.array([4.0]), eps=0.0)
+    array([[1.]])
+    """
+    op = "batch_norm_inference"
+    x = as_float(op, "x", x)
+    s = _norm_shape(op, "x", x)
+    mean, var = _per_channel(op, "mean", mean, s), _per_channel(op, "var", var, s)
+    weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
+    dtype = same_dtype(op, x=x, mean=mean, var=var, weight=weight, bias=bias)
+    floor = _number(op, "eps", eps, "a number >= 0")
+    y = output(op, out, x.shape, dtype, x, mean, var, weight, bias)
+    active().batch_norm_inference(y, x, mean, var, weight, bias, s, floor)
+    return y
+
+
+def batch_norm_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    mean: ArrayLike,
+    invstd: ArrayLike,
+    weight: ArrayLike | None = None,
+) -> tuple[Array, Array, Array]:
+    """The gradients of batch_norm_forward.
+
+        dbias = sum dy,  dweight = invstd * sum dy * (x - mean)
+        dx = weight * invstd * (dy - dbias / m - (x - mean) * invstd * dweight / m)
+
+    Args:
+        dy: (n, c, *sizes), the gradient of y; float32 or float64.
+        x: of the same shape, the input.
+        mean, invstd: (c,), as batch_norm_forward returned them.
+        weight: (c,) or None.
+
+    Returns:
+        dx of x's shape, dweight (c,), dbias (c,).
+
+    Raises:
+        TypeError, ValueError: as batch_norm_forward.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> dy, x = np.array([[1.0], [0.0]]), np.array([[1.0], [3.0]])
+    >>> dx, dweight, dbias = tk.kernels.batch_norm_backward(dy, x, np.array([2.0]), np.array([1.0]))
+    >>> dx.ravel(), dweight, dbias
+    (array([0., 0.]), array([-1.]), array([1.]))
+    """
+    op = "batch_norm_backward"
+    dy, x = as_float(op, "dy", dy), as_float(op, "x", x)
+    s = _norm_shape(op, "x", x)
+    if dy.shape != x.shape:
+        raise bad_value(op, "dy", f"shape {dy.shape}", f"x's shape {x.shape}")
+    mean, invstd = _per_channel(op, "mean", mean, s), _per_channel(op, "invstd", invstd, s)
+    weight = _optional(op, "weight", weight, s)
+    dtype = same_dtype(op, dy=dy, x=x, mean=mean, invstd=invstd, weight=weight)
+    dx, dweight, dbias = empty(op, x.shape, dtype), empty(op, (s.c,), dtype), empty(op, (s.c,), dtype)
+    active().batch_norm_backward(dx, dweight, dbias, dy, x, mean, invstd, weight, s)
+    return dx, dweight, dbias

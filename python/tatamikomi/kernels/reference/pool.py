@@ -1,0 +1,84 @@
+"""Pooling, one tap at a time over the whole batch.
+
+Padding is marked, not valued: max-pooling carries the index of every element beside it, -1 in the padding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamikomi.geometry import PoolShape
+from tatamikomi.kernels.reference.windows import inside, padded_sizes, taps
+
+Array = NDArray[Any]
+
+
+def max_pool_forward(y: Array, indices: Array, x: Array, s: PoolShape) -> None:
+    """y, indices (planes, od, oh, ow) from x (planes, id, ih, iw); the first maximum wins, NaN beats numbers."""
+    values = np.zeros((s.planes, *padded_sizes(s)), x.dtype)
+    values[(..., *inside(s))] = x.reshape(s.planes, s.id, s.ih, s.iw)
+    places = np.full(padded_sizes(s), -1, np.int64)
+    places[inside(s)] = np.arange(s.id * s.ih * s.iw).reshape(s.id, s.ih, s.iw)
+    best, where = y.reshape(s.planes, s.od, s.oh, s.ow), indices.reshape(s.planes, s.od, s.oh, s.ow)
+    where[...] = -1
+    for _, block in taps(s):
+        value, place = values[(..., *block)], places[block]
+        beats = (value > best) | (np.isnan(value) & ~np.isnan(best))
+        better = (place >= 0) & ((where < 0) | beats)
+        np.copyto(best, value, where=better)
+        np.copyto(where, place, where=better)
+
+
+def max_pool_backward(dx: Array, dy: Array, indices: Array, s: PoolShape) -> bool:
+    """dx[indices] += dy, plane by plane. False when an index lies outside of its plane."""
+    size = s.id * s.ih * s.iw
+    places = indices.reshape(s.planes, s.od * s.oh * s.ow)
+    if np.any((places < 0) | (places >= size)):
+        return False
+    dx[...] = 0
+    rows = np.arange(s.planes)[:, None]
+    np.add.at(dx.reshape(s.planes, size), (rows, places), dy.reshape(places.shape))
+    return True
+
+
+def _divisors(s: PoolShape) -> Array:
+    """(od, oh, ow): how many elements each window counts."""
+    if s.divisor:
+        return np.full((s.od, s.oh, s.ow), s.divisor)
+    axes = (
+        (s.od, s.id, s.kd, s.sd, s.pd, s.qd),
+        (s.oh, s.ih, s.kh, s.sh, s.ph, s.qh),
+        (s.ow, s.iw, s.kw, s.sw, s.pw, s.qw),
+    )
+    counts = []
+    for outputs, size, kernel, stride, before, after in axes:
+        start = np.arange(outputs) * stride - before
+        end = np.minimum(start + kernel, size + after)
+        if not s.count_include_pad:
+            start, end = np.maximum(start, 0), np.minimum(end, size)
+        counts.append(end - start)
+    d, h, w = counts
+    return d[:, None, None] * h[:, None] * w
+
+
+def avg_pool_forward(y: Array, x: Array, s: PoolShape) -> None:
+    """y (planes, od, oh, ow) = the sum of each window / its divisor."""
+    padded = np.zeros((s.planes, *padded_sizes(s)), x.dtype)
+    padded[(..., *inside(s))] = x.reshape(s.planes, s.id, s.ih, s.iw)
+    total = y.reshape(s.planes, s.od, s.oh, s.ow)
+    total[...] = 0
+    for _, block in taps(s):
+        total += padded[(..., *block)]
+    total /= _divisors(s).astype(x.dtype)
+
+
+def avg_pool_backward(dx: Array, dy: Array, s: PoolShape) -> None:
+    """Each window spreads dy / divisor over its elements."""
+    padded = np.zeros((s.planes, *padded_sizes(s)), dy.dtype)
+    share = dy.reshape(s.planes, s.od, s.oh, s.ow) / _divisors(s).astype(dy.dtype)
+    for _, block in taps(s):
+        padded[(..., *block)] += share
+    dx.reshape(s.planes, s.id, s.ih, s.iw)[...] = padded[(..., *inside(s))]
