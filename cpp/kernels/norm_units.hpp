@@ -71,6 +71,7 @@ template <class T> struct Units {
     // f(offset in x, length) for each run of a chunk of a unit.
     template <class F> TK_INLINE void for_each_run(int64_t unit, int64_t chunk, F&& f) const {
         const int64_t begin = positions * chunk / chunks, end = positions * (chunk + 1) / chunks;
+        if (begin == end) return;
         if (!single) {
             const int64_t width = channels(unit);
             for (int64_t row = begin; row < end; ++row) f(row * c + unit * L, width);

@@ -1,7 +1,7 @@
 // exp, log, tanh and sqrt of vectors. Each lane is computed by the same steps wherever it stands: reduce
 // the argument to a small interval, sum a Taylor series there, put the power of two back.
 // Errors over all arguments, in units of the last place of the result (tests/kernels/test_simd_math.py):
-//   exp < 1, log < 1, tanh < 2.5; sqrt is correctly rounded.
+//   exp < 1, log < 1, tanh < 3; sqrt is correctly rounded.
 // As in IEEE arithmetic: NaN in, NaN out; exp(-inf) = 0, exp overflows to inf and underflows through the
 // denormals; log(0) = -inf, log(x < 0) = NaN; tanh(-0) = -0.
 #pragma once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from tatamikomi import autograd, functional, kernels
+from tatamikomi import autograd, data, functional, io, kernels, metrics, models, nn, optim, training
 from tatamikomi.autograd import (
     Tensor,
     enable_grad,
@@ -26,13 +26,16 @@ from tatamikomi.kernels import (
     threads,
 )
 from tatamikomi.random import Generator, default_generator, manual_seed
+from tatamikomi.training import Trainer
 
 __all__ = [
     "Generator",
     "Tensor",
+    "Trainer",
     "__version__",
     "autograd",
     "backend",
+    "data",
     "default_generator",
     "empty_cache",
     "enable_grad",
@@ -42,13 +45,19 @@ __all__ = [
     "get_num_threads",
     "gradcheck",
     "gradgradcheck",
+    "io",
     "kernels",
     "manual_seed",
     "memory_stats",
+    "metrics",
+    "models",
+    "nn",
     "no_grad",
+    "optim",
     "set_backend",
     "set_num_threads",
     "show_config",
     "tensor",
     "threads",
+    "training",
 ]

@@ -21,7 +21,8 @@ class Statistics(NamedTuple):
 
 def channels(x: Array) -> Array:
     """(c, m), float64: the elements of every channel."""
-    return np.moveaxis(x.astype(np.float64), 1, 0).reshape(x.shape[1], -1)
+    rows = x.shape[1]
+    return np.moveaxis(x.astype(np.float64), 1, 0).reshape(rows, x.size // rows if rows else 0)
 
 
 def statistics(x: Array) -> Statistics:

@@ -60,7 +60,7 @@ def softmax_backward(dx: Array, dy: Array, y: Array, s: SoftmaxShape) -> None:
 def log_softmax_forward(y: Array, x: Array, s: SoftmaxShape) -> None:
     """y = (x - m) - log(sum(exp(x - m))) with m the largest element of the row."""
     rows = x.reshape(s)
-    with np.errstate(invalid="ignore"):  # inf - inf
+    with np.errstate(invalid="ignore", divide="ignore"):  # inf - inf, and log(0) of no elements
         shifted = rows - rows.max(axis=1, keepdims=True, initial=-np.inf)
         np.subtract(shifted, np.log(np.exp(shifted).sum(axis=1, keepdims=True)), out=y.reshape(s))
 

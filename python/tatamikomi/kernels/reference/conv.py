@@ -45,6 +45,11 @@ def _columns(x: Array, s: ConvShape) -> Array:
     return cols.reshape(s.n, s.groups, s.ic // s.groups * taps, positions)
 
 
+def _grouped(y: Array, s: ConvShape) -> Array:
+    """(n, groups, oc/groups, positions)"""
+    return y.reshape(s.n, s.groups, s.oc // s.groups, s.od * s.oh * s.ow)
+
+
 def _by_group(weight: Array, s: ConvShape) -> Array:
     """(groups, oc/groups, ic/groups * taps)"""
     return weight.reshape(s.groups, s.oc // s.groups, -1)
@@ -52,7 +57,7 @@ def _by_group(weight: Array, s: ConvShape) -> Array:
 
 def conv_forward(y: Array, x: Array, weight: Array, bias: Array | None, s: ConvShape) -> None:
     """y (n, oc, ...) = weight @ im2col(x) + bias."""
-    grouped = y.reshape(s.n, s.groups, s.oc // s.groups, -1)
+    grouped = _grouped(y, s)
     np.matmul(_by_group(weight, s), _columns(x, s), out=grouped)
     if bias is not None:
         grouped += bias.reshape(s.groups, -1, 1)
@@ -60,18 +65,16 @@ def conv_forward(y: Array, x: Array, weight: Array, bias: Array | None, s: ConvS
 
 def conv_backward_input(dx: Array, dy: Array, weight: Array, s: ConvShape) -> None:
     """dx = col2im(weight^T @ dy)."""
-    grouped = dy.reshape(s.n, s.groups, s.oc // s.groups, -1)
-    dcols = np.matmul(_by_group(weight, s).swapaxes(1, 2), grouped)
+    dcols = np.matmul(_by_group(weight, s).swapaxes(1, 2), _grouped(dy, s))
     col2im(dx, dcols, s)
 
 
 def conv_backward_weight(dweight: Array, dy: Array, x: Array, s: ConvShape) -> None:
     """dweight = sum over the images of dy @ im2col(x)^T."""
-    grouped = dy.reshape(s.n, s.groups, s.oc // s.groups, -1)
-    products = np.matmul(grouped, _columns(x, s).swapaxes(2, 3))
+    products = np.matmul(_grouped(dy, s), _columns(x, s).swapaxes(2, 3))
     dweight[...] = products.sum(axis=0).reshape(dweight.shape)
 
 
 def conv_backward_bias(dbias: Array, dy: Array, s: ConvShape) -> None:
     """dbias = dy summed over images and positions."""
-    np.sum(dy.reshape(s.n, s.oc, -1), axis=(0, 2), out=dbias)
+    np.sum(dy.reshape(s.n, s.oc, s.od * s.oh * s.ow), axis=(0, 2), out=dbias)

@@ -12,8 +12,8 @@ from tatamikomi.geometry import MatmulShape
 
 def matmul(c: NDArray[Any], a: NDArray[Any], b: NDArray[Any], s: MatmulShape) -> None:
     """c (batch, m, n) = op(a) (batch, m, k) @ op(b) (batch, k, n)."""
-    left = a.reshape(-1, *((s.k, s.m) if s.transpose_a else (s.m, s.k)))
-    right = b.reshape(-1, *((s.n, s.k) if s.transpose_b else (s.k, s.n)))
+    left = a.reshape(s.batch if s.a_stride else 1, *((s.k, s.m) if s.transpose_a else (s.m, s.k)))
+    right = b.reshape(s.batch if s.b_stride else 1, *((s.n, s.k) if s.transpose_b else (s.k, s.n)))
     np.matmul(
         left.swapaxes(1, 2) if s.transpose_a else left,
         right.swapaxes(1, 2) if s.transpose_b else right,

@@ -1,0 +1,10 @@
+"""`python -m tatamikomi.cli`, the same as the command `tatamikomi`."""
+
+from __future__ import annotations
+
+import sys
+
+from tatamikomi.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The configuration of a run: what the command line asked for, as it is stored with the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from tatamikomi.cli import machine
+from tatamikomi.cli.options import bad_option, unknown_option
+
+LEARNING_RATES = {"adam": 0.001, "adamw": 0.001, "sgd": 0.05}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that decides the bits of a run, beside the instruction set."""
+
+    model: str = "deep_convnet"
+    data: str = "mnist-5k"
+    epochs: int = 50
+    batch_size: int = 100
+    optimizer: str = "adam"
+    lr: float = LEARNING_RATES["adam"]
+    seed: int = 1
+    augment: bool = True
+    backend: str = "native"
+
+    def check(self) -> None:
+        """Raise a ValueError that names the option if a value is impossible; lists are given with the valid
+        names."""
+        from tatamikomi import models
+
+        if self.model not in models.list():
+            raise unknown_option("--model", self.model, models.list())
+        if self.optimizer not in LEARNING_RATES:
+            raise unknown_option("--optimizer", self.optimizer, LEARNING_RATES)
+        if self.backend not in machine.BACKENDS:
+            raise unknown_option("--backend", self.backend, machine.BACKENDS)
+        for option, value in (("--epochs", self.epochs), ("--batch-size", self.batch_size)):
+            if value < 1:
+                raise bad_option(option, value, "an integer >= 1")
+        if not 0 <= self.seed < 2**63:
+            raise bad_option("--seed", self.seed, "0 <= seed < 2**63")
+        if not 0 < self.lr < float("inf"):
+            raise bad_option("--lr", self.lr, "a finite number > 0")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For files."""
+        return asdict(self)
+
+
+def from_options(options: Mapping[str, Any]) -> Configuration:
+    """Options that were given (those not None), and the defaults; checked.
+
+    Raises:
+        ValueError: an option is impossible.
+    """
+    from tatamikomi import kernels
+
+    given = {key: value for key, value in options.items() if value is not None}
+    given.setdefault("backend", kernels.get_backend())  # TATAMIKOMI_BACKEND, native without it
+    optimizer = given.get("optimizer", Configuration.optimizer)
+    given.setdefault("lr", LEARNING_RATES.get(optimizer, Configuration.lr))
+    if os.path.isdir(given.get("data", "")):
+        given["data"] = os.path.abspath(given["data"])  # a resumed run may stand elsewhere
+    configuration = Configuration(**given)
+    configuration.check()
+    return configuration
+
+
+def from_dict(path: str, stored: object) -> Configuration:
+    """What a file of a run holds; checked.
+
+    Raises:
+        ValueError: it is not a configuration; the message names the file.
+    """
+    names = {field.name for field in fields(Configuration)}
+    if not isinstance(stored, dict) or set(stored) != names:
+        raise ValueError(f"{path}: no configuration of `tatamikomi train` in it")
+    configuration = Configuration(**stored)
+    try:
+        configuration.check()
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    return configuration

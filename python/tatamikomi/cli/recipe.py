@@ -1,0 +1,83 @@
+"""From a configuration to the model, the loaders and the Trainer of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tatamikomi.cli.configuration import Configuration
+from tatamikomi.data import ArrayDataset, DataLoader, RandomAffine, Split, load
+from tatamikomi.models import create
+from tatamikomi.nn import Module
+from tatamikomi.optim import SGD, Adam, AdamW, CosineAnnealingLR, Optimizer
+from tatamikomi.random import manual_seed
+from tatamikomi.training import Callback, Trainer
+
+
+class Run(NamedTuple):
+    """What `train` needs."""
+
+    trainer: Trainer
+    train: DataLoader
+    test: DataLoader
+
+
+def load_data(configuration: Configuration, data_dir: str | None) -> Split:
+    """The data set of the run.
+
+    Raises:
+        ValueError: an unknown name, a broken file, or images that are not square or empty test data.
+        FileNotFoundError: the data set is not there.
+    """
+    split = load(configuration.data, data_dir)
+    if split.train_x.shape[2] != split.train_x.shape[3]:
+        raise ValueError(f"{split.name}: expected square images, got shape {split.train_x.shape}")
+    if not len(split.test_x):
+        raise ValueError(f"{split.name}: it holds no test image")
+    return split
+
+
+def build_model(configuration: Configuration, split: Split) -> Module:
+    """The model for the data's channels, size and classes, with initial values drawn from the default
+    Generator."""
+    return create(configuration.model, split.classes, split.train_x.shape[1], image_size=int(split.train_x.shape[2]))
+
+
+def test_loader(split: Split, batch_size: int) -> DataLoader:
+    """The test images in their order."""
+    return DataLoader(ArrayDataset(split.test_x, split.test_y), batch_size)
+
+
+def assemble(configuration: Configuration, split: Split, callbacks: Iterable[Callback]) -> Run:
+    """The whole run, everything random in it decided by the seed.
+
+    Initial values and dropout masks come from the default Generator, started at the seed; the order of the
+    images and their augmentation from the seed and the number of the epoch.
+    """
+    manual_seed(configuration.seed)
+    model = build_model(configuration, split)
+    augment = None
+    if configuration.augment:
+        augment = RandomAffine(
+            degrees=10.0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=10.0, seed=configuration.seed
+        )
+    train = DataLoader(
+        ArrayDataset(split.train_x, split.train_y),
+        configuration.batch_size,
+        shuffle=True,
+        seed=configuration.seed,
+        transform=augment,
+    )
+    optimizer = _optimizer(configuration, model)
+    schedule = CosineAnnealingLR(optimizer, configuration.epochs * len(train))
+    trainer = Trainer(model, optimizer, scheduler=schedule, schedule="step", callbacks=callbacks)
+    return Run(trainer, train, test_loader(split, configuration.batch_size))
+
+
+def _optimizer(configuration: Configuration, model: Module) -> Optimizer:
+    params, lr = model.parameters(), configuration.lr
+    if configuration.optimizer == "sgd":
+        return SGD(params, lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    if configuration.optimizer == "adamw":
+        return AdamW(params, lr)
+    return Adam(params, lr)

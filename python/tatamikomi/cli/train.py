@@ -1,0 +1,121 @@
+"""Train a model on real digits and write a run folder.
+
+Without options: deep_convnet on 5,000 MNIST digits that come with the package, augmented lightly, Adam with a
+cosine schedule. Ctrl-C leaves a checkpoint from which --resume continues bit for bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tatamikomi.cli import machine
+
+if TYPE_CHECKING:
+    from tatamikomi.cli.configuration import Configuration
+    from tatamikomi.cli.recipe import Run
+    from tatamikomi.training import Checkpoint, JSONHistory
+
+# Options that a resumed run takes from its checkpoint.
+_FIXED = ("model", "data", "epochs", "batch_size", "optimizer", "lr", "seed", "augment", "backend", "out")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `train`; the defaults stand in `Configuration`."""
+    add = parser.add_argument
+    add("--model", metavar="NAME", help="deep_convnet, simple_convnet or lenet5; default: deep_convnet")
+    add("--data", metavar="NAME", help="mnist-5k, fashion-mnist or a folder of IDX files; default: mnist-5k")
+    add("--data-dir", metavar="DIR", help="where named data sets are looked for; default: $TATAMIKOMI_DATA")
+    add("--epochs", type=int, metavar="N", help="passes over the training images; default: 50")
+    add("--batch-size", type=int, metavar="N", help="images per step; default: 100")
+    add("--optimizer", metavar="NAME", help="adam, adamw or sgd (Nesterov's momentum 0.9); default: adam")
+    add("--lr", type=float, metavar="X", help="highest learning rate; default: 0.001, for sgd 0.05")
+    add("--seed", type=int, metavar="N", help="decides everything random; default: 1")
+    add("--no-augment", dest="augment", action="store_false", default=None, help="train on the images as they are")
+    add("--out", metavar="DIR", help="the run folder; default: runs/MODEL-DATA-NUMBER")
+    add("--resume", metavar="RUN", help="continue the run in this folder, as it was configured")
+    machine.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, or continue; returns the exit code."""
+    from tatamikomi.cli import configuration, run_folder
+
+    if args.resume is None:
+        options = {name: getattr(args, name) for name in _FIXED if name != "out"}
+        config = configuration.from_options(options)
+        machine.use(config.backend, args.threads)
+        return _train(args, config, None)
+    given = [f"--{name.replace('_', '-')}" for name in _FIXED if getattr(args, name) is not None]
+    if given:
+        names = ", ".join(given).replace("--augment", "--no-augment")
+        raise ValueError(f"--resume continues the run as it was configured: leave out {names}")
+    from tatamikomi.training import snapshot
+
+    path = os.path.join(args.resume, run_folder.LAST)
+    if not os.path.exists(path):
+        fault = f"no checkpoint there ({run_folder.LAST} is missing)"
+        raise FileNotFoundError(f"--resume: {args.resume}: {fault}")
+    extra = snapshot.read_meta(path).get("extra") or {}
+    config = configuration.from_dict(path, extra.get("configuration"))
+    machine.use(config.backend, args.threads)
+    now = machine.describe()["isa"]
+    if extra.get("isa") != now:
+        print(f"note: the run began on {extra.get('isa')}, this is {now}: its bits will differ", file=sys.stderr)
+    return _train(args, config, args.resume)
+
+
+def _train(args: argparse.Namespace, config: Configuration, resume: str | None) -> int:
+    from tatamikomi.cli import recipe, run_folder
+    from tatamikomi.training import Checkpoint, JSONHistory, ProgressBar
+
+    split = recipe.load_data(config, args.data_dir)
+    folder = run_folder.make(args.out, config) if resume is None else resume
+    described = machine.describe()
+    stored = config.as_dict()
+    history = JSONHistory(os.path.join(folder, run_folder.HISTORY), {"configuration": stored, **described})
+    checkpoint = Checkpoint(folder, extra={"configuration": stored, "isa": described["isa"]})
+    run = recipe.assemble(config, split, [ProgressBar(), history, checkpoint])
+    if resume is not None:
+        run.trainer.load_checkpoint(checkpoint.last_path)
+    parameters = sum(parameter.numel() for parameter in run.trainer.model.parameters())
+    history.information["parameters"] = parameters
+    print(
+        f"{config.model} ({parameters:,} parameters) on {split.name}: {len(split.train_x):,} training and "
+        f"{len(split.test_x):,} test images; run folder {folder}",
+        flush=True,
+    )
+    try:
+        run.trainer.fit(run.train, run.test, config.epochs)
+    except KeyboardInterrupt:
+        return _interrupted(run, config, checkpoint)
+    return _finish(run, config, folder, history)
+
+
+def _interrupted(run: Run, config: Configuration, checkpoint: Checkpoint) -> int:
+    where = f"tatamikomi train: interrupted after {run.trainer.epoch} of {config.epochs} epochs"
+    print(f"{where}; continue with: tatamikomi train --resume {checkpoint.folder}", file=sys.stderr)
+    return 130
+
+
+def _finish(run: Run, config: Configuration, folder: str, history: JSONHistory) -> int:
+    from tatamikomi.cli import curves, run_folder
+
+    measured = run.trainer.evaluate(run.test)
+    run_folder.write_model(folder, run.trainer.model.state_dict(), config)
+    history.information["test_accuracy"] = measured["accuracy"]
+    history.information["test_loss"] = measured["loss"]
+    history.write(run.trainer)
+    written: list[str] = [run_folder.MODEL, run_folder.HISTORY]
+    try:
+        curves.draw(os.path.join(folder, run_folder.CURVES), run.trainer.history)
+        written.append(run_folder.CURVES)
+    except ImportError as error:
+        print(f"note: {error}", file=sys.stderr)
+    totals: dict[str, Any] = run_folder.read_history(folder)
+    speed = f"{totals['seconds']:.1f} s, {totals['images_per_s']:,.0f} images/s"
+    result = f"test accuracy {measured['accuracy']:.4f} after {run.trainer.epoch} epochs"
+    print(f"{result}, {speed}; wrote {', '.join(written)}")
+    return 0

@@ -1,0 +1,58 @@
+"""Layers: modules with parameters, named as in torch.nn; `init` has the initialisers."""
+
+from __future__ import annotations
+
+from tatamikomi.autograd import Parameter
+from tatamikomi.nn import init
+from tatamikomi.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tatamikomi.nn.container import ModuleList, Sequential
+from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
+from tatamikomi.nn.dropout import Dropout
+from tatamikomi.nn.linear import Linear
+from tatamikomi.nn.loss import CrossEntropyLoss, MSELoss
+from tatamikomi.nn.module import Module
+from tatamikomi.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from tatamikomi.nn.pool import (
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
+from tatamikomi.nn.shape import Flatten, Identity
+
+__all__ = [
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "Identity",
+    "Linear",
+    "LogSoftmax",
+    "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "Module",
+    "ModuleList",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "init",
+]

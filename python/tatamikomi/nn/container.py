@@ -1,0 +1,161 @@
+"""Sequential and ModuleList: modules in an order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, overload
+
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.nn.module import Module
+
+
+class _Ordered(Module):
+    """Children under the names "0", "1", ... (or given ones), reached by index as in a list."""
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(list(self._modules.values()))
+
+    def _name_at(self, index: object) -> str:
+        kind = type(self).__name__
+        if isinstance(index, bool) or not hasattr(index, "__index__"):
+            raise bad_type(kind, "index", type(index).__name__, "an integer or a slice")
+        number = index.__index__()
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"{kind}: index: expected -{len(self)} <= index < {len(self)}, got {number}")
+        return list(self._modules)[number]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self.add_module(self._name_at(index), module)
+
+    def _renumber(self, modules: Iterable[Module]) -> None:
+        kept = list(modules)
+        self._modules.clear()
+        for number, module in enumerate(kept):
+            self.add_module(str(number), module)
+
+
+class Sequential(_Ordered):
+    """Modules called one after the other.
+
+    Args:
+        *modules: the modules, named "0", "1", ...; or one mapping of names to modules.
+
+    Shape: whatever the first module takes, to whatever the last one gives.
+
+    Raises:
+        TypeError: an argument is not a Module.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> net = tk.nn.Sequential(tk.nn.Linear(4, 8), tk.nn.ReLU(), tk.nn.Linear(8, 2))
+    >>> net(np.ones((5, 4), np.float32)).shape
+    (5, 2)
+    >>> net[:2]
+    Sequential(
+      (0): Linear(in_features=4, out_features=8, bias=True)
+      (1): ReLU()
+    )
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        super().__init__()
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named: Iterable[tuple[str, Any]] = modules[0].items()
+        else:
+            named = ((str(number), module) for number, module in enumerate(modules))
+        for name, module in named:
+            if not isinstance(module, Module):
+                raise bad_type("Sequential", f"module {name}", type(module).__name__, "a Module")
+            self.add_module(name, module)
+
+    def forward(self, x: Any) -> Any:
+        """The modules in their order, each on the output of the one before."""
+        for module in self:
+            x = module(x)
+        return x
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Module | Sequential:
+        if isinstance(index, slice):
+            return Sequential(dict(list(self._modules.items())[index]))
+        return self._modules[self._name_at(index)]
+
+    def __delitem__(self, index: int) -> None:
+        del self._modules[self._name_at(index)]
+        if all(name.isdecimal() for name in self._modules):
+            self._renumber(self._modules.values())
+
+    def append(self, module: Module) -> Sequential:
+        """Add a module at the end, named by its number; returns self."""
+        if not isinstance(module, Module):
+            raise bad_type("Sequential.append", "module", type(module).__name__, "a Module")
+        name = str(len(self))
+        if name in self._modules:
+            raise bad_value("Sequential.append", "module", name, "a number not used as a name")
+        self.add_module(name, module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Sequential:
+        """Append several modules; returns self."""
+        for module in modules:
+            self.append(module)
+        return self
+
+
+class ModuleList(_Ordered):
+    """A list of modules whose parameters are found; it has no forward of its own.
+
+    Args:
+        modules: the modules to begin with.
+
+    Raises:
+        TypeError: an element is not a Module.
+
+    >>> import tatamikomi as tk
+    >>> layers = tk.nn.ModuleList([tk.nn.Linear(2, 2) for _ in range(3)])
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> ModuleList: ...
+    def __getitem__(self, index: int | slice) -> Module | ModuleList:
+        if isinstance(index, slice):
+            return ModuleList(list(self._modules.values())[index])
+        return self._modules[self._name_at(index)]
+
+    def __delitem__(self, index: int) -> None:
+        del self._modules[self._name_at(index)]
+        self._renumber(self._modules.values())
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end; returns self."""
+        if not isinstance(module, Module):
+            raise bad_type("ModuleList.append", "module", type(module).__name__, "a Module")
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Append several modules; returns self."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> None:
+        """Put a module before the one at `index`, as `list.insert` does."""
+        if not isinstance(module, Module):
+            raise bad_type("ModuleList.insert", "module", type(module).__name__, "a Module")
+        modules = list(self._modules.values())
+        modules.insert(index, module)
+        self._renumber(modules)

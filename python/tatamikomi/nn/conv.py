@@ -1,0 +1,150 @@
+"""Convolution layers in one, two and three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tatamikomi import functional as F
+from tatamikomi.autograd import Parameter, Tensor
+from tatamikomi.errors import bad_value
+from tatamikomi.geometry import Padding, Size, per_axis
+from tatamikomi.nn import checks
+from tatamikomi.nn.linear import init_weight_and_bias
+from tatamikomi.nn.module import Module
+from tatamikomi.random import Generator
+
+
+class _Conv(Module):
+    """What Conv1d, Conv2d and Conv3d share: the arguments, the parameters, the text."""
+
+    axes: ClassVar[int]
+    function: ClassVar[Callable[..., Tensor]]
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        op, axes = type(self).__name__, self.axes
+        self.in_channels = checks.integer(op, "in_channels", in_channels)
+        self.out_channels = checks.integer(op, "out_channels", out_channels)
+        self.kernel_size = per_axis(op, "kernel_size", kernel_size, axes, 1)
+        self.stride = per_axis(op, "stride", stride, axes, 1)
+        self.padding = checks.padding(op, padding, axes)
+        self.dilation = per_axis(op, "dilation", dilation, axes, 1)
+        self.groups = checks.integer(op, "groups", groups)
+        for name, channels in (("in_channels", self.in_channels), ("out_channels", self.out_channels)):
+            if channels % self.groups:
+                raise bad_value(op, "groups", self.groups, f"a divisor of {name}={channels}")
+        kind = checks.floating(op, dtype)
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        self.weight = Parameter(np.zeros(shape, kind))
+        self.bias = Parameter(np.zeros(self.out_channels, kind)) if checks.flag(op, "bias", bias) else None
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw the initial values anew."""
+        init_weight_and_bias(self.weight, self.bias, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, in_channels, *spatial) or (in_channels, *spatial) -> the same with out_channels."""
+        function = type(self).function
+        return function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def extra_repr(self) -> str:
+        """The options that differ from their defaults, as torch writes them."""
+        ones = (1,) * self.axes
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        if self.padding not in ((0,) * self.axes, "valid"):
+            text += f", padding={self.padding!r}"
+        if self.dilation != ones:
+            text += f", dilation={self.dilation}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        return text if self.bias is not None else text + ", bias=False"
+
+
+class Conv1d(_Conv):
+    """Convolution (cross-correlation) over one axis; arguments, attributes and errors as in `Conv2d`.
+
+    Shape: x (N, in_channels, L) or (in_channels, L) -> y (N, out_channels, oL) or (out_channels, oL).
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.Conv1d(2, 4, 3, padding="same")(np.ones((5, 2, 10), np.float32)).shape
+    (5, 4, 10)
+    """
+
+    axes = 1
+    function = staticmethod(F.conv1d)
+
+
+class Conv2d(_Conv):
+    """Convolution (cross-correlation) over images.
+
+    y[n, oc, oh, ow] = bias[oc] + sum over ic, kh, kw of
+    weight[oc, ic, kh, kw] * x[n, ic, oh * sh + kh * dil_h - ph, ow * sw + kw * dil_w - pw]
+
+    Args:
+        in_channels: channels of x.
+        out_channels: channels of y.
+        kernel_size: one integer, or one per axis, as stride and dilation.
+        stride: step between two outputs.
+        padding: zeros around x: an integer, one per axis, a (before, after) pair per axis, "valid" (none) or
+            "same" (output size ceil(input / stride)).
+        dilation: step between two taps.
+        groups: blocks of channels that do not see each other; divides in_channels and out_channels.
+        bias: whether there is a bias.
+        dtype: float32 (None) or float64, of the parameters.
+        generator: where the initial values come from; the default Generator when None.
+
+    Shape: x (N, in_channels, H, W) or (in_channels, H, W) -> y (N, out_channels, oH, oW) or (out_channels,
+        oH, oW), with oH = floor((H + pads - dilation * (kernel - 1) - 1) / stride) + 1.
+
+    Attributes:
+        weight: (out_channels, in_channels / groups, kH, kW), uniform in [-b, b) with b = 1 / sqrt(n_in).
+        bias: (out_channels,), drawn alike, or None.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of range; at the call, what `functional.conv2d` raises.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> layer = tk.nn.Conv2d(1, 16, 3, padding=1)
+    >>> layer
+    Conv2d(1, 16, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+    >>> layer(np.ones((5, 1, 28, 28), np.float32)).shape
+    (5, 16, 28, 28)
+    """
+
+    axes = 2
+    function = staticmethod(F.conv2d)
+
+
+class Conv3d(_Conv):
+    """Convolution (cross-correlation) over volumes; arguments, attributes and errors as in `Conv2d`.
+
+    Shape: x (N, in_channels, D, H, W) or (in_channels, D, H, W) -> y (N, out_channels, oD, oH, oW), unbatched
+        alike.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.Conv3d(1, 2, 3, stride=(1, 2, 2))(np.ones((5, 1, 4, 9, 9), np.float32)).shape
+    (5, 2, 2, 4, 4)
+    """
+
+    axes = 3
+    function = staticmethod(F.conv3d)

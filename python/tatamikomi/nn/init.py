@@ -1,0 +1,254 @@
+"""Initial values of parameters, written in place.
+
+Every function takes a Tensor (a Parameter), fills it, notes the change in its version counter and returns it.
+Random ones take one block from `generator`, the default Generator when None. For a weight (out, in, *kernel)
+the fans are n_in = in * prod(kernel) and n_out = out * prod(kernel), as in torch.nn.init.
+
+The course's "Xavier" with standard deviation 1 / sqrt(n_in) is `lecun_normal_` here; its "He", sqrt(2 /
+n_in), is `kaiming_normal_` with its defaults.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tatamikomi.autograd import Tensor
+from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.nn import checks
+from tatamikomi.random import Generator, default_generator
+
+_GAINS = {
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv3d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5.0 / 3.0,
+    "relu": math.sqrt(2.0),
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which a layer's standard deviation grows to make up for its activation.
+
+    1 for "linear", "conv1d", "conv2d", "conv3d" and "sigmoid", 5/3 for "tanh", sqrt(2) for "relu" and
+    sqrt(2 / (1 + param**2)) for "leaky_relu", whose slope is 0.01 unless given.
+
+    Raises:
+        TypeError: param is not a number.
+        ValueError: an unknown name, or a param for an activation that has none.
+
+    >>> import tatamikomi as tk
+    >>> tk.nn.init.calculate_gain("leaky_relu", 1.0)
+    1.0
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else checks.real("calculate_gain", "param", param)
+        return math.sqrt(2.0 / (1.0 + slope * slope))
+    if nonlinearity not in _GAINS:
+        raise unknown_name("calculate_gain", "nonlinearity", nonlinearity, [*_GAINS, "leaky_relu"])
+    if param is not None:
+        raise bad_value("calculate_gain", "param", param, f"None for {nonlinearity!r}")
+    return _GAINS[nonlinearity]
+
+
+def fans(op: str, tensor: Tensor) -> tuple[int, int]:
+    """(n_in, n_out) of a weight (out, in, *kernel)."""
+    shape = _checked(op, tensor).shape
+    if len(shape) < 2:
+        raise bad_value(op, "tensor", f"shape {shape}", "at least 2 axes (out, in, *kernel)")
+    receptive = math.prod(shape[2:])
+    return shape[1] * receptive, shape[0] * receptive
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill with numbers drawn evenly from [a, b).
+
+    Raises:
+        TypeError: tensor is not a Tensor, or a bound not a number.
+        ValueError: a > b.
+
+    >>> import tatamikomi as tk
+    >>> w = tk.nn.init.uniform_(tk.tensor([0.0, 0.0]), 3, 4)
+    >>> bool((w.numpy() >= 3).all())
+    True
+    """
+    low, high = checks.real("uniform_", "a", a), checks.real("uniform_", "b", b)
+    if low > high:
+        raise bad_value("uniform_", "a, b", (low, high), "a <= b")
+    _checked("uniform_", tensor)
+    return _fill(tensor, low + (high - low) * _source("uniform_", generator).random(tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill with normal numbers of the given mean and standard deviation.
+
+    Raises:
+        TypeError: tensor is not a Tensor, or mean or std not a number.
+        ValueError: std < 0.
+
+    >>> import tatamikomi as tk
+    >>> tk.nn.init.normal_(tk.tensor([0.0, 0.0]), mean=2, std=0).numpy().tolist()
+    [2.0, 2.0]
+    """
+    centre, width = checks.real("normal_", "mean", mean), checks.real("normal_", "std", std)
+    if width < 0:
+        raise bad_value("normal_", "std", width, "a number >= 0")
+    _checked("normal_", tensor)
+    return _fill(tensor, centre + width * _source("normal_", generator).standard_normal(tensor.shape))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with one value.
+
+    >>> import tatamikomi as tk
+    >>> tk.nn.init.constant_(tk.tensor([1.0, 2.0]), 5).numpy().tolist()
+    [5.0, 5.0]
+    """
+    value = checks.real("constant_", "val", val)
+    return _fill(tensor, np.full(_checked("constant_", tensor).shape, value))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with zeros."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill with ones."""
+    return constant_(tensor, 1.0)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Uniform in [-b, b), b = gain * sqrt(6 / (n_in + n_out)); also called `glorot_uniform_`.
+
+    Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    AISTATS 2010.
+
+    Raises:
+        TypeError: tensor is not a Tensor, or gain not a number.
+        ValueError: tensor has fewer than 2 axes.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> w = tk.nn.init.xavier_uniform_(tk.tensor(np.zeros((2, 4))))
+    >>> bool((abs(w.numpy()) <= 1).all())
+    True
+    """
+    n_in, n_out = fans("xavier_uniform_", tensor)
+    bound = _factor("xavier_uniform_", gain) * math.sqrt(6.0 / max(n_in + n_out, 1))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal with standard deviation gain * sqrt(2 / (n_in + n_out)); also called `glorot_normal_`.
+
+    Source and errors: see `xavier_uniform_`.
+    """
+    n_in, n_out = fans("xavier_normal_", tensor)
+    std = _factor("xavier_normal_", gain) * math.sqrt(2.0 / max(n_in + n_out, 1))
+    return normal_(tensor, 0.0, std, generator)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Uniform in [-b, b), b = gain * sqrt(3 / n); also called `he_uniform_`.
+
+    Args:
+        tensor: (out, in, *kernel).
+        a: the negative slope of a leaky ReLU after the layer; 0 is ReLU.
+        mode: n is n_in for "fan_in", n_out for "fan_out".
+        nonlinearity: the activation after the layer, see `calculate_gain`; `a` matters for "leaky_relu"
+            alone.
+        generator: where the numbers come from.
+
+    Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers", ICCV 2015.
+
+    Raises:
+        TypeError: tensor is not a Tensor, or a not a number.
+        ValueError: fewer than 2 axes, unknown mode or nonlinearity.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> w = tk.nn.init.kaiming_uniform_(tk.tensor(np.zeros((2, 6))))
+    >>> bool((abs(w.numpy()) <= 1).all())
+    True
+    """
+    bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal with standard deviation gain / sqrt(n); also called `he_normal_`.
+
+    With the defaults this is sqrt(2 / n_in), made for ReLU. Arguments, source and errors: see
+    `kaiming_uniform_`.
+    """
+    std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
+    return normal_(tensor, 0.0, std, generator)
+
+
+def lecun_normal_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
+    """Normal with standard deviation 1 / sqrt(n_in); some courses call this one Xavier.
+
+    Source: Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, "Efficient BackProp", 1998.
+
+    Raises:
+        TypeError: tensor is not a Tensor.
+        ValueError: tensor has fewer than 2 axes.
+    """
+    n_in, _ = fans("lecun_normal_", tensor)
+    return normal_(tensor, 0.0, 1.0 / math.sqrt(max(n_in, 1)), generator)
+
+
+glorot_uniform_ = xavier_uniform_
+glorot_normal_ = xavier_normal_
+he_uniform_ = kaiming_uniform_
+he_normal_ = kaiming_normal_
+
+
+def _kaiming_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    n_in, n_out = fans(op, tensor)
+    if mode not in ("fan_in", "fan_out"):
+        raise unknown_name(op, "mode", mode, ["fan_in", "fan_out"])
+    slope = checks.real(op, "a", a)
+    gain = calculate_gain(nonlinearity, slope if nonlinearity == "leaky_relu" else None)
+    return gain / math.sqrt(max(n_in if mode == "fan_in" else n_out, 1))
+
+
+def _checked(op: str, tensor: object) -> Tensor:
+    if not isinstance(tensor, Tensor):
+        raise bad_type(op, "tensor", type(tensor).__name__, "a Tensor")
+    return tensor
+
+
+def _factor(op: str, gain: object) -> float:
+    value = checks.real(op, "gain", gain)
+    if value < 0:
+        raise bad_value(op, "gain", value, "a number >= 0")
+    return value
+
+
+def _source(op: str, generator: object) -> np.random.Generator:
+    if generator is None:
+        return default_generator().numpy()
+    if not isinstance(generator, Generator):
+        raise bad_type(op, "generator", type(generator).__name__, "a tatamikomi Generator or None")
+    return generator.numpy()
+
+
+def _fill(tensor: Tensor, values: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
+    tensor.copy_(values)
+    return tensor

@@ -1,0 +1,81 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tatamikomi import functional as F
+from tatamikomi.autograd import Parameter, Tensor
+from tatamikomi.nn import checks, init
+from tatamikomi.nn.module import Module
+from tatamikomi.random import Generator
+
+
+def init_weight_and_bias(weight: Parameter, bias: Parameter | None, generator: Generator | None) -> None:
+    """torch's documented default: both uniform in [-b, b) with b = 1 / sqrt(n_in)."""
+    n_in, _ = init.fans("init", weight)
+    bound = 1.0 / math.sqrt(n_in) if n_in else 0.0
+    init.uniform_(weight, -bound, bound, generator)
+    if bias is not None:
+        init.uniform_(bias, -bound, bound, generator)
+
+
+class Linear(Module):
+    """y = x @ weight.T + bias.
+
+    Args:
+        in_features: size of the last axis of x.
+        out_features: size of the last axis of y.
+        bias: whether there is a bias.
+        dtype: float32 (None) or float64, of the parameters.
+        generator: where the initial values come from; the default Generator when None.
+
+    Shape: x (..., in_features) -> y (..., out_features).
+
+    Attributes:
+        weight: (out_features, in_features), uniform in [-b, b) with b = 1 / sqrt(in_features).
+        bias: (out_features,), drawn alike, or None.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: a size is not positive; at the call, what `functional.linear` raises.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.Linear(20, 30)(np.ones((128, 20), np.float32)).shape
+    (128, 30)
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features = checks.integer("Linear", "in_features", in_features)
+        self.out_features = checks.integer("Linear", "out_features", out_features)
+        kind = checks.floating("Linear", dtype)
+        self.weight = Parameter(np.zeros((self.out_features, self.in_features), kind))
+        self.bias = Parameter(np.zeros(self.out_features, kind)) if checks.flag("Linear", "bias", bias) else None
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw the initial values anew."""
+        init_weight_and_bias(self.weight, self.bias, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (..., in_features) -> (..., out_features)."""
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The sizes, as torch writes them."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -1,0 +1,307 @@
+"""Module: a tree of parameters, buffers and sub-modules with a forward function."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tatamikomi.autograd import Parameter
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.nn import state
+from tatamikomi.nn.faults import name_the_module
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Hook = Callable[["Module", tuple[Any, ...], Any], Any]
+M = TypeVar("M", bound="Module")
+
+
+class Handle:
+    """Returned by `Module.register_forward_hook`; `remove()` takes the hook away again."""
+
+    def __init__(self, hooks: dict[int, Hook], key: int) -> None:
+        self._hooks = hooks
+        self._key = key
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        self._hooks.pop(self._key, None)
+
+
+class Module:
+    """Base class of layers and models.
+
+    A subclass calls `super().__init__()` first, then assigns Parameters and Modules as attributes: they are
+    found by `parameters()`, `state_dict()` and the others under their attribute names joined by dots, as in
+    torch.nn. Arrays that belong to the state but are not trained are given by `register_buffer`. `module(x)`
+    calls `forward(x)`; an error raised inside names the path of the module that met it, once: "features.3
+    (Conv2d): conv2d: ...".
+
+    >>> import tatamikomi as tk
+    >>> class Twice(tk.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.layer = tk.nn.Linear(3, 3)
+    ...
+    ...     def forward(self, x):
+    ...         return self.layer(self.layer(x))
+    >>> net = Twice()
+    >>> [name for name, parameter in net.named_parameters()]
+    ['layer.weight', 'layer.bias']
+    >>> net
+    Twice(
+      (layer): Linear(in_features=3, out_features=3, bias=True)
+    )
+    """
+
+    training: bool
+
+    def __init__(self) -> None:
+        self._parameters: dict[str, Parameter] = {}
+        self._buffers: dict[str, Array] = {}
+        self._transient: set[str] = set()
+        self._modules: dict[str, Module] = {}
+        self._hooks: dict[int, Hook] = {}
+        self._hook_count = 0
+        self.training = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass gives its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            result = self.forward(*args, **kwargs)
+            for hook in list(self._hooks.values()):
+                changed = hook(self, args, result)
+                if changed is not None:
+                    result = changed
+            return result
+        except Exception as error:
+            name_the_module(error, self)
+            raise
+
+    def register_forward_hook(self, hook: Hook) -> Handle:
+        """Call `hook(module, args, output)` after every forward; a result other than None replaces it.
+
+        >>> import tatamikomi as tk
+        >>> layer, seen = tk.nn.Identity(), []
+        >>> handle = layer.register_forward_hook(lambda module, args, output: seen.append(output))
+        >>> layer(1), seen
+        (1, [1])
+        >>> handle.remove()
+        """
+        self._hook_count += 1
+        self._hooks[self._hook_count] = hook
+        return Handle(self._hooks, self._hook_count)
+
+    # Attributes -------------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        for room in ("_parameters", "_buffers", "_modules"):
+            found = self.__dict__.get(room, {})
+            if name in found:
+                return found[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._place("_parameters", name, value)
+        elif isinstance(value, Module):
+            self._place("_modules", name, value)
+        elif name in self.__dict__.get("_buffers", {}) and isinstance(value, np.ndarray):
+            self._buffers[name] = value
+        else:
+            self._forget(name)
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if not self._forget(name):
+            object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def _rooms(self) -> tuple[dict[str, Any], ...]:
+        own = self.__dict__
+        return tuple(own[room] for room in ("_parameters", "_buffers", "_modules") if room in own)
+
+    def _forget(self, name: str) -> bool:
+        found = [room.pop(name) for room in self._rooms() if name in room]
+        self.__dict__.get("_transient", set()).discard(name)
+        return bool(found)
+
+    def _place(self, room: str, name: str, value: Any) -> None:
+        """Put `value` under `name` in one room and nowhere else; an occupied place keeps its order."""
+        if room not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__}: call super().__init__() before assigning {name!r}")
+        state.check_name(type(self).__name__, name)
+        own = self.__dict__[room]
+        if name not in own:
+            self._forget(name)
+            self.__dict__.pop(name, None)
+        own[name] = value
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Add a parameter under `name`; None says that there is none and stores a plain None."""
+        if parameter is not None and not isinstance(parameter, Parameter):
+            raise bad_type("register_parameter", name, type(parameter).__name__, "a Parameter or None")
+        setattr(self, name, parameter)
+
+    def register_buffer(self, name: str, array: Array | None, persistent: bool = True) -> None:
+        """Add an array that belongs to the state but is not trained, such as a running mean.
+
+        Args:
+            name: the attribute's name.
+            array: the array, kept as it is; None says that there is none and stores a plain None.
+            persistent: whether `state_dict()` contains it.
+        """
+        if array is None:
+            setattr(self, name, None)
+            return
+        if not isinstance(array, np.ndarray):
+            raise bad_type("register_buffer", name, type(array).__name__, "a NumPy array or None")
+        self._place("_buffers", name, array)
+        if not persistent:
+            self._transient.add(name)
+
+    def add_module(self, name: str, module: Module) -> None:
+        """Add a sub-module under `name`."""
+        if not isinstance(module, Module):
+            raise bad_type("add_module", name, type(module).__name__, "a Module")
+        self._place("_modules", name, module)
+
+    # The tree ---------------------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the direct sub-modules."""
+        yield from self._modules.items()
+
+    def children(self) -> Iterator[Module]:
+        """The direct sub-modules."""
+        yield from self._modules.values()
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module and all below it; a module met twice is given once."""
+        seen: set[int] = set()
+        for path, module in self._walk(prefix):
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield path, module
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Module]]:
+        yield prefix, self
+        for name, child in self._modules.items():
+            yield from child._walk(f"{prefix}.{name}" if prefix else name)
+
+    def _named(self, room: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, module in self._walk(prefix) if recurse else [(prefix, self)]:
+            for name, value in module.__dict__[room].items():
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter); a parameter shared by two places is given once."""
+        yield from self._named("_parameters", prefix, recurse)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter once, in the order of registration."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Array]]:
+        """(path, array) of the buffers."""
+        yield from self._named("_buffers", prefix, recurse)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Array]:
+        """Every buffer once."""
+        for _, array in self.named_buffers(recurse=recurse):
+            yield array
+
+    def apply(self: M, function: Callable[[Module], object]) -> M:
+        """Call `function` on every sub-module, children first, then on this one; returns self."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    # State ------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> OrderedDict[str, Array]:
+        """Copies of all parameters and persistent buffers by path: later training does not change them.
+
+        >>> import tatamikomi as tk
+        >>> list(tk.nn.BatchNorm2d(4).state_dict())
+        ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked']
+        """
+        return OrderedDict((key, place.read()) for key, place in state.places(self))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> state.LoadResult:
+        """Fill parameters and buffers from arrays by path.
+
+        All or nothing: when a key is at fault, every fault is told in one message and nothing is loaded.
+
+        Args:
+            state_dict: path -> array (or anything `np.asarray` takes); float arrays are cast to the dtype in
+                place.
+            strict: False lets keys be missing or unexpected; shapes have to agree all the same.
+
+        Returns:
+            LoadResult(missing_keys, unexpected_keys), both empty when strict.
+
+        Raises:
+            TypeError: state_dict is not a mapping.
+            ValueError: keys are missing or unexpected (strict), shapes differ, or values cannot be cast.
+        """
+        return state.load(self, state_dict, strict)
+
+    # Modes ------------------------------------------------------------------------------------------------
+
+    def train(self: M, mode: bool = True) -> M:
+        """Switch this module and all below it to training mode (or back, with False); returns self."""
+        if not isinstance(mode, bool):
+            raise bad_value("train", "mode", mode, "True or False")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Switch to evaluation mode: dropout passes through, batch-norm uses its running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Ask for gradients of all parameters, or with False freeze them; returns self."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    # Text -------------------------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of `repr`; a layer names its options."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"({name}): {_indent(repr(child))}" for name, child in self.named_children()]
+        extra = self.extra_repr()
+        if not lines:
+            return f"{type(self).__name__}({extra})"
+        return "\n  ".join([f"{type(self).__name__}({extra}", *lines]) + "\n)"
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n  ")

@@ -1,0 +1,36 @@
+"""What optimizers and schedulers check of their options."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tatamikomi.errors import bad_type, bad_value
+
+
+def number(op: str, argument: str, value: object, low: float = 0.0, below: float = math.inf) -> float:
+    """A finite number with low <= value < below."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise bad_type(op, argument, type(value).__name__, "a number")
+    result = float(value)
+    if not (math.isfinite(result) and low <= result < below):
+        limit = f"a finite number >= {low:g}" + ("" if below == math.inf else f" and < {below:g}")
+        raise bad_value(op, argument, result, limit)
+    return result
+
+
+def integer(op: str, argument: str, value: object, low: int = 0) -> int:
+    """An integer of at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise bad_type(op, argument, type(value).__name__, "an integer")
+    if value < low:
+        raise bad_value(op, argument, int(value), f"an integer >= {low}")
+    return int(value)
+
+
+def flag(op: str, argument: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise bad_type(op, argument, type(value).__name__, "True or False")
+    return bool(value)

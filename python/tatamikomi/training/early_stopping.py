@@ -1,0 +1,89 @@
+"""EarlyStopping: ends a run that no longer improves, and goes back to its best weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.training.callback import Best, Callback
+
+if TYPE_CHECKING:
+    from tatamikomi.training.trainer import Trainer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class EarlyStopping(Callback):
+    """Stop when a measure has not improved for `patience` epochs.
+
+    The model always ends with the weights of its best epoch, whether the run was stopped, reached its last
+    epoch or was interrupted. A checkpoint keeps both the last and the best weights, so that a resumed run
+    continues from the last.
+
+    Args:
+        monitor: a key of the history, such as "validation_loss".
+        patience: epochs without improvement that are borne, >= 1.
+        min_delta: by how much a value has to be better to count, >= 0.
+        mode: "min", "max" or "auto" ("max" for names that contain "accuracy").
+
+    Raises:
+        TypeError, ValueError: an argument is of the wrong kind or out of range; in an epoch, the history has
+            no such measure.
+
+    >>> import tatamikomi as tk
+    >>> stopping = tk.training.EarlyStopping("validation_accuracy", patience=3)
+    """
+
+    def __init__(
+        self, monitor: str = "validation_loss", patience: int = 5, min_delta: float = 0.0, mode: str = "auto"
+    ) -> None:
+        if isinstance(patience, bool) or not isinstance(patience, (int, np.integer)):
+            raise bad_type("EarlyStopping", "patience", type(patience).__name__, "an integer")
+        if patience < 1:
+            raise bad_value("EarlyStopping", "patience", patience, "an integer >= 1")
+        if not min_delta >= 0:
+            raise bad_value("EarlyStopping", "min_delta", min_delta, "a number >= 0")
+        self.patience = int(patience)
+        self.waited = 0
+        self._best = Best("EarlyStopping", monitor, mode, min_delta)
+        self._weights: dict[str, Array] = {}
+
+    @property
+    def best(self) -> float | None:
+        """The best value so far; None before the first epoch."""
+        return self._best.value
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """A run that was stopped before stays stopped."""
+        trainer.stop = trainer.stop or self.waited >= self.patience
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Compare, remember, count, stop."""
+        if self._best.update(trainer):
+            self._weights = dict(trainer.model.state_dict())
+            self.waited = 0
+        else:
+            self.waited += 1
+            trainer.stop = trainer.stop or self.waited >= self.patience
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Go back to the best weights."""
+        if self._weights:
+            trainer.model.load_state_dict(self._weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value and the epochs since."""
+        return {"monitor": self._best.monitor, "best": self._best.value, "waited": self.waited}
+
+    def arrays(self) -> dict[str, Array]:
+        """The best weights."""
+        return dict(self._weights)
+
+    def load_state_dict(self, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Continue with the best value and weights of before."""
+        self._best.value = state["best"]
+        self.waited = int(state["waited"])
+        self._weights = {key: array.copy() for key, array in arrays.items()}

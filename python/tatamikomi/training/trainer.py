@@ -1,0 +1,307 @@
+"""Trainer: the loop over epochs and batches, and what is measured on the way."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tatamikomi import metrics as measure
+from tatamikomi.autograd import Tensor, as_tensor, no_grad
+from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.nn import CrossEntropyLoss, Module
+from tatamikomi.optim import LRScheduler, Optimizer
+from tatamikomi.random import Generator, default_generator
+from tatamikomi.training import snapshot
+from tatamikomi.training.callback import Callback
+from tatamikomi.training.means import Means
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Metric = Callable[[Array, Array], float]
+
+
+class Trainer:
+    """Trains a model on batches, measures it, and can continue an interrupted run bit for bit.
+
+    Args:
+        model: the Module.
+        optimizer: an Optimizer of its parameters.
+        loss: called as loss(output, labels), the mean over the batch; CrossEntropyLoss when None.
+        scheduler: moved on by one after every epoch, or after every step.
+        callbacks: called in their order, see `Callback`.
+        schedule: "epoch" or "step", when the scheduler moves.
+        metrics: name -> function(outputs, labels) -> number, a mean over the samples; accuracy when None and
+            the loss is a CrossEntropyLoss.
+        generator: whose state checkpoints carry; the default Generator when None.
+
+    Attributes:
+        epoch: complete epochs.
+        epochs: where the present `fit` ends.
+        history: one dict per epoch: epoch, loss, metrics, the same with "validation_" before them, lr,
+            samples, seconds (with validation), train_seconds, images_per_s (of training). Losses and metrics
+            of the training data are means over the epoch while the weights change.
+        stop: a callback sets it to end the run after the present epoch.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: schedule is unknown.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> x, y = np.eye(4, dtype=np.float32), np.arange(4)
+    >>> model = tk.nn.Linear(4, 4)
+    >>> trainer = tk.Trainer(model, tk.optim.SGD(model.parameters(), lr=5.0))
+    >>> history = trainer.fit([(x, y)], epochs=20)
+    >>> trainer.evaluate([(x, y)])["accuracy"]
+    1.0
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        loss: Callable[[Any, Any], Tensor] | None = None,
+        scheduler: LRScheduler | None = None,
+        callbacks: Iterable[Callback] = (),
+        *,
+        schedule: str = "epoch",
+        metrics: Mapping[str, Metric] | None = None,
+        generator: Generator | None = None,
+    ) -> None:
+        _expect("model", model, Module)
+        _expect("optimizer", optimizer, Optimizer)
+        if scheduler is not None:
+            _expect("scheduler", scheduler, LRScheduler)
+        if schedule not in ("epoch", "step"):
+            raise unknown_name("Trainer", "schedule", schedule, ["epoch", "step"])
+        self.model = model
+        self.optimizer = optimizer
+        self.loss = CrossEntropyLoss() if loss is None else loss
+        self.scheduler = scheduler
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            _expect("callbacks", callback, Callback)
+        self.schedule = schedule
+        if metrics is None:
+            metrics = {"accuracy": measure.accuracy} if isinstance(self.loss, CrossEntropyLoss) else {}
+        self.metrics = dict(metrics)
+        self.generator = default_generator() if generator is None else generator
+        _expect("generator", self.generator, Generator)
+        self.epoch = 0
+        self.epochs = 0
+        self.samples_per_epoch: int | None = None
+        self.history: list[dict[str, Any]] = []
+        self.stop = False
+
+    # Training ---------------------------------------------------------------------------------------------
+
+    def fit(self, train: Any, validation: Any = None, epochs: int = 1) -> list[dict[str, Any]]:
+        """Train until `epochs` epochs are complete in all, those before a resume included.
+
+        A loader with `set_epoch` is told the number of the epoch before each pass. After Ctrl-C the callbacks
+        are told and KeyboardInterrupt goes on.
+
+        Args:
+            train: an iterable of (x, labels), gone through once per epoch; a DataLoader or a list of batches.
+            validation: the same, measured after every epoch; None measures nothing.
+            epochs: where to end, >= 0.
+
+        Returns:
+            The history.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+            TypeError, ValueError: epochs is no integer >= 0, or train gives no batch.
+        """
+        if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)):
+            raise bad_type("fit", "epochs", type(epochs).__name__, "an integer")
+        if epochs < 0:
+            raise bad_value("fit", "epochs", int(epochs), "an integer >= 0")
+        self.epochs = int(epochs)
+        self.samples_per_epoch = _samples(train)
+        self.stop = False
+        try:
+            self._call("on_fit_start")
+            while self.epoch < self.epochs and not self.stop:
+                self._epoch(train, validation)
+        except KeyboardInterrupt:
+            self._call("on_interrupt")
+            raise
+        finally:
+            self._call("on_fit_end")
+        return self.history
+
+    def _epoch(self, train: Any, validation: Any) -> None:
+        start = time.perf_counter()
+        self._call("on_epoch_start")
+        rate = self.optimizer.param_groups[0]["lr"]
+        means = self._train(train)
+        train_seconds = time.perf_counter() - start
+        entry: dict[str, Any] = {
+            "epoch": self.epoch + 1,
+            **means.values(),
+            "lr": rate,
+            "samples": means.samples,
+        }
+        if validation is not None:
+            entry.update({f"validation_{key}": value for key, value in self.evaluate(validation).items()})
+        entry["seconds"] = time.perf_counter() - start
+        entry["train_seconds"] = train_seconds
+        entry["images_per_s"] = means.samples / train_seconds
+        self.epoch += 1
+        self.history.append(entry)
+        if self.scheduler is not None and self.schedule == "epoch":
+            self.scheduler.step()
+        self._call("on_epoch_end")
+        self._call("on_epoch_recorded")
+
+    def _train(self, train: Any) -> Means:
+        self.model.train()
+        means = Means()
+        for batch, (x, labels) in enumerate(_batches("fit", "train", train, self.epoch)):
+            self.optimizer.zero_grad()
+            output = self.model(as_tensor(x))
+            loss = self.loss(output, labels)
+            value = loss.item()
+            if not math.isfinite(value):
+                at = f"{value} in epoch {self.epoch + 1}, batch {batch + 1}"
+                raise FloatingPointError(f"fit: loss: expected a finite number, got {at}; try a smaller lr")
+            loss.backward()
+            self.optimizer.step()
+            if self.scheduler is not None and self.schedule == "step":
+                self.scheduler.step()
+            means.add(len(x), {"loss": value, **self._measure(output.numpy(), labels)})
+            for callback in self.callbacks:
+                callback.on_batch_end(self, len(x), means.values())
+        if not means.samples:
+            raise bad_value("fit", "train", "no samples", "at least one batch")
+        return means
+
+    def _measure(self, outputs: Array, labels: Any) -> dict[str, float]:
+        return {name: float(metric(outputs, np.asarray(labels))) for name, metric in self.metrics.items()}
+
+    # Measuring --------------------------------------------------------------------------------------------
+
+    def evaluate(self, loader: Any) -> dict[str, float]:
+        """The loss and the metrics over all samples of `loader`, in evaluation mode.
+
+        The loss is the mean over the samples, a short batch counting for what it holds; metrics see all
+        outputs at once.
+
+        Raises:
+            ValueError: loader gives no batch.
+        """
+        means = Means()
+        outputs: list[Array] = []
+        answers: list[Array] = []
+        with _evaluating(self.model):
+            for x, labels in _batches("evaluate", "loader", loader, self.epoch):
+                output = self.model(as_tensor(x))
+                means.add(len(x), {"loss": self.loss(output, labels).item()})
+                outputs.append(output.numpy())
+                answers.append(np.asarray(labels))
+        if not means.samples:
+            raise bad_value("evaluate", "loader", "no samples", "at least one batch")
+        return {**means.values(), **self._measure(np.concatenate(outputs), np.concatenate(answers))}
+
+    def predict(self, x: Any, batch_size: int = 256) -> Array:
+        """The model's outputs in evaluation mode.
+
+        Args:
+            x: an array or Tensor (N, ...), taken in pieces of batch_size; or an iterable of batches x or (x,
+                labels).
+            batch_size: samples per piece of an array.
+
+        Returns:
+            (N, ...), such as the logits (N, classes).
+
+        Raises:
+            ValueError: no samples at all in an iterable, or batch_size < 1.
+        """
+        if batch_size < 1:
+            raise bad_value("predict", "batch_size", batch_size, "an integer >= 1")
+        if isinstance(x, (np.ndarray, Tensor)):
+            pieces: Iterable[Any] = (x[at : at + batch_size] for at in range(0, max(len(x), 1), batch_size))
+        else:
+            pieces = (batch[0] if isinstance(batch, (tuple, list)) else batch for batch in x)
+        with _evaluating(self.model):
+            outputs = [self.model(as_tensor(piece)).numpy() for piece in pieces]
+        if not outputs:
+            raise bad_value("predict", "x", "no samples", "at least one batch")
+        return np.concatenate(outputs)
+
+    # State ------------------------------------------------------------------------------------------------
+
+    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Write everything that `load_checkpoint` needs to one file, atomically; between epochs."""
+        snapshot.write(path, snapshot.capture(self))
+
+    def load_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Continue where a checkpoint was taken: `fit` then gives the same bits as without the interruption.
+
+        The trainer has to be built as the one that wrote the checkpoint was; all or nothing is loaded.
+
+        Raises:
+            ValueError: the file is damaged, or made by another model, optimizer, scheduler or set of
+                callbacks.
+            OSError: the file cannot be opened.
+        """
+        snapshot.restore(self, snapshot.read(path))
+
+    def named_callbacks(self) -> Iterator[tuple[str, Callback]]:
+        """(name, callback): class names, numbered from the second of a class on."""
+        seen: dict[str, int] = {}
+        for callback in self.callbacks:
+            kind = type(callback).__name__
+            seen[kind] = seen.get(kind, 0) + 1
+            yield (kind if seen[kind] == 1 else f"{kind}#{seen[kind]}"), callback
+
+    def _call(self, event: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self)
+
+
+class _evaluating:  # noqa: N801 - used as a function
+    """Evaluation mode and no gradients inside a with block; every module's mode comes back."""
+
+    def __init__(self, model: Module) -> None:
+        self._modes = [(module, module.training) for module in model.modules()]
+        self._no_grad = no_grad()
+        self._model = model
+
+    def __enter__(self) -> None:
+        self._model.eval()
+        self._no_grad.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._no_grad.__exit__(*error)
+        for module, mode in self._modes:
+            module.training = mode
+
+
+def _expect(argument: str, given: object, kind: type) -> None:
+    if not isinstance(given, kind):
+        raise bad_type("Trainer", argument, type(given).__name__, f"an instance of {kind.__name__}")
+
+
+def _samples(loader: Any) -> int | None:
+    """How many samples a pass has, where the loader can tell."""
+    if isinstance(loader, (list, tuple)) and all(isinstance(batch, (list, tuple)) for batch in loader):
+        return sum(len(batch[0]) for batch in loader)
+    dataset = getattr(loader, "dataset", None)
+    if dataset is None or not hasattr(dataset, "__len__"):
+        return None
+    size = len(dataset)
+    return size - size % loader.batch_size if getattr(loader, "drop_last", False) else size
+
+
+def _batches(op: str, argument: str, loader: Any, epoch: int) -> Iterator[tuple[Any, Any]]:
+    if hasattr(loader, "set_epoch"):
+        loader.set_epoch(epoch)
+    for batch in loader:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            raise bad_type(op, argument, type(batch).__name__, "batches (x, labels)")
+        yield batch[0], batch[1]

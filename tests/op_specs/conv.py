@@ -1,0 +1,369 @@
+"""Convolution, its gradients, im2col and col2im: one list of geometries serves every direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import tatamikomi as tk
+from tests.op_specs.spec import Call, Direction, Draw, ErrorCase, Gradient, Identity, OpSpec, Sample, copied, leading
+from tests.oracles import conv as oracle
+
+
+class Case(NamedTuple):
+    label: str
+    x: tuple[int, ...]
+    weight: tuple[int, ...]
+    options: dict[str, Any] = {}  # noqa: RUF012 (never written to)
+    bias: bool = True
+    big: bool = False
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        return self.weight[2:]
+
+    @property
+    def window(self) -> dict[str, Any]:
+        return {name: value for name, value in self.options.items() if name != "groups"}
+
+    @property
+    def y(self) -> tuple[int, ...]:
+        get = self.options.get
+        options = get("stride", 1), get("padding", 0), get("dilation", 1)
+        sizes, _ = oracle.meetings(self.x[2:], self.kernel, *options)
+        return (self.x[0], self.weight[0], *sizes)
+
+
+EVERYTHING_2D = {"stride": (2, 3), "padding": ((2, 1), (0, 3)), "dilation": (2, 1), "groups": 2}
+EVERYTHING_3D = {"stride": (1, 2, 2), "padding": ((0, 1), (1, 0), (2, 1)), "dilation": (2, 1, 1), "groups": 2}
+
+SMALL = [
+    Case("1d", (2, 3, 11), (4, 3, 3)),
+    Case("1d everything", (3, 4, 13), (6, 2, 3), {"stride": 2, "padding": ((3, 1),), "dilation": 2, "groups": 2}),
+    Case("1d same strided", (2, 1, 10), (2, 1, 4), {"stride": 3, "padding": "same"}),
+    Case("2d", (2, 3, 6, 7), (4, 3, 3, 3), bias=False),
+    Case("stride", (2, 2, 9, 8), (3, 2, 3, 2), {"stride": (2, 3)}),
+    Case("padding", (1, 2, 4, 5), (3, 2, 3, 3), {"padding": (1, 2)}),
+    Case("asymmetric padding", (2, 2, 4, 5), (3, 2, 3, 2), {"padding": ((1, 2), (0, 3))}, bias=False),
+    Case("same", (2, 2, 5, 6), (3, 2, 4, 3), {"padding": "same"}),
+    Case("same strided", (2, 2, 7, 8), (3, 2, 3, 4), {"padding": "same", "stride": (2, 3)}),
+    Case("same dilated", (1, 2, 7, 6), (3, 2, 3, 2), {"padding": "same", "dilation": (2, 3), "stride": 2}),
+    Case("valid", (1, 2, 5, 6), (3, 2, 2, 3), {"padding": "valid"}),
+    Case("dilation", (2, 2, 9, 8), (3, 2, 3, 3), {"dilation": (3, 2)}),
+    Case("groups", (2, 6, 5, 4), (9, 2, 3, 2), {"groups": 3}),
+    Case("depthwise", (2, 5, 6, 7), (5, 1, 3, 3), {"groups": 5, "padding": 1}),
+    Case("depthwise multiplied", (1, 3, 6, 7), (6, 1, 3, 3), {"groups": 3, "stride": 2, "padding": 1}),
+    Case("everything", (3, 4, 8, 9), (6, 2, 3, 2), EVERYTHING_2D),
+    Case("3d", (1, 2, 4, 5, 6), (3, 2, 2, 3, 3)),
+    Case("3d everything", (2, 4, 5, 4, 6), (2, 2, 2, 3, 2), EVERYTHING_3D),
+]
+HOSTILE = [
+    Case("one element", (1, 1, 1, 1), (1, 1, 1, 1)),
+    Case("kernel = image", (3, 2, 5, 4), (7, 2, 5, 4)),
+    Case("stride > kernel", (2, 3, 9, 11), (4, 3, 2, 2), {"stride": (4, 5)}),
+    Case("padding > kernel", (1, 2, 3, 3), (3, 2, 2, 2), {"padding": 4}),
+    Case("dilation > image", (1, 2, 3, 4), (3, 2, 2, 2), {"padding": 3, "dilation": (5, 6)}),
+    Case("1x1", (3, 5, 4, 7), (6, 5, 1, 1)),
+    Case("1x1 strided", (2, 5, 7, 6), (4, 5, 1, 1), {"stride": 2, "padding": 1}),
+    Case("5x5 same", (1, 3, 9, 10), (5, 3, 5, 5), {"padding": "same"}),
+    Case("row", (2, 3, 5, 12), (4, 3, 1, 7), {"padding": ((0, 0), (3, 3))}),
+    Case("column", (2, 3, 12, 5), (4, 3, 7, 1), {"padding": ((3, 3), (0, 0))}),
+    Case("padding 2 around 3x3", (1, 4, 7, 7), (4, 4, 3, 3), {"padding": 2}),
+    Case("primes", (3, 5, 11, 13), (7, 5, 3, 5), {"padding": (1, 2)}),
+    Case("empty batch", (0, 3, 6, 7), (4, 3, 3, 3), {"padding": 1}),
+    Case("wide channels", (2, 37, 6, 19), (65, 37, 3, 3), {"padding": 1}),
+    Case("wide grouped", (1, 34, 5, 9), (66, 17, 3, 3), {"padding": 1, "groups": 2}),
+    *(Case(f"oc {oc}", (1, 2, 3, 4), (oc, 2, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
+    *(Case(f"ic {ic}", (1, ic, 4, 3), (3, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
+    *(Case(f"width {w}", (1, 2, 3, w), (3, 2, 3, 3), {"padding": 1}) for w in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 65)),
+    *(Case(f"width {w} strided", (1, 2, 4, w), (3, 2, 3, 3), {"padding": 1, "stride": 2}) for w in (15, 16, 17, 33)),
+]
+BIG = [
+    Case("big 3x3", (5, 8, 30, 31), (24, 8, 3, 3), {"padding": 1}, big=True),
+    Case("big first layer", (7, 1, 28, 28), (16, 1, 3, 3), {"padding": 1}, big=True),
+    Case("big strided", (5, 6, 29, 33), (17, 6, 5, 3), {"stride": 2, "padding": "same"}, big=True),
+    Case("big grouped", (5, 16, 25, 27), (32, 4, 3, 3), {"groups": 4, "dilation": 2}, big=True),
+    Case("big depthwise", (5, 33, 25, 27), (33, 1, 3, 3), {"groups": 33, "padding": 1}, big=True),
+    Case("big 1x1", (5, 40, 14, 14), (70, 40, 1, 1), big=True),
+    Case("big 3d", (3, 5, 9, 13, 15), (9, 5, 3, 3, 3), {"padding": 1}, big=True),
+    Case("many small images", (97, 16, 7, 7), (32, 16, 3, 3), {"padding": 1}, big=True),
+]
+CASES = SMALL + HOSTILE + BIG
+
+
+def _samples(make: Any, cases: list[Case] = CASES) -> list[Sample]:
+    return [Sample(case.label, lambda draw, case=case: make(draw, case), case.big) for case in cases]
+
+
+def _forward(draw: Draw, case: Case) -> Call:
+    return Call((draw(*case.x), draw(*case.weight), draw(case.weight[0]) if case.bias else None), case.options)
+
+
+def _backward_input(draw: Draw, case: Case) -> Call:
+    return Call((draw(*case.y), draw(*case.weight), case.x), case.options)
+
+
+def _backward_weight(draw: Draw, case: Case) -> Call:
+    return Call((draw(*case.y), draw(*case.x), case.weight), case.options)
+
+
+def _backward_bias(draw: Draw, case: Case) -> Call:
+    return Call((draw(*case.y),))
+
+
+def _im2col(draw: Draw, case: Case) -> Call:
+    return Call((draw(*case.x), case.kernel), case.window)
+
+
+def _col2im(draw: Draw, case: Case) -> Call:
+    n, ic = case.x[:2]
+    shape = n, ic * int(np.prod(case.kernel)), int(np.prod(case.y[2:]))
+    return Call((draw(*shape), case.x, case.kernel), case.window)
+
+
+# One case of a kind is enough where groups, bias or the number of output channels make no difference.
+WINDOWS = [case for case in CASES if not case.label.startswith(("oc", "groups", "depthwise", "wide", "ic"))]
+
+
+def _adjoints(case: Case) -> Identity:
+    """<conv(x, w), g> = <x, dx> = <w, dw> and <bias, db> = <conv(0, w) + bias, g>, exactly, on integers."""
+
+    def numbers(draw: Draw) -> Iterator[Any]:
+        x, weight, g, bias = draw(*case.x), draw(*case.weight), draw(*case.y), draw(case.weight[0])
+        kernels, options = tk.kernels, case.options
+        plain = np.vdot(kernels.conv_forward(x, weight, **options), g)
+        biased = np.vdot(kernels.conv_forward(x, weight, bias, **options), g)
+        yield plain, np.vdot(x, kernels.conv_backward_input(g, weight, case.x, **options))
+        yield plain, np.vdot(weight, kernels.conv_backward_weight(g, x, case.weight, **options))
+        yield biased - plain, np.vdot(bias, kernels.conv_backward_bias(g))
+
+    return Identity(case.label, numbers)
+
+
+def _unfold_adjoint(case: Case) -> Identity:
+    """<im2col(x), c> = <x, col2im(c)>, exactly, on integers."""
+
+    def numbers(draw: Draw) -> Iterator[Any]:
+        x, cols = draw(*case.x), _col2im(draw, case).args[0]
+        yield (
+            np.vdot(tk.kernels.im2col(x, case.kernel, **case.window), cols),
+            np.vdot(x, tk.kernels.col2im(cols, case.x, case.kernel, **case.window)),
+        )
+
+    return Identity(case.label, numbers)
+
+
+def _gradient(case: Case) -> Gradient:
+    def make(draw: Draw) -> Any:
+        function = getattr(tk.functional, f"conv{len(case.kernel)}d")
+        arrays = [draw(*case.x), draw(*case.weight)] + ([draw(case.weight[0])] if case.bias else [])
+        return lambda x, w, b=None: function(x, w, b, **case.options), arrays
+
+    return Gradient(case.label, make)
+
+
+def _unfold_gradient(case: Case) -> Gradient:
+    return Gradient(
+        f"unfold {case.label}",
+        lambda draw: (lambda x: tk.functional.unfold(x, case.kernel, **case.window), [draw(*case.x)]),
+    )
+
+
+def _fold_gradient(case: Case) -> Gradient:
+    def make(draw: Draw) -> Any:
+        return (
+            lambda cols: tk.functional.fold(cols, case.x[2:], case.kernel, **case.window),
+            [_col2im(draw, case).args[0]],
+        )
+
+    return Gradient(f"fold {case.label}", make)
+
+
+def _twin(torch: Any, call: Call) -> Any:
+    """torch pads on one side only through a pad of its own."""
+    x, weight, bias = call.args
+    options = dict(call.kwargs)
+    axes = x.ndim - 2
+    stride = oracle.per_axis(options.pop("stride", 1), axes)
+    dilation = oracle.per_axis(options.get("dilation", 1), axes)
+    flat = []
+    for axis, pad in enumerate(oracle.pads(options.pop("padding", 0), axes)):
+        size, kernel = x.shape[2 + axis], weight.shape[2 + axis]
+        if pad == "same":
+            total = max(0, (-(-size // stride[axis]) - 1) * stride[axis] + (kernel - 1) * dilation[axis] + 1 - size)
+            pad = total // 2, total - total // 2
+        flat = [*((0, 0) if pad == "valid" else pad), *flat]
+    function = getattr(torch.nn.functional, f"conv{axes}d")
+    return function(torch.nn.functional.pad(x, flat), weight, bias, stride=stride, **options)
+
+
+def _zeros(*shape: int) -> Any:
+    return np.zeros(shape, np.float32)
+
+
+def _error(label: str, pattern: str, x: Any, weight: Any, exception: type = ValueError, **options: Any) -> ErrorCase:
+    make = lambda shape: _zeros(*shape) if isinstance(shape, tuple) else shape  # noqa: E731
+    return ErrorCase(
+        label,
+        lambda: tk.kernels.conv_forward(make(x), make(weight), **options),
+        exception,
+        f"^conv_forward: {pattern}",
+    )
+
+
+IMAGE, KERNEL = (2, 4, 6, 7), (6, 4, 3, 3)
+ERRORS = (
+    _error("rank of x", r"x: expected a shape .*got \(4, 6\)", (4, 6), (6, 4)),
+    _error("too many axes", r"x: expected a shape .*1 to 3 axes.*got", (1, 1, 2, 2, 2, 2), (1, 1, 1, 1, 1, 1)),
+    _error("rank of weight", r"weight: expected 4 dimensions.*got \(6, 4, 3\)", IMAGE, (6, 4, 3)),
+    _error("channels", r"weight: expected .*4 input channels.*got \(6, 3, 3, 3\)", IMAGE, (6, 3, 3, 3)),
+    _error("groups do not divide ic", "groups: expected .*divisor.*got 3", IMAGE, (6, 4, 3, 3), groups=3),
+    _error("groups do not divide oc", "groups: expected .*divisor.*got 4", IMAGE, (6, 1, 3, 3), groups=4),
+    _error("groups 0", "groups: expected .*got 0", IMAGE, KERNEL, groups=0),
+    _error("groups negative", "groups: expected .*got -1", IMAGE, KERNEL, groups=-1),
+    _error("groups 1.0", "groups: expected .*got 1.0", IMAGE, KERNEL, TypeError, groups=1.0),
+    _error("kernel > input", "kernel_size: expected .*at most.*6, got 8", IMAGE, (6, 4, 8, 3)),
+    _error("dilated kernel > padded", "kernel_size: expected .*8, got 9", IMAGE, KERNEL, dilation=(4, 1), padding=1),
+    _error("empty kernel", "weight: expected .*positive.*got", IMAGE, (6, 4, 0, 3)),
+    _error("stride 0", r"stride: expected .*>= 1, got 0", IMAGE, KERNEL, stride=0),
+    _error("stride negative", r"stride: expected .*>= 1, got \(1, -1\)", IMAGE, KERNEL, stride=(1, -1)),
+    _error("stride of three", r"stride: expected .*2 integers.*got \(1, 1, 1\)", IMAGE, KERNEL, stride=(1, 1, 1)),
+    _error("stride 1.5", "stride: expected .*got 1.5", IMAGE, KERNEL, TypeError, stride=1.5),
+    _error("stride None", "stride: expected .*got None", IMAGE, KERNEL, TypeError, stride=None),
+    _error("stride text", "stride: expected .*got one", IMAGE, KERNEL, TypeError, stride="one"),
+    _error("dilation 0", "dilation: expected .*>= 1, got 0", IMAGE, KERNEL, dilation=0),
+    _error("padding negative", "padding: expected .*>= 0, got -1", IMAGE, KERNEL, padding=-1),
+    _error("padding None", "padding: expected .*got None", IMAGE, KERNEL, TypeError, padding=None),
+    _error("padding pairs", "padding: expected 2 pairs", IMAGE, KERNEL, padding=((1, 1), (1, 1), (1, 1))),
+    _error("padding name", "padding: expected one of 'same', 'valid', got 'full'", IMAGE, KERNEL, padding="full"),
+    _error("bias", r"bias: expected shape \(6,\).*got shape \(5,\)", IMAGE, KERNEL, bias=_zeros(5)),
+    _error("output past 2**63", "output: expected fewer than .*bytes", (1, 1, 1), (1, 1, 1), padding=1 << 62),
+    ErrorCase(
+        "output past memory",
+        lambda: tk.kernels.conv_forward(_zeros(1, 1, 1), _zeros(1, 1, 1), padding=1 << 55),
+        MemoryError,
+        rf"{((1 << 56) + 1) * 4}.*bytes",
+    ),
+    ErrorCase(
+        "dy does not fit",
+        lambda: tk.kernels.conv_backward_input(_zeros(2, 6, 4, 4), _zeros(*KERNEL), IMAGE),
+        ValueError,
+        r"^conv_backward_input: dy: expected .*\(2, 6, 4, 5\), got .*\(2, 6, 4, 4\)",
+    ),
+    ErrorCase(
+        "dy of another rank",
+        lambda: tk.kernels.conv_backward_weight(_zeros(2, 6, 5), _zeros(*IMAGE), KERNEL),
+        ValueError,
+        r"^conv_backward_weight: dy: expected .*got .*\(2, 6, 5\)",
+    ),
+    ErrorCase(
+        "input_shape",
+        lambda: tk.kernels.conv_backward_input(_zeros(2, 6, 4, 5), _zeros(*KERNEL), (2, 4, -6, 7)),
+        ValueError,
+        "^conv_backward_input: input_shape: expected .*got",
+    ),
+    ErrorCase(
+        "weight_shape",
+        lambda: tk.kernels.conv_backward_weight(_zeros(2, 6, 4, 5), _zeros(*IMAGE), (6, 4, 3, 3.0)),
+        TypeError,
+        "^conv_backward_weight: weight_shape: expected .*got",
+    ),
+    ErrorCase(
+        "rank of dy",
+        lambda: tk.kernels.conv_backward_bias(_zeros(2, 6)),
+        ValueError,
+        r"^conv_backward_bias: dy: expected .*got shape \(2, 6\)",
+    ),
+    ErrorCase(
+        "out of another shape",
+        lambda: tk.kernels.conv_forward(_zeros(*IMAGE), _zeros(*KERNEL), out=_zeros(2, 6, 4, 4)),
+        ValueError,
+        r"^conv_forward: out: expected shape \(2, 6, 4, 5\), got shape \(2, 6, 4, 4\)",
+    ),
+    ErrorCase(
+        "out of another dtype",
+        lambda: tk.kernels.conv_forward(_zeros(*IMAGE), _zeros(*KERNEL), out=np.zeros((2, 6, 4, 5))),
+        TypeError,
+        "^conv_forward: out: expected float32, got float64",
+    ),
+    ErrorCase(
+        "out in Fortran order",
+        lambda: tk.kernels.conv_forward(_zeros(*IMAGE), _zeros(*KERNEL), out=_zeros(5, 4, 6, 2).T),
+        ValueError,
+        "^conv_forward: out: expected .*C-contiguous",
+    ),
+    ErrorCase(
+        "out no array",
+        lambda: tk.kernels.conv_forward(_zeros(*IMAGE), _zeros(*KERNEL), out=[0.0]),
+        TypeError,
+        "^conv_forward: out: expected an ndarray, got list",
+    ),
+    ErrorCase(
+        "out over x",
+        lambda: tk.kernels.conv_forward(x := _zeros(1, 1, 4), _zeros(1, 1, 1), out=x),
+        ValueError,
+        "^conv_forward: out: expected memory of its own",
+    ),
+)
+UNFOLD_ERRORS = (
+    ErrorCase(
+        "kernel > input",
+        lambda: tk.kernels.im2col(_zeros(1, 1, 3), 4),
+        ValueError,
+        "^im2col: kernel_size: expected .*3, got 4",
+    ),
+    ErrorCase(
+        "kernel_size 0", lambda: tk.kernels.im2col(_zeros(1, 1, 3), 0), ValueError, "^im2col: kernel_size: .*got 0"
+    ),
+    ErrorCase("rank", lambda: tk.kernels.im2col(_zeros(3, 3), 1), ValueError, r"^im2col: x: expected .*got \(3, 3\)"),
+    ErrorCase(
+        "cols do not fit",
+        lambda: tk.kernels.col2im(_zeros(1, 2, 3), (1, 1, 3), 2),
+        ValueError,
+        r"^col2im: cols: expected shape \(1, 2, 2\), got shape \(1, 2, 3\)",
+    ),
+    ErrorCase(
+        "input_shape",
+        lambda: tk.kernels.col2im(_zeros(1, 2, 2), (1, 3), 2),
+        ValueError,
+        r"^col2im: input_shape: expected .*got \(1, 3\)",
+    ),
+)
+
+SPECS = (
+    OpSpec(
+        name="conv",
+        kind="kernel",
+        functional=("conv1d", "conv2d", "conv3d"),
+        directions=(
+            Direction("conv_forward", _samples(_forward), oracle.forward, split=leading(0), twin=_twin),
+            Direction(
+                "conv_backward_input",
+                _samples(_backward_input),
+                oracle.backward_input,
+                split=leading(0, 2),
+            ),
+            Direction("conv_backward_weight", _samples(_backward_weight), oracle.backward_weight),
+            Direction("conv_backward_bias", _samples(_backward_bias, WINDOWS), oracle.backward_bias),
+        ),
+        identities=tuple(_adjoints(case) for case in SMALL + HOSTILE),
+        gradients=tuple(_gradient(case) for case in SMALL),
+        errors=ERRORS,
+    ),
+    OpSpec(
+        name="unfold",
+        kind="kernel",
+        functional=("unfold", "fold"),
+        directions=(
+            Direction("im2col", _samples(_im2col, WINDOWS), oracle.im2col, copied, split=leading(0)),
+            Direction("col2im", _samples(_col2im, WINDOWS), oracle.col2im, split=leading(0, 1)),
+        ),
+        identities=tuple(_unfold_adjoint(case) for case in WINDOWS if not case.big),
+        gradients=tuple(
+            make(case) for case in SMALL if "group" not in case.label for make in (_unfold_gradient, _fold_gradient)
+        ),
+        errors=UNFOLD_ERRORS,
+    ),
+)

@@ -1,0 +1,67 @@
+"""Values of every operation, direction and sample against the oracles, on both backends.
+
+Small integers must come out exactly; real numbers within the bound that the computation itself gives. Outputs start
+full of NaN between guard zones, inputs are read-only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tatamikomi as tk
+from tests.op_specs import SPECS
+from tests.op_specs.running import (
+    BACKENDS,
+    DTYPES,
+    arrays_of,
+    assert_within,
+    draw_for,
+    expectation,
+    make_call,
+    run_guarded,
+    samples,
+)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("direction", "sample"), samples(lambda spec, direction, sample: direction.exact and not sample.big)
+)
+def test_integers_exactly(direction, sample, dtype):
+    expected, errors = expectation(direction, sample, dtype, integers=True)
+    for backend in BACKENDS:
+        with tk.backend(backend):
+            results = run_guarded(direction, make_call(direction, sample, dtype, integers=True))
+        assert_within(results, expected, errors, backend)
+    if all(one.size for one in arrays_of(make_call(direction, sample, dtype, integers=True).args)):
+        assert sum(map(np.count_nonzero, expected)), "zeros prove nothing"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("direction", "sample"), samples())
+def test_real_numbers_within_their_bound(direction, sample, dtype):
+    """Both backends against the oracle, and against each other: each may be off in its own direction."""
+    expected, errors = expectation(direction, sample, dtype, integers=False)
+    results = {}
+    for backend in BACKENDS:
+        with tk.backend(backend):
+            results[backend] = run_guarded(direction, make_call(direction, sample, dtype, integers=False))
+        assert_within(results[backend], expected, errors, backend)
+        for one in results[backend]:
+            assert one.dtype == (dtype if one.dtype.kind == "f" else np.int64)
+    assert_within(results["native"], results["reference"], tuple(2 * one for one in errors), "native and reference")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "identity",
+    [pytest.param(one, id=f"{spec.name}-{one.label}") for spec in SPECS for one in spec.identities],
+)
+def test_adjoint_identities(identity, backend):
+    """In float64, where sums of products of small integers are exact in any order."""
+    with tk.backend(backend):
+        pairs = list(identity.numbers(draw_for(identity.label, "float64", integers=True)))
+    assert pairs
+    for left, right in pairs:
+        assert left == right

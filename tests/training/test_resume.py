@@ -1,0 +1,185 @@
+"""Checkpoints: a resumed run gives the bits of an uninterrupted one; damaged or foreign files change
+nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tatamikomi as tk
+from tatamikomi import data, io, nn, optim, training
+from tatamikomi.training import snapshot
+
+EPOCHS = 4
+
+
+def batches() -> data.DataLoader:
+    draw = np.random.default_rng(1)
+    x = draw.standard_normal((26, 1, 6, 6)).astype(np.float32)
+    augment = data.RandomAffine(degrees=10.0, translate=(0.1, 0.1), seed=5)
+    return data.DataLoader(data.ArrayDataset(x, np.arange(26) % 3), 8, shuffle=True, seed=2, transform=augment)
+
+
+OPTIMIZERS = {
+    "sgd": lambda params: optim.SGD(params, lr=0.05, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "adam": lambda params: optim.Adam(params, lr=0.01),
+    "adamw": lambda params: optim.AdamW(params, lr=0.01),
+}
+
+
+def build(optimizer: str = "adam", callbacks=(), schedule: str = "step", width: int = 4) -> training.Trainer:
+    """A small net with everything that has a state: batch-norm, dropout, schedule."""
+    tk.manual_seed(9)
+    model = nn.Sequential(
+        nn.Conv2d(1, width, 3),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(width * 4, 3),
+    )
+    chosen = OPTIMIZERS[optimizer](model.parameters())
+    cosine = optim.CosineAnnealingLR(chosen, EPOCHS * (4 if schedule == "step" else 1))
+    return training.Trainer(model, chosen, scheduler=cosine, schedule=schedule, callbacks=callbacks)
+
+
+def bits(trainer: training.Trainer) -> dict[str, bytes]:
+    """Everything that decides the rest of a run."""
+    taken = snapshot.capture(trainer)
+    state = {key: value.tobytes() for key, value in taken.arrays.items()}
+    state["generator"] = repr(taken.meta["generator"]).encode()
+    state["optimizer"] = repr(taken.meta["optimizer"]).encode()
+    state["scheduler"] = repr(taken.meta["scheduler"]).encode()
+    return state
+
+
+def losses(trainer: training.Trainer) -> list[tuple[float, ...]]:
+    return [(entry["loss"], entry["validation_loss"], entry["lr"]) for entry in trainer.history]
+
+
+@pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
+@pytest.mark.parametrize("schedule", ["step", "epoch"])
+def test_two_and_two_epochs_are_four(tmp_path, optimizer, schedule):
+    straight = build(optimizer, schedule=schedule)
+    straight.fit(batches(), batches(), EPOCHS)
+
+    first = build(optimizer, schedule=schedule)
+    first.fit(batches(), batches(), 2)
+    first.save_checkpoint(tmp_path / "run.safetensors")
+    second = build(optimizer, schedule=schedule)
+    tk.manual_seed(123)  # the checkpoint brings its own
+    second.load_checkpoint(tmp_path / "run.safetensors")
+    assert second.epoch == 2
+    second.fit(batches(), batches(), EPOCHS)
+
+    assert bits(second) == bits(straight)
+    assert losses(second) == losses(straight)
+
+
+def test_the_checkpoint_callback_leaves_the_end_and_the_best(tmp_path):
+    checkpoint = training.Checkpoint(tmp_path / "run", monitor="loss", extra={"note": [1, "two"]})
+    trainer = build(callbacks=[checkpoint])
+    trainer.fit(batches(), epochs=EPOCHS)
+    last = snapshot.read(checkpoint.last_path)
+    assert last.meta["epoch"] == EPOCHS
+    assert last.meta["extra"] == {"note": [1, "two"]}
+    best = min(trainer.history, key=lambda entry: entry["loss"])
+    assert snapshot.read(checkpoint.best_path).meta["epoch"] == best["epoch"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["best.safetensors", "last.safetensors"]
+
+
+def test_a_checkpoint_exists_before_the_first_epoch(tmp_path):
+    seen = []
+
+    class Look(training.Callback):
+        def on_epoch_start(self, trainer):
+            seen.append(snapshot.read(tmp_path / "last.safetensors").meta["epoch"])
+
+    build(callbacks=[training.Checkpoint(tmp_path, every=2), Look()]).fit(batches(), epochs=EPOCHS)
+    assert seen == [0, 0, 2, 2]
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_ctrl_c_leaves_the_last_whole_epoch(tmp_path, every):
+    straight = build()
+    straight.fit(batches(), batches(), EPOCHS)
+
+    class CtrlC(training.Callback):
+        def on_batch_end(self, trainer, samples, measures):
+            if trainer.epoch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(callbacks=[training.Checkpoint(tmp_path, every), CtrlC()]).fit(batches(), batches(), EPOCHS)
+    resumed = build(callbacks=[training.Checkpoint(tmp_path, every)])
+    resumed.load_checkpoint(tmp_path / "last.safetensors")
+    assert resumed.epoch == 2
+    resumed.fit(batches(), batches(), EPOCHS)
+    assert bits(resumed) == bits(straight)
+    assert losses(resumed) == losses(straight)
+
+
+def test_callbacks_continue_too(tmp_path):
+    def callbacks(folder):
+        return [
+            training.EarlyStopping("validation_loss", patience=2),
+            training.Checkpoint(folder, monitor="validation_accuracy"),
+        ]
+
+    straight = build(callbacks=callbacks(tmp_path / "a"))
+    straight.fit(batches(), batches(), EPOCHS)
+    build(callbacks=callbacks(tmp_path / "b")).fit(batches(), batches(), 1)
+    resumed = build(callbacks=callbacks(tmp_path / "b"))
+    resumed.load_checkpoint(tmp_path / "b" / "last.safetensors")
+    resumed.fit(batches(), batches(), EPOCHS)
+    assert bits(resumed) == bits(straight)
+    assert resumed.callbacks[0].best == straight.callbacks[0].best
+
+
+def test_what_does_not_fit_changes_nothing(tmp_path):
+    path = tmp_path / "run.safetensors"
+    source = build()
+    source.fit(batches(), epochs=1)
+    source.save_checkpoint(path)
+    cases = [
+        (build(width=5), "load_state_dict: Sequential: nothing was loaded"),
+        (build("sgd"), r"SGD.load_state_dict: "),
+        (build(callbacks=[training.EarlyStopping()]), "checkpoint: callbacks: expected the state of .*EarlyStopping"),
+    ]
+    other = build()
+    other.scheduler = None
+    cases.append((other, "checkpoint: scheduler: "))
+    for trainer, message in cases:
+        before = bits(trainer)
+        with pytest.raises(ValueError, match=message):
+            trainer.load_checkpoint(path)
+        assert bits(trainer) == before
+        assert trainer.epoch == 0
+
+
+def test_damaged_files_are_named(tmp_path):
+    trainer = build()
+    path = tmp_path / "run.safetensors"
+    trainer.save_checkpoint(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    with pytest.raises(ValueError, match=r"run\.safetensors: "):
+        trainer.load_checkpoint(path)
+    io.save_file({"x": np.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"run\.safetensors: not a checkpoint: the metadata has no 'tatamikomi'"):
+        trainer.load_checkpoint(path)
+    for text, message in (
+        ("{", "not a checkpoint: "),
+        ("[]", "not a checkpoint: no epoch"),
+        ('{"epoch": 1}', "not a checkpoint: no history"),
+    ):
+        io.save_file({"x": np.zeros(1)}, path, {"tatamikomi": text})
+        with pytest.raises(ValueError, match=message):
+            trainer.load_checkpoint(path)
+    taken = snapshot.capture(trainer)
+    snapshot.write(path, snapshot.Snapshot(taken.arrays, {**taken.meta, "format": 99}))
+    with pytest.raises(ValueError, match="checkpoint format: expected 1, got 99"):
+        trainer.load_checkpoint(path)
+    with pytest.raises(FileNotFoundError):
+        trainer.load_checkpoint(tmp_path / "nothing")
