@@ -14,6 +14,7 @@
 // tile, strip or thread computes it: channel blocks in order, within each tap by tap, channel by channel.
 #pragma once
 #include "kernels/conv_plain.hpp"
+#include "kernels/register_tile.hpp"
 #include "kernels/simd.hpp"
 
 namespace tk::TK_ISA {
@@ -24,9 +25,6 @@ constexpr int64_t kScratchBytes = 192 * 1024;   // a strip stays in L2 beside th
 constexpr int64_t kPackedBytes = 6 << 20;       // more weights than this are packed by each thread as it goes
 
 inline int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // One axis: input position of output g at tap t is origin + g*step + t*reach.
 struct Axis {
@@ -59,8 +57,6 @@ struct DirectProblem {
 
 // A tap that a row really sees: where its input starts in scratch, and its number among the weights.
 struct Tap { int64_t offset, index; };
-
-template <class T> constexpr int64_t kBlock = 2 * kLanes<T>;   // output channels per register tile
 
 template <class T> void plan(DirectProblem& p, int threads) {
     p.d.reduce();
