@@ -145,10 +145,28 @@ const char* few_inputs(const ConvShape& s) {
 }
 template <class T> int64_t none(const ConvShape&, int) { return 0; }
 
+// Direct kernels multiply the zeros of padding: with an infinite or NaN factor that would spoil outputs which padding
+// must not touch. Such rare data take the plain loops, which never read padding.
+template <class T> bool all_finite(const T* from, int64_t count) {
+    constexpr int64_t L = kLanes<T>;
+    Vec<T> sum{};   // v - v is 0, or NaN for what is not finite
+    for (int64_t i = 0; i < count; i += L) {
+        const Vec<T> v = load_first(from + i, smaller(L, count - i));
+        sum += v - v;
+    }
+    return sum_lanes<T>(sum) == 0;
+}
+bool pads_columns(const ConvShape& s) {
+    return s.pw > 0 || (s.ow - 1) * s.sw + (s.kw - 1) * s.dil_w - s.pw >= s.iw;
+}
+int64_t weight_size(const ConvShape& s) { return s.oc * (s.ic / s.groups) * s.kd * s.kh * s.kw; }
+
 template <class T> int64_t forward_workspace(const ConvShape& s, int threads) {
     return direct_workspace(forward_problem<T>(s, threads), threads);
 }
-template <class T> void direct_forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& s, T* workspace) {
+template <class T>
+void direct_forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& s, T* workspace) {
+    if (pads_columns(s) && !all_finite(weight, weight_size(s))) return plain_forward(y, x, weight, bias, s, workspace);
     direct(y, x, weight, bias, forward_problem<T>(s, max_threads()), workspace);
 }
 
@@ -159,6 +177,8 @@ template <class T> int64_t backward_input_workspace(const ConvShape& s, int thre
 }
 template <class T>
 void direct_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
+    // Seen from dx, the borders of dy are padding, whatever the layer's own padding.
+    if (!all_finite(weight, weight_size(s))) return plain_backward_input(dx, dy, weight, s, workspace);
     const int threads = max_threads();
     const bool silent = for_each_part<T>(s, threads, [](const DirectProblem&) {});
     if (silent)
@@ -176,6 +196,7 @@ template <class T> int64_t backward_weight_workspace(const ConvShape& s, int thr
 template <class T>
 void direct_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
     direct_weight(dweight, dy, x, weight_problem<T>(s, max_threads()), workspace);
+    if (pads_columns(s) && !all_finite(dweight, weight_size(s))) plain_backward_weight(dweight, dy, x, s, workspace);
 }
 
 // An entry says its name, why it declines a shape (nullptr: it does not), its workspace and how it runs.

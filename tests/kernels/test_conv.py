@@ -1,0 +1,84 @@
+"""What the convolution kernels promise beside their values: padding, workspace, the list of algorithms."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import tatamikomi as tk
+from tatamikomi import _native
+from tatamikomi.geometry import conv_shape
+
+DIRECTIONS = ["forward", "backward_input", "backward_weight"]
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("tap", [(0, 0), (1, 2), (2, 1)])
+def test_padding_contributes_nothing_to_non_finite_factors(bad: float, tap: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(1, 5, (2, 8, 5, 6)).astype(np.float32)
+    weight = rng.integers(1, 5, (8, 8, 3, 3)).astype(np.float32)
+    weight[3, 2, tap[0], tap[1]] = bad
+    y = tk.kernels.conv_forward(x, weight, padding=1)
+    row, column = np.arange(5) + tap[0] - 1, np.arange(6) + tap[1] - 1
+    sees = ((row >= 0) & (row < 5))[:, None] & ((column >= 0) & (column < 6))
+    np.testing.assert_array_equal(~np.isfinite(y[:, 3]), np.broadcast_to(sees, (2, 5, 6)))
+    assert np.isfinite(np.delete(y, 3, axis=1)).all()
+
+    dy = np.ones_like(y)
+    dx = tk.kernels.conv_backward_input(dy, weight, x.shape, padding=1)
+    row, column = np.arange(5) - tap[0] + 1, np.arange(6) - tap[1] + 1
+    sees = ((row >= 0) & (row < 5))[:, None] & ((column >= 0) & (column < 6))
+    np.testing.assert_array_equal(~np.isfinite(dx[:, 2]), np.broadcast_to(sees, (2, 5, 6)))
+
+    dy[1, 4, 0, 0] = bad
+    dweight = tk.kernels.conv_backward_weight(dy, x, weight.shape, padding=1)
+    seen = np.zeros((3, 3), bool)
+    seen[1:, 1:] = True  # the corner's other taps lie in the padding
+    np.testing.assert_array_equal(~np.isfinite(dweight[4]), np.broadcast_to(seen, (8, 3, 3)))
+    assert np.isfinite(np.delete(dweight, 4, axis=0)).all()
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_list_ends_with_a_loop_that_never_declines_and_needs_no_workspace(direction: str) -> None:
+    shape = conv_shape("test", (1, 3, 9, 9), (3, 1, 3, 3), 1, 1, 1, 3)
+    names, reasons, workspace = zip(*_native.conv_algorithms(direction, shape), strict=True)
+    assert names == ("direct", "plain")
+    assert "lanes" in reasons[0]
+    assert (reasons[-1], workspace[-1]) == (None, 0)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS[:2])
+def test_workspace_stays_below_8_mb_per_thread(direction: str) -> None:
+    layers = [
+        ((1, 3, 224, 224), (64, 3, 7, 7), 2, 3, 1),
+        ((1, 512, 7, 7), (512, 512, 3, 3), 1, 1, 1),
+        ((1, 2048, 7, 7), (2048, 2048, 3, 3), 1, 1, 1),
+        ((1, 2048, 65, 65), (256, 2048, 3, 3), 1, 24, 24),
+        ((1, 64, 16000), (64, 64, 2), 1, 512, 512),
+        ((1, 64, 100000), (64, 64, 3), 1, 16000, 16000),
+        ((1, 64, 16, 112, 112), (64, 64, 3, 3, 3), 1, 1, 1),
+    ]
+    for threads, (x_shape, weight_shape, stride, padding, dilation) in itertools.product((1, 2, 7), layers):
+        shape = conv_shape("test", x_shape, weight_shape, stride, padding, dilation, 1)
+        with tk.threads(threads):
+            name, _, workspace = _native.conv_algorithms(direction, shape)[0]
+        assert name == "direct"
+        assert workspace <= threads * 8 * 2**20, (x_shape, threads, workspace)
+
+
+def test_large_weights_are_packed_as_they_are_used() -> None:
+    """Weights of more than the packing limit take another path, which must give the same results."""
+    rng = np.random.default_rng(1)
+    x = rng.integers(-3, 4, (1, 1030, 3, 3)).astype(np.float32)
+    weight = rng.integers(-3, 4, (400, 1030, 3, 3)).astype(np.float32)
+    results = []
+    for threads in (1, 4):  # 15 MB: above one thread's limit, below four threads'
+        with tk.threads(threads):
+            results.append(tk.kernels.conv_forward(x, weight, padding=1))
+    np.testing.assert_array_equal(results[0], results[1])
+    windows = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    centre = np.einsum("kcab,cab->k", weight.astype(np.int64), windows[0, :, 1:4, 1:4].astype(np.int64))
+    np.testing.assert_array_equal(results[0][0, :, 1, 1], centre)
