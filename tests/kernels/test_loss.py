@@ -67,9 +67,7 @@ def test_backward(name: str, dtype: Any, shape: tuple[int, ...]) -> None:
     exact = oracle.softmax_cross_entropy_backward(dlosses, log_probs, labels)
     scale = np.expand_dims(np.abs(dlosses.astype(np.longdouble)), 1)
     e = np.exp(log_probs.astype(np.longdouble)) * scale
-    assert_within(
-        out.array, exact, gamma(roundings("exp", name) + 2, dtype) * e + gamma(2, dtype) * np.abs(exact)
-    )
+    assert_within(out.array, exact, gamma(roundings("exp", name) + 2, dtype) * e + gamma(2, dtype) * np.abs(exact))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -96,9 +94,7 @@ def test_large_logits_stay_finite(name: str) -> None:
         losses, log_probs = K.softmax_cross_entropy_forward([[1000.0, 0.0, -1000.0]] * 3, [0, 1, 2])
         np.testing.assert_array_equal(losses, [0, 1000, 2000])
         np.testing.assert_array_equal(log_probs[0], [0, -1000, -2000])
-        losses, _ = K.softmax_cross_entropy_forward(
-            [[-np.inf, -np.inf], [np.nan, 0.0], [-np.inf, 0.0]], [0, 1, 1]
-        )
+        losses, _ = K.softmax_cross_entropy_forward([[-np.inf, -np.inf], [np.nan, 0.0], [-np.inf, 0.0]], [0, 1, 1])
         np.testing.assert_array_equal(losses, [np.nan, np.nan, 0])
 
 
@@ -112,9 +108,7 @@ def test_bits_for_any_number_of_threads(name: str, dtype: Any, shape: tuple[int,
         for count in THREADS:
             with tk.threads(count):
                 losses, log_probs = K.softmax_cross_entropy_forward(logits, labels)
-                results.append(
-                    (losses, log_probs, K.softmax_cross_entropy_backward(dlosses, log_probs, labels))
-                )
+                results.append((losses, log_probs, K.softmax_cross_entropy_backward(dlosses, log_probs, labels)))
     for result in results[1:]:
         for got, expected in zip(result, results[0], strict=True):
             np.testing.assert_array_equal(got, expected)
@@ -186,7 +180,7 @@ X = np.ones((2, 3))
         ),
         (lambda: K.softmax_cross_entropy_forward(X, [0.0, 1.0]), TypeError, f"{OP}: labels: .*, got float64"),
         (lambda: K.softmax_cross_entropy_forward(X, [True, False]), TypeError, f"{OP}: labels: .*, got bool"),
-        (lambda: K.softmax_cross_entropy_forward(X, None), TypeError, f"{OP}: labels: .*, got object"),
+        (lambda: K.softmax_cross_entropy_forward(X, None), TypeError, f"{OP}: labels: .*, got None"),
         (lambda: K.softmax_cross_entropy_forward(X, [[0], [1, 2]]), ValueError, f"{OP}: labels: .* ragged"),
         (
             lambda: K.softmax_cross_entropy_forward(np.ones(3), [0]),

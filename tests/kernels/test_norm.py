@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.kernels.engines import ENGINES, NATIVE, Guarded, engine, gamma
+from tests.oracles import norm as oracle
 
 import tatamikomi as tk
 from tatamikomi.geometry import NormShape
-from tests.kernels.engines import ENGINES, NATIVE, Guarded, engine, gamma
-from tests.oracles import norm as oracle
 
 Array = NDArray[Any]
 DTYPES = [np.float32, np.float64]

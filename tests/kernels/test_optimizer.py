@@ -41,9 +41,7 @@ SGD = [
         "nesterov": nesterov,
         "first": first,
     }
-    for momentum, dampening, decay, nesterov, first in product(
-        (0.0, 0.9), (0.0, 0.3), (0.0, 0.1), (0, 1), (0, 1)
-    )
+    for momentum, dampening, decay, nesterov, first in product((0.0, 0.9), (0.0, 0.3), (0.0, 0.1), (0, 1), (0, 1))
     if not (nesterov and (momentum == 0 or dampening))
 ]
 ADAM = [
@@ -142,9 +140,7 @@ def test_bits_for_any_number_of_threads_and_any_company(name: str) -> None:
     results = []
     with engine(name):
         for count in THREADS:
-            w, m, v, g = (
-                arrays(guarded(shapes, np.float32, seed, positive=seed == 3)) for seed in (1, 2, 3, 4)
-            )
+            w, m, v, g = (arrays(guarded(shapes, np.float32, seed, positive=seed == 3)) for seed in (1, 2, 3, 4))
             with tk.threads(count):
                 K.sgd_step(w, g, m, lr=0.1, momentum=0.9, weight_decay=0.01)
                 K.adam_step(w, g, m, v, step=3, lr=0.1, weight_decay=0.01)

@@ -34,8 +34,6 @@ def test_errors_stay_below_what_the_header_promises(isa: str, tmp_path: Path) ->
     steps = ["20011", "92233720368547"]
     report = subprocess.run([str(program), *steps], check=True, capture_output=True, text=True).stdout
     lines = [line.split() for line in report.splitlines()]
-    assert {(name, kind) for name, kind, *_ in lines} == {
-        (n, k) for n in PROMISED for k in ("float", "double")
-    }
+    assert {(name, kind) for name, kind, *_ in lines} == {(n, k) for n in PROMISED for k in ("float", "double")}
     for name, _, ulp, _ in lines:
         assert 0.25 < float(ulp) <= PROMISED[name], report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.op_specs import conv, linear
+from tests.op_specs import activation, conv, dropout, linear, loss, norm, optimizer, pool
 
-FAMILIES = (conv, linear)
+FAMILIES = (conv, linear, pool, norm, activation, dropout, loss, optimizer)
 SPECS = tuple(spec for family in FAMILIES for spec in family.SPECS)

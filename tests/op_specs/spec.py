@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tatamikomi as tk
+from tests.oracles.rounding import Rounded, exact
 
 EXACT = np.longdouble  # what oracles compute in
 
@@ -79,6 +80,8 @@ def as_tuple(result: Any) -> tuple[Array, ...]:
 
 def _map_floats(change: Callable[[Array], Array], call: Call) -> Call:
     def each(value: Any) -> Any:
+        if isinstance(value, list):
+            return [each(one) for one in value]
         return change(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
 
     return Call(tuple(map(each, call.args)), {name: each(value) for name, value in call.kwargs.items()})
@@ -101,6 +104,26 @@ def multilinear(oracle: Callable[..., Any], call: Call, dtype: Any) -> tuple[Arr
 def copied(oracle: Callable[..., Any], call: Call, dtype: Any) -> tuple[Array, ...]:
     """No error at all: the function moves numbers and computes none."""
     return tuple(np.zeros(np.shape(one)) for one in as_tuple(oracle(*call.args, **call.kwargs)))
+
+
+def analysed(formula: Callable[..., Any]) -> dict[str, Any]:
+    """Oracle and bound of a direction out of one formula on Rounded numbers (tests/oracles/rounding.py).
+
+    The formula takes Rounded for each float array and the other arguments as they are, and returns one or more Rounded.
+    """
+
+    def evaluate(call: Call, dtype: Any) -> tuple[Rounded, ...]:
+        given = _map_floats(lambda array: exact(array, dtype), call)
+        with np.errstate(all="ignore"):
+            return as_tuple(formula(*given.args, **given.kwargs))
+
+    def oracle(*args: Any, **kwargs: Any) -> tuple[Array, ...]:
+        return tuple(one.value for one in evaluate(Call(args, kwargs), np.float64))
+
+    def bound(_: Any, call: Call, dtype: Any) -> tuple[Array, ...]:
+        return tuple(one.error for one in evaluate(call, dtype))
+
+    return {"oracle": oracle, "bound": bound, "exact": False}
 
 
 @dataclass(frozen=True, eq=False)

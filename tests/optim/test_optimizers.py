@@ -14,9 +14,9 @@ EPS = np.finfo(np.float64).eps
 STEPS = 40
 
 
-def parameters(dtype=np.float64) -> list[tk.Parameter]:
+def parameters(dtype=np.float64) -> list[tk.nn.Parameter]:
     draw = np.random.default_rng(7)
-    return [tk.Parameter(draw.standard_normal(shape).astype(dtype)) for shape in ((3, 4), (5,), ())]
+    return [tk.nn.Parameter(draw.standard_normal(shape).astype(dtype)) for shape in ((3, 4), (5,), ())]
 
 
 def gradients(step: int) -> list[np.ndarray]:
@@ -65,7 +65,7 @@ CASES = [
 ]
 
 
-def run(optimizer: optim.Optimizer, params: list[tk.Parameter], start: int, stop: int) -> None:
+def run(optimizer: optim.Optimizer, params: list[tk.nn.Parameter], start: int, stop: int) -> None:
     for step in range(start, stop):
         for param, grad in zip(params, gradients(step), strict=True):
             param.grad = grad.astype(param.dtype)
@@ -128,7 +128,7 @@ def test_steps_count_as_writes_and_keep_dtype(kind):
 
 @pytest.mark.parametrize("options", [{"momentum": 0.9}, {"momentum": 0.9, "dampening": 0.5}])
 def test_sgd_starts_each_parameter_with_its_first_gradient(options):
-    early, late = tk.Parameter(np.array([1.0])), tk.Parameter(np.array([1.0]))
+    early, late = tk.nn.Parameter(np.array([1.0])), tk.nn.Parameter(np.array([1.0]))
     optimizer = optim.SGD([early, late], lr=1.0, **options)
     early.grad = np.array([1.0])
     optimizer.step()
@@ -140,7 +140,7 @@ def test_sgd_starts_each_parameter_with_its_first_gradient(options):
 
 
 def test_adam_counts_steps_per_parameter():
-    early, late = tk.Parameter(np.array([0.0])), tk.Parameter(np.array([0.0]))
+    early, late = tk.nn.Parameter(np.array([0.0])), tk.nn.Parameter(np.array([0.0]))
     optimizer = optim.Adam([early, late], lr=1.0, eps=0.0)
     early.grad = np.array([2.0])
     optimizer.step()
@@ -152,7 +152,7 @@ def test_adam_counts_steps_per_parameter():
 
 
 def test_a_parameter_without_gradient_is_left_alone():
-    one, two = tk.Parameter([1.0]), tk.Parameter([1.0])
+    one, two = tk.nn.Parameter([1.0]), tk.nn.Parameter([1.0])
     optimizer = optim.SGD([one, two], lr=0.5)
     one.grad = [1.0]
     optimizer.step()
@@ -165,7 +165,7 @@ def test_a_parameter_without_gradient_is_left_alone():
 
 @pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW])
 def test_dtypes_may_be_mixed(kind):
-    one, two = tk.Parameter(np.ones(2, np.float32)), tk.Parameter(np.ones(2, np.float64))
+    one, two = tk.nn.Parameter(np.ones(2, np.float32)), tk.nn.Parameter(np.ones(2, np.float64))
     optimizer = kind([one, two], lr=0.5)
     one.grad, two.grad = np.ones(2, np.float32), np.ones(2)
     optimizer.step()
@@ -196,7 +196,7 @@ def test_one_kernel_call_updates_a_group(monkeypatch):
 
 
 def test_groups_have_options_of_their_own():
-    one, two = tk.Parameter([1.0]), tk.Parameter([1.0])
+    one, two = tk.nn.Parameter([1.0]), tk.nn.Parameter([1.0])
     optimizer = optim.SGD([{"params": one}, {"params": [two], "lr": 0.25}], lr=0.5)
     one.grad, two.grad = [1.0], [1.0]
     optimizer.step()
@@ -213,7 +213,7 @@ def test_resuming_gives_the_same_bits(kind, name, plain, options):
     optimizer = kind(first, **options)
     run(optimizer, first, 0, 3)
     state = optimizer.state_dict()
-    second = [tk.Parameter(param.numpy()) for param in first]
+    second = [tk.nn.Parameter(param.numpy()) for param in first]
     run(optimizer, first, 3, 5)  # the state is a copy: this does not reach it
     resumed = kind(second, lr=123.0)
     resumed.load_state_dict(state)
@@ -261,7 +261,7 @@ def test_loading_what_does_not_fit_changes_nothing():
         assert np.array_equal(now["state"][1]["exp_avg"], good["state"][1]["exp_avg"])
 
 
-P = tk.Parameter([1.0])
+P = tk.nn.Parameter([1.0])
 
 
 @pytest.mark.parametrize(

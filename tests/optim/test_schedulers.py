@@ -11,7 +11,7 @@ from tatamikomi import optim
 
 
 def optimizer(*rates: float) -> optim.SGD:
-    return optim.SGD([{"params": tk.Parameter([1.0]), "lr": rate} for rate in rates or (1.0,)])
+    return optim.SGD([{"params": tk.nn.Parameter([1.0]), "lr": rate} for rate in rates or (1.0,)])
 
 
 def rates(schedule: optim.LRScheduler, steps: int) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Any
 from tatamikomi.cli import machine
 from tatamikomi.cli.options import bad_option, unknown_option
 
-LEARNING_RATES = {"adam": 0.001, "adamw": 0.001, "sgd": 0.05}
+LEARNING_RATES = {"adam": 0.002, "adamw": 0.002, "sgd": 0.02}
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,9 @@ def assemble(configuration: Configuration, split: Split, callbacks: Iterable[Cal
         transform=augment,
     )
     optimizer = _optimizer(configuration, model)
-    schedule = CosineAnnealingLR(optimizer, configuration.epochs * len(train))
+    steps = configuration.epochs * len(train)
+    warmup = steps // 15  # Adam's first steps at the full rate leave many of the ReLUs dead
+    schedule = CosineAnnealingLR(optimizer, steps - warmup, warmup=warmup)
     trainer = Trainer(model, optimizer, scheduler=schedule, schedule="step", callbacks=callbacks)
     return Run(trainer, train, test_loader(split, configuration.batch_size))
 

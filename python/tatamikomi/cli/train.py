@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=int, metavar="N", help="passes over the training images; default: 50")
     add("--batch-size", type=int, metavar="N", help="images per step; default: 100")
     add("--optimizer", metavar="NAME", help="adam, adamw or sgd (Nesterov's momentum 0.9); default: adam")
-    add("--lr", type=float, metavar="X", help="highest learning rate; default: 0.001, for sgd 0.05")
+    add("--lr", type=float, metavar="X", help="highest learning rate; default: 0.002, for sgd 0.02")
     add("--seed", type=int, metavar="N", help="decides everything random; default: 1")
     add("--no-augment", dest="augment", action="store_false", default=None, help="train on the images as they are")
     add("--out", metavar="DIR", help="the run folder; default: runs/MODEL-DATA-NUMBER")

@@ -172,8 +172,7 @@ def conv_backward_bias(dy: ArrayLike, out: Array | None = None) -> Array:
     if not 3 <= dy.ndim <= 5:
         raise bad_value(op, "dy", f"shape {dy.shape}", "a shape (n, channels, 1 to 3 axes)")
     n, oc = dy.shape[:2]
-    sizes = (1, 1, 1, *dy.shape[2:])[-3:]
-    s = ConvShape(n, 1, oc, 1, *sizes, *sizes, *(1, 1, 1), *(1, 1, 1), *(0, 0, 0), *(1, 1, 1))
+    s = conv_shape(op, (n, 1, *dy.shape[2:]), (oc, 1, *(1,) * (dy.ndim - 2)), 1, 0, 1, 1)
     dbias = output(op, out, (oc,), dy.dtype, dy)
     active().conv_backward_bias(dbias, dy, s)
     return dbias

@@ -32,8 +32,8 @@ def dropout_forward(x: ArrayLike, p: float, seed: int, offset: int, out: Array |
     Source: N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 2014.
 
     >>> import tatamikomi as tk
-    >>> tk.kernels.dropout_forward([1.0, 2.0, 3.0, 4.0], 0.5, seed=1, offset=0).tolist()
-    [0.0, 0.0, 0.0, 0.0]
+    >>> tk.kernels.dropout_forward([1.0, 2.0, 3.0, 4.0], 0.5, seed=3, offset=0).tolist()
+    [2.0, 0.0, 6.0, 8.0]
     """
     op = "dropout_forward"
     x = as_float(op, "x", x)

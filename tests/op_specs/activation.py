@@ -1,0 +1,181 @@
+"""ReLU, sigmoid, tanh, softmax and log-softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import tatamikomi as tk
+from tests.op_specs.spec import (
+    Array,
+    Call,
+    Direction,
+    Draw,
+    ErrorCase,
+    Gradient,
+    OpSpec,
+    Sample,
+    analysed,
+    copied,
+    leading,
+)
+from tests.oracles import activation as oracle
+from tests.oracles.rounding import Rounded
+
+SIZES = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 127]
+SHAPES = {**{str(size): (size,) for size in SIZES}, "2d": (3, 5), "images": (2, 3, 4, 5), "empty batch": (0, 4)}
+BIG = {"big": (5, 9001)}
+# (shape, axis): rows, columns, and everything around an axis in the middle
+AXES = {
+    **{f"rows of {size}": ((3, size), -1) for size in SIZES},
+    "columns": ((7, 5), 0),
+    "wide columns": ((3, 67), 0),
+    "channels": ((2, 5, 3, 4), 1),
+    "last of four": ((2, 3, 4, 9), 3),
+    "one number": ((1,), 0),
+    "empty batch": ((0, 5), 1),
+}
+BIG_AXES = {"big rows": ((401, 257), 1), "big channels": ((3, 19, 31, 33), 1)}
+
+
+def _elementwise(make: Callable[[Draw, tuple[int, ...]], Call]) -> list[Sample]:
+    return [
+        Sample(label, lambda draw, shape=shape: make(draw, shape), label in BIG)
+        for label, shape in (SHAPES | BIG).items()
+    ]
+
+
+def _along(make: Callable[[Draw, tuple[int, ...], int], Call]) -> list[Sample]:
+    return [
+        Sample(label, lambda draw, shape=shape, axis=axis: make(draw, shape, axis), label in BIG_AXES, axis not in (0,))
+        for label, (shape, axis) in (AXES | BIG_AXES).items()
+    ]
+
+
+def _wide(draw: Draw, *shape: int) -> Array:
+    """From the tails, where an exponential is all or nothing, to 0."""
+    return (draw(*shape) * draw.random.choice([0.01, 1, 10, 200], shape)).astype(draw.dtype)
+
+
+def _sigmoid(x: Rounded) -> Rounded:
+    return 1 / (1 + (-x).exp())
+
+
+def _softmax(x: Rounded, axis: int) -> Rounded:
+    powers = (x - x.max(axis)).exp()
+    return powers / powers.sum(axis, keepdims=True)
+
+
+def _log_softmax(x: Rounded, axis: int) -> Rounded:
+    shifted = x - x.max(axis)
+    return shifted - shifted.exp().sum(axis, keepdims=True).log()
+
+
+def _softmax_backward(dy: Rounded, y: Rounded, axis: int) -> Rounded:
+    return y * (dy - (dy * y).sum(axis, keepdims=True))
+
+
+def _log_softmax_backward(dy: Rounded, y: Rounded, axis: int) -> Rounded:
+    return dy - y.exp() * dy.sum(axis, keepdims=True)
+
+
+def _probabilities(draw: Draw, *shape: int) -> Array:
+    return draw.random.uniform(0, 1, shape).astype(draw.dtype)
+
+
+def _error(label: str, name: str, pattern: str, *args: Any, exception: type = ValueError, **options: Any) -> ErrorCase:
+    return ErrorCase(label, lambda: getattr(tk.kernels, name)(*args, **options), exception, f"^{name}: {pattern}")
+
+
+def _checked(op: str) -> tuple[ErrorCase, ...]:
+    pair = np.ones(3, np.float32), np.ones((3, 1), np.float32)
+    return (
+        _error("shapes differ", f"{op}_backward", r"dy: expected shape \(3, 1\) as y, got shape \(3,\)", *pair),
+        _error("out", f"{op}_forward", r"out: expected shape \(3,\), got shape \(3, 1\)", pair[0], out=pair[1]),
+        _error("out over x", f"{op}_forward", "out: expected memory of its own", pair[0], out=pair[0]),
+    )
+
+
+def _spec(name: str, forward: Any, backward: Any, draw_y: Any, draw_x: Any) -> OpSpec:
+    return OpSpec(
+        name=name,
+        kind="kernel",
+        functional=(name,),
+        directions=(
+            Direction(
+                f"{name}_forward",
+                _elementwise(lambda draw, shape: Call((draw_x(draw, *shape),))),
+                **forward,
+                split=leading(0),
+                twin=lambda torch, call: getattr(torch, name)(*call.args),
+            ),
+            Direction(
+                f"{name}_backward",
+                _elementwise(lambda draw, shape: Call((draw(*shape), draw_y(draw, *shape)))),
+                **backward,
+                split=leading(0, 1),
+            ),
+        ),
+        gradients=(Gradient(name, lambda draw: (getattr(tk.functional, name), [draw.distinct(3, 5)])),),
+        errors=_checked(name),
+    )
+
+
+def _axis_spec(name: str, forward: Any, backward: Any, draw_y: Any) -> OpSpec:
+    ones = np.ones((2, 3), np.float32)
+    return OpSpec(
+        name=name,
+        kind="kernel",
+        functional=(name,),
+        directions=(
+            Direction(
+                f"{name}_forward",
+                _along(lambda draw, shape, axis: Call((_wide(draw, *shape), axis))),
+                **analysed(forward),
+                split=leading(0),
+                twin=lambda torch, call: getattr(torch, name)(*call.args),
+            ),
+            Direction(
+                f"{name}_backward",
+                _along(lambda draw, shape, axis: Call((draw(*shape), draw_y(draw, *shape), axis))),
+                **analysed(backward),
+                split=leading(0, 1),
+            ),
+        ),
+        gradients=tuple(
+            Gradient(
+                f"{name} {axis}",
+                lambda draw, axis=axis: (lambda x: getattr(tk.functional, name)(x, axis), [draw(3, 4, 2)]),
+            )
+            for axis in (0, 1, -1)
+        ),
+        errors=(
+            *_checked(name),
+            _error("axis", f"{name}_forward", "axis: expected -2 <= axis < 2.*got 2", ones, 2),
+            _error("axis 1.0", f"{name}_forward", "axis: expected an integer, got 1.0", ones, 1.0, exception=TypeError),
+            _error("axis of dy", f"{name}_backward", "axis: expected .*got -3", ones, ones, -3),
+        ),
+    )
+
+
+SPECS = (
+    _spec(
+        "relu",
+        {"oracle": oracle.relu, "bound": copied},
+        {"oracle": oracle.relu_backward, "bound": copied},
+        lambda draw, *shape: np.maximum(draw(*shape), 0),
+        lambda draw, *shape: draw(*shape),
+    ),
+    _spec("sigmoid", analysed(_sigmoid), analysed(lambda dy, y: dy * y * (1 - y)), _probabilities, _wide),
+    _spec(
+        "tanh",
+        analysed(lambda x: x.tanh()),
+        analysed(lambda dy, y: dy * (1 - y * y)),
+        lambda draw, *shape: np.tanh(draw(*shape)),
+        _wide,
+    ),
+    _axis_spec("softmax", _softmax, _softmax_backward, _probabilities),
+    _axis_spec("log_softmax", _log_softmax, _log_softmax_backward, lambda draw, *shape: -draw.positive(*shape)),
+)
