@@ -37,7 +37,7 @@ template <class Problem> void set_forward_axes(Problem& p, const ConvShape& s) {
     p.w = forward_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w);
 }
 
-template <class T> DirectProblem forward_problem(const ConvShape& s, int threads) {
+DirectProblem forward_problem(const ConvShape& s) {
     DirectProblem p{};
     set_forward_axes(p, s);
     p.out_w = 1;
@@ -50,34 +50,30 @@ template <class T> DirectProblem forward_problem(const ConvShape& s, int threads
     p.w_d = s.kh * s.kw;
     p.w_h = s.kw;
     p.w_w = 1;
-    plan<T>(p, threads);
     return p;
 }
 
-// One axis of one sub-pixel part. Input positions i with (i + pad) mod stride = residue receive from the taps r with
-// r * dilation mod stride = residue, which lie stride/g apart (g = gcd(stride, dilation)); in dy these taps lie
+// One axis of one sub-pixel part: the input positions first, first + stride, ... They receive from the taps r with
+// r * dilation = first + pad modulo stride, which lie stride/g apart (g = gcd(stride, dilation)); in dy these taps lie
 // dilation/g apart. Taps are taken backwards so that dy is read forwards.
 struct Part {
     Axis axis;
-    int64_t first;              // input position of the part's first output
-    int64_t last_tap, tap_step; // the kernel index of its tap 0, and from a tap to the next (downwards)
+    int64_t last_tap, tap_step;   // the kernel index of its tap 0, and from a tap to the next (downwards)
 };
 
-Part part_of(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, int64_t residue) {
-    const int64_t first = ((residue - pad) % stride + stride) % stride, g = gcd(stride, dilation);
-    const int64_t positions = first < in ? (in - first - 1) / stride + 1 : 0;
+Part part_of(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, int64_t first) {
+    const int64_t g = gcd(stride, dilation), tap_step = stride / g, residue = (first + pad) % stride;
+    const int64_t positions = (in - first - 1) / stride + 1;
     int64_t tap = 0;
     while (tap < kernel && tap * dilation % stride != residue) ++tap;
-    const int64_t tap_step = stride / g;
     const int64_t taps = tap < kernel ? (kernel - 1 - tap) / tap_step + 1 : 0;
     const int64_t last_tap = tap + (taps - 1) * tap_step;
     const int64_t origin = taps ? (first + pad - last_tap * dilation) / stride : 0;   // divides without remainder
-    return {{out, positions, taps, 1, dilation / g, origin, 1}, first, last_tap, tap_step};
+    return {{out, positions, taps, 1, dilation / g, origin, 1}, last_tap, tap_step};
 }
 
-// The sub-pixel part of residues (rd, rh, rw) as a direct problem that reads dy and writes dx.
-template <class T>
-DirectProblem backward_input_problem(const ConvShape& s, int64_t rd, int64_t rh, int64_t rw, int threads) {
+// The sub-pixel part whose first input position is (fd, fh, fw) as a direct problem that reads dy and writes dx.
+DirectProblem backward_input_problem(const ConvShape& s, int64_t fd, int64_t fh, int64_t fw) {
     DirectProblem p{};
     p.n = s.n;
     p.groups = s.groups;
@@ -93,55 +89,56 @@ DirectProblem backward_input_problem(const ConvShape& s, int64_t rd, int64_t rh,
         p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
         p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
         p.out_w = 1;
-    } else {
-        const Part d = part_of(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d, rd);
-        const Part h = part_of(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, rh);
-        const Part w = part_of(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, rw);
-        p.d = d.axis;
-        p.h = h.axis;
-        p.w = w.axis;
-        p.out_offset = (d.first * s.ih + h.first) * s.iw + w.first;
-        p.out_d = s.sd * s.ih * s.iw;
-        p.out_h = s.sh * s.iw;
-        p.out_w = s.sw;
-        p.w_origin = (d.last_tap * s.kh + h.last_tap) * s.kw + w.last_tap;
-        p.w_d = -d.tap_step * s.kh * s.kw;
-        p.w_h = -h.tap_step * s.kw;
-        p.w_w = -w.tap_step;
+        return p;
     }
-    if (p.taps() && p.d.grid && p.h.grid && p.w.grid) plan<T>(p, threads);
+    const Part d = part_of(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d, fd);
+    const Part h = part_of(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, fh);
+    const Part w = part_of(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, fw);
+    p.d = d.axis;
+    p.h = h.axis;
+    p.w = w.axis;
+    p.out_offset = (fd * s.ih + fh) * s.iw + fw;
+    p.out_d = s.sd * s.ih * s.iw;
+    p.out_h = s.sh * s.iw;
+    p.out_w = s.sw;
+    p.w_origin = (d.last_tap * s.kh + h.last_tap) * s.kw + w.last_tap;
+    p.w_d = -d.tap_step * s.kh * s.kw;
+    p.w_h = -h.tap_step * s.kw;
+    p.w_w = -w.tap_step;
     return p;
 }
 
-// f(problem) for every part that receives anything; returns whether some input positions receive nothing.
-template <class T, class F> bool for_each_part(const ConvShape& s, int threads, F&& f) {
-    bool silent = false;
-    for (int64_t rd = 0; rd < s.sd; ++rd)
-        for (int64_t rh = 0; rh < s.sh; ++rh)
-            for (int64_t rw = 0; rw < s.sw; ++rw) {
-                const DirectProblem p = backward_input_problem<T>(s, rd, rh, rw, threads);
-                if (p.d.grid == 0 || p.h.grid == 0 || p.w.grid == 0) continue;
-                if (p.taps() == 0) silent = true;
-                else f(p);
-            }
-    return silent;
+// f(problem) for every part, also those without taps, whose input positions receive nothing.
+template <class F> void for_each_part(const ConvShape& s, F&& f) {
+    for (int64_t fd = 0; fd < smaller(s.sd, s.id); ++fd)
+        for (int64_t fh = 0; fh < smaller(s.sh, s.ih); ++fh)
+            for (int64_t fw = 0; fw < smaller(s.sw, s.iw); ++fw) f(backward_input_problem(s, fd, fh, fw));
 }
 
-template <class T> WeightProblem weight_problem(const ConvShape& s, int threads) {
+WeightProblem weight_problem(const ConvShape& s) {
     WeightProblem p{};
     set_forward_axes(p, s);
-    plan<T>(p, threads);
     return p;
 }
 
 // ---- algorithms -------------------------------------------------------------------------------------------------
 
+constexpr const char* kTooWide = "the taps lie so far apart that the narrowest strip outgrows its scratch";
+
 const char* never(const ConvShape&) { return nullptr; }
-const char* few_outputs(const ConvShape& s) {
-    return s.oc / s.groups < 4 ? "fewer than 4 output channels per group: most vector lanes would idle" : nullptr;
+template <class T> const char* forward_declines(const ConvShape& s) {
+    if (s.oc / s.groups < 4) return "fewer than 4 output channels per group: most vector lanes would idle";
+    return fits<T>(forward_problem(s)) ? nullptr : kTooWide;
 }
-const char* few_inputs(const ConvShape& s) {
-    return s.ic / s.groups < 4 ? "fewer than 4 input channels per group: most vector lanes would idle" : nullptr;
+template <class T> const char* backward_input_declines(const ConvShape& s) {
+    if (s.ic / s.groups < 4) return "fewer than 4 input channels per group: most vector lanes would idle";
+    bool all_fit = true;
+    for_each_part(s, [&](const DirectProblem& p) { all_fit = all_fit && (p.taps() == 0 || fits<T>(p)); });
+    return all_fit ? nullptr : kTooWide;
+}
+template <class T> const char* backward_weight_declines(const ConvShape& s) {
+    if (s.oc / s.groups < 4) return "fewer than 4 output channels per group: most vector lanes would idle";
+    return fits<T>(weight_problem(s)) ? nullptr : kTooWide;
 }
 template <class T> int64_t none(const ConvShape&, int) { return 0; }
 
@@ -161,41 +158,48 @@ bool pads_columns(const ConvShape& s) {
 }
 int64_t weight_size(const ConvShape& s) { return s.oc * (s.ic / s.groups) * s.kd * s.kh * s.kw; }
 
+template <class T, class Problem> Problem planned(Problem p, int threads) {
+    plan<T>(p, threads);
+    return p;
+}
+
 template <class T> int64_t forward_workspace(const ConvShape& s, int threads) {
-    return direct_workspace(forward_problem<T>(s, threads), threads);
+    return direct_workspace(planned<T>(forward_problem(s), threads), threads);
 }
 template <class T>
 void direct_forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& s, T* workspace) {
     if (pads_columns(s) && !all_finite(weight, weight_size(s))) return plain_forward(y, x, weight, bias, s, workspace);
-    direct(y, x, weight, bias, forward_problem<T>(s, max_threads()), workspace);
+    direct(y, x, weight, bias, planned<T>(forward_problem(s), max_threads()), workspace);
 }
 
 template <class T> int64_t backward_input_workspace(const ConvShape& s, int threads) {
     int64_t most = 0;
-    for_each_part<T>(s, threads, [&](const DirectProblem& p) { most = larger(most, direct_workspace(p, threads)); });
+    for_each_part(s, [&](const DirectProblem& p) {
+        if (p.taps()) most = larger(most, direct_workspace(planned<T>(p, threads), threads));
+    });
     return most;
 }
 template <class T>
 void direct_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
     // Seen from dx, the borders of dy are padding, whatever the layer's own padding.
     if (!all_finite(weight, weight_size(s))) return plain_backward_input(dx, dy, weight, s, workspace);
-    const int threads = max_threads();
-    const bool silent = for_each_part<T>(s, threads, [](const DirectProblem&) {});
+    bool silent = false;
+    for_each_part(s, [&](const DirectProblem& p) { silent = silent || p.taps() == 0; });
     if (silent)
         parallel_chunks(s.n * s.ic * s.id * s.ih * s.iw, 1 << 16, 1, [&](int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) dx[i] = 0;
         });
-    for_each_part<T>(s, threads, [&](const DirectProblem& p) {
-        direct(dx, dy, weight, static_cast<const T*>(nullptr), p, workspace);
+    for_each_part(s, [&](const DirectProblem& p) {
+        if (p.taps()) direct<T>(dx, dy, weight, nullptr, planned<T>(p, max_threads()), workspace);
     });
 }
 
 template <class T> int64_t backward_weight_workspace(const ConvShape& s, int threads) {
-    return weight_workspace(weight_problem<T>(s, threads), threads);
+    return weight_workspace(planned<T>(weight_problem(s), threads), threads);
 }
 template <class T>
 void direct_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
-    direct_weight(dweight, dy, x, weight_problem<T>(s, max_threads()), workspace);
+    direct_weight(dweight, dy, x, planned<T>(weight_problem(s), max_threads()), workspace);
     if (pads_columns(s) && !all_finite(dweight, weight_size(s))) plain_backward_weight(dweight, dy, x, s, workspace);
 }
 
@@ -211,15 +215,15 @@ template <class T> using Backward = void (*)(T*, const T*, const T*, const ConvS
 
 constexpr int kAlgorithms = 2;
 template <class T> constexpr Algorithm<Forward<T>> forward_list[kAlgorithms] = {
-    {"direct", few_outputs, forward_workspace<T>, direct_forward<T>},
+    {"direct", forward_declines<T>, forward_workspace<T>, direct_forward<T>},
     {"plain", never, none<T>, plain_forward<T>},
 };
 template <class T> constexpr Algorithm<Backward<T>> backward_input_list[kAlgorithms] = {
-    {"direct", few_inputs, backward_input_workspace<T>, direct_backward_input<T>},
+    {"direct", backward_input_declines<T>, backward_input_workspace<T>, direct_backward_input<T>},
     {"plain", never, none<T>, plain_backward_input<T>},
 };
 template <class T> constexpr Algorithm<Backward<T>> backward_weight_list[kAlgorithms] = {
-    {"direct", few_outputs, backward_weight_workspace<T>, direct_backward_weight<T>},
+    {"direct", backward_weight_declines<T>, backward_weight_workspace<T>, direct_backward_weight<T>},
     {"plain", never, none<T>, plain_backward_weight<T>},
 };
 

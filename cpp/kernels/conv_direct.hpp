@@ -24,6 +24,8 @@ constexpr int64_t kTermsPerSum = 512;           // a longer sum is split: roundi
 constexpr int64_t kScratchBytes = 192 * 1024;   // a strip stays in L2 beside the weights
 constexpr int64_t kPackedBytes = 6 << 20;       // more weights than this are packed by each thread as it goes
 
+constexpr double kWidestStrip = 2 << 20;        // bytes; a shape whose narrowest strip is wider is declined
+
 inline int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 
 // One axis: input position of output g at tap t is origin + g*step + t*reach.
@@ -47,10 +49,15 @@ struct DirectProblem {
     int64_t out_plane, out_offset, out_d, out_h, out_w;   // elements between outputs
     int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w; // strides of the weight as the user keeps it
     // derived by plan():
-    int64_t c_block, c_blocks, k_blocks, rows, row_strips, columns, column_strips, k_splits;
+    int64_t phases, c_block, c_blocks, k_blocks, rows, row_strips, columns, column_strips, k_splits;
     int64_t position_pitch, channel_pitch, row_pitch, lists, scratch, packed_block, packed;
     bool pack_all;
 
+    void reduce() {
+        d.reduce();
+        h.reduce();
+        w.reduce();
+    }
     int64_t taps() const { return d.taps * h.taps * w.taps; }
     int64_t row_slots() const { return d.taps * h.span(rows); }
 };
@@ -58,15 +65,24 @@ struct DirectProblem {
 // A tap that a row really sees: where its input starts in scratch, and its number among the weights.
 struct Tap { int64_t offset, index; };
 
+// Of the phases modulo the step only those that a tap falls into.
+inline int64_t stored_phases(const Axis& w) { return larger(smaller(w.step, (w.taps - 1) * w.reach + 1), 1); }
+
+// Whether one row of one channel with all its taps fits into scratch. Reckoned in double: hostile shapes overflow.
+template <class T> bool fits(DirectProblem p) {
+    p.reduce();
+    const double positions = smaller(p.w.grid, 2 * kTilePixels) + (p.w.taps - 1.0) * p.w.reach / larger(p.w.step, 1);
+    return p.d.taps * ((p.h.taps - 1.0) * p.h.reach + 1) * stored_phases(p.w) * positions * sizeof(T) <= kWidestStrip;
+}
+
 template <class T> void plan(DirectProblem& p, int threads) {
-    p.d.reduce();
-    p.h.reduce();
-    p.w.reduce();
+    p.reduce();
     const int64_t taps = p.taps(), budget = kScratchBytes / static_cast<int64_t>(sizeof(T));
     p.k_blocks = ceil_div(p.oc, kBlock<T>);
     p.c_blocks = ceil_div(p.ic * taps, larger(kTermsPerSum, taps));
     p.c_block = ceil_div(p.ic, p.c_blocks);
-    const int64_t phases = larger(p.w.step, 1), overhang = (p.w.taps - 1) * p.w.reach / phases + 1;
+    p.phases = stored_phases(p.w);
+    const int64_t phases = p.phases, overhang = (p.w.taps - 1) * p.w.reach / larger(p.w.step, 1) + 1;
     // Very wide reaches: fewer channels at a time.
     const int64_t narrow = p.d.taps * p.h.taps * phases * (smaller(p.w.grid, 2 * kTilePixels) + overhang);
     p.c_block = larger(1, smaller(p.c_block, 8 * budget / narrow));
@@ -223,9 +239,8 @@ void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t
 
 // One scratch row of one channel: positions origin + stride*q, q counted from `start`, split by phase q mod step.
 template <class T> void copy_row(T* to, const T* row, const DirectProblem& p, int64_t start) {
-    const int64_t phases = larger(p.w.step, 1), first = p.w.origin + p.w.stride * start;
-    for (int64_t phase = 0; phase < phases; ++phase, to += p.position_pitch) {
-        const int64_t stride = p.w.stride * phases;
+    const int64_t stride = p.w.stride * larger(p.w.step, 1), first = p.w.origin + p.w.stride * start;
+    for (int64_t phase = 0; phase < p.phases; ++phase, to += p.position_pitch) {
         const Run run = positions_inside(p.position_pitch, p.w.in, stride, first + p.w.stride * phase);
         const T* from = row + first + p.w.stride * phase;
         for (int64_t q = 0; q < run.begin; ++q) to[q] = 0;
@@ -246,7 +261,7 @@ struct Strip {
 // The taps that output row h0 + r of the strip sees, ended by one of index -1; taps of rows that lie in the
 // padding are left out.
 inline void list_taps(Tap* taps, const DirectProblem& p, const Strip& s, int64_t r) {
-    const int64_t phases = larger(p.w.step, 1);
+    const int64_t step = larger(p.w.step, 1);
     for (int64_t a = 0; a < p.d.taps; ++a) {
         const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
         if (zd < 0 || zd >= p.d.in) continue;
@@ -257,7 +272,7 @@ inline void list_taps(Tap* taps, const DirectProblem& p, const Strip& s, int64_t
             const int64_t row = (a * p.h.span(p.rows) + slot) * p.row_pitch;
             for (int64_t e = 0; e < p.w.taps; ++e) {
                 const int64_t q = e * p.w.reach;
-                *taps++ = {row + q % phases * p.position_pitch + q / phases,
+                *taps++ = {row + q % step * p.position_pitch + q / step,
                                  (a * p.h.taps + b) * p.w.taps + e};
             }
         }

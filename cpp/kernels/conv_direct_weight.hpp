@@ -30,16 +30,28 @@ struct WeightProblem {
     int64_t image_strips, row_strips, column_strips, strips, chunks, k_splits;
     int64_t x_pitch, x_row, x_image, dy_image, dy_block, sums, scratch;
 
+    void reduce() {
+        d.reduce();
+        h.reduce();
+        w.reduce();
+    }
     int64_t kernel_taps() const { return d.taps * h.taps * w.taps; }
     int64_t span_columns() const { return lowered ? columns : w.span(columns); }
     int64_t span_rows() const { return lowered ? rows : d.taps * h.span(rows); }
 };
 
+constexpr double kWidestWeightStrip = 64 << 20;   // bytes; a shape whose narrowest strip is wider is declined
+
+template <class T> bool fits(WeightProblem p) {
+    p.reduce();
+    if (p.ic <= kFewChannels && p.kernel_taps() > 1) return true;
+    const double columns = (smaller(p.w.grid, 64) - 1.0) * p.w.step + (p.w.taps - 1.0) * p.w.reach + 1;
+    return p.d.taps * ((p.h.taps - 1.0) * p.h.reach + 1) * columns * (p.ic + kLanes<T>) * sizeof(T) <= kWidestWeightStrip;
+}
+
 template <class T> void plan(WeightProblem& p, int threads) {
     constexpr int64_t L = kLanes<T>;
-    p.d.reduce();
-    p.h.reduce();
-    p.w.reduce();
+    p.reduce();
     const int64_t taps = p.kernel_taps(), budget = kScratchBytes / static_cast<int64_t>(sizeof(T));
     p.lowered = p.ic <= kFewChannels && taps > 1;
     p.lanes_in = p.lowered ? p.ic * taps : p.ic;

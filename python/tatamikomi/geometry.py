@@ -27,6 +27,7 @@ Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 
 _MAX_BYTES = (1 << 63) - 1
+_STEP_LIMIT = 1 << 31  # of strides and dilations: kernels multiply them with positions
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -141,8 +142,10 @@ def _integer(op: str, argument: str, value: object, expected: str) -> int:
     return int(value)
 
 
-def per_axis(op: str, argument: str, value: object, axes: int, minimum: int) -> tuple[int, ...]:
-    """`value`, an integer or one per axis, as a tuple; every entry at least `minimum`.
+def per_axis(
+    op: str, argument: str, value: object, axes: int, minimum: int, limit: int | None = None
+) -> tuple[int, ...]:
+    """`value`, an integer or one per axis, as a tuple; every entry at least `minimum`, and below `limit`.
 
     >>> from tatamikomi.geometry import per_axis
     >>> per_axis("conv2d", "stride", 2, axes=2, minimum=1)
@@ -159,6 +162,8 @@ def per_axis(op: str, argument: str, value: object, axes: int, minimum: int) -> 
     sizes = tuple(_integer(op, argument, entry, expected) for entry in entries)
     if min(sizes) < minimum:
         raise bad_value(op, argument, value, expected)
+    if limit is not None and max(sizes) >= limit:
+        raise bad_value(op, argument, value, f"{expected} and < {limit}")
     return sizes
 
 
@@ -204,8 +209,8 @@ def window(
         TypeError, ValueError: an option is of the wrong kind, count or range.
     """
     axes = len(sizes)
-    strides = per_axis(op, "stride", stride, axes, 1)
-    dilations = per_axis(op, "dilation", dilation, axes, 1)
+    strides = per_axis(op, "stride", stride, axes, 1, _STEP_LIMIT)
+    dilations = per_axis(op, "dilation", dilation, axes, 1, _STEP_LIMIT)
     spans = tuple(d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True))
     before, after = _pads(op, padding, sizes, spans, strides)
     return Window(kernel, strides, dilations, before, after)

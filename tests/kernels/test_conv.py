@@ -82,3 +82,38 @@ def test_large_weights_are_packed_as_they_are_used() -> None:
     windows = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     centre = np.einsum("kcab,cab->k", weight.astype(np.int64), windows[0, :, 1:4, 1:4].astype(np.int64))
     np.testing.assert_array_equal(results[0][0, :, 1, 1], centre)
+
+
+@pytest.mark.parametrize("stride", [5, 1000, 2**31 - 1])
+def test_strides_beyond_the_input(stride: int) -> None:
+    """Only the first window is left along an axis, and taps of every phase are found."""
+    rng = np.random.default_rng(2)
+    x = rng.integers(-4, 5, (2, 6, 5, 5)).astype(np.float32)
+    weight = rng.integers(-4, 5, (7, 6, 3, 2)).astype(np.float32)
+    y = tk.kernels.conv_forward(x, weight, stride=stride)
+    np.testing.assert_array_equal(y[..., 0, 0], np.einsum("ncab,kcab->nk", x[..., :3, :2], weight))
+    assert y.shape == (2, 7, 1, 1)
+    dx = tk.kernels.conv_backward_input(y, weight, x.shape, stride=stride)
+    expected = np.zeros_like(x)
+    expected[..., :3, :2] = np.einsum("nk,kcab->ncab", y[..., 0, 0], weight)
+    np.testing.assert_array_equal(dx, expected)
+    dweight = tk.kernels.conv_backward_weight(y, x, weight.shape, stride=stride)
+    np.testing.assert_array_equal(dweight, np.einsum("nk,ncab->kcab", y[..., 0, 0], x[..., :3, :2]))
+
+
+def test_taps_far_apart_take_the_plain_loop() -> None:
+    x = np.ones((1, 4, 5), np.float32)
+    weight = np.ones((4, 4, 2), np.float32)
+    reach = 2**30
+    padding = ((reach, 0),)
+    shape = conv_shape("test", x.shape, weight.shape, 1, padding, reach, 1)
+    for direction in DIRECTIONS[:2]:
+        assert "far apart" in _native.conv_algorithms(direction, shape)[0][1]
+    y = tk.kernels.conv_forward(x, weight, padding=padding, dilation=reach)
+    np.testing.assert_array_equal(y, np.full((1, 4, 5), 4, np.float32))
+
+
+@pytest.mark.parametrize("option", ["stride", "dilation"])
+def test_steps_past_the_limit_are_refused(option: str) -> None:
+    with pytest.raises(ValueError, match=rf"conv_forward: {option}: expected .* < 2147483648, got 2147483648"):
+        tk.kernels.conv_forward(np.ones((1, 4, 5)), np.ones((4, 4, 1)), **{option: 2**31})

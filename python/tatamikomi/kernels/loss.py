@@ -37,15 +37,11 @@ def _labels(op: str, labels: ArrayLike, logits_shape: tuple[int, ...]) -> Array:
         raise bad_type(op, "labels", str(array.dtype), "integers")
     n, classes, *positions = logits_shape
     if array.shape != (n, *positions):
-        raise bad_value(
-            op, "labels", f"shape {array.shape}", f"shape {(n, *positions)}, one per row of logits"
-        )
+        raise bad_value(op, "labels", f"shape {array.shape}", f"shape {(n, *positions)}, one per row of logits")
     if array.size and not (array.min() >= 0 and array.max() < classes):
         place = tuple(int(i) for i in np.argwhere((array < 0) | (array >= classes))[0])
         index = ", ".join(map(str, place))
-        raise bad_value(
-            op, f"labels[{index}]", int(array[place]), f"0 <= label < {classes}, the number of classes"
-        )
+        raise bad_value(op, f"labels[{index}]", int(array[place]), f"0 <= label < {classes}, the number of classes")
     return np.require(array, dtype=np.int64, requirements=["C", "A"])
 
 

@@ -176,6 +176,4 @@ def adam_step(
     means = _updated(op, "exp_avgs", exp_avgs, weights)
     squares = _updated(op, "exp_avg_sqs", exp_avg_sqs, weights)
     _refuse_overlap(op, {"params": weights, "exp_avgs": means, "exp_avg_sqs": squares}, gradients)
-    active().adam_step(
-        weights, gradients, means, squares, rate, beta1, beta2, small, decay, bool(decoupled), number
-    )
+    active().adam_step(weights, gradients, means, squares, rate, beta1, beta2, small, decay, bool(decoupled), number)
