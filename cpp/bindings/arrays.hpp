@@ -3,6 +3,7 @@
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 
 #include <stdexcept>
 #include <string>
@@ -15,6 +16,9 @@
 namespace tk::bindings {
 
 namespace py = pybind11;
+using py::typing::Dict;   // containers whose elements the stubs can name
+using py::typing::List;
+using py::typing::Tuple;
 
 template <class T> bool holds(const py::array& array) { return py::isinstance<py::array_t<T>>(array); }
 

@@ -79,12 +79,13 @@ void col2im(py::array x, const py::array& cols, const py::tuple& shape) {
 }
 
 // The ordered list of one direction: (name, why it declines or None, workspace bytes in float32).
-py::list conv_algorithms(const std::string& direction, const py::tuple& shape) {
+using Algorithms = List<Tuple<py::str, py::typing::Optional<py::str>, py::int_>>;
+Algorithms conv_algorithms(const std::string& direction, const py::tuple& shape) {
     const auto s = shape_from<ConvShape>(shape);
     const auto d = direction == "forward"          ? ConvDirection::forward
                    : direction == "backward_input" ? ConvDirection::backward_input
                                                    : ConvDirection::backward_weight;
-    py::list list;
+    Algorithms list;
     for (int i = 0;; ++i) {
         const AlgorithmReport report = kernels<float>().conv_algorithm(d, i, s, max_threads());
         if (!report.name) return list;

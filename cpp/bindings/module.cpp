@@ -26,9 +26,9 @@ py::array pool_empty(const py::tuple& shape, const py::dtype& dtype) {
     return py::array(dtype, sizes, block, owner);
 }
 
-py::dict memory_stats() {
+Dict<py::str, py::int_> memory_stats() {
     const PoolStats stats = pool_stats();
-    py::dict d;
+    Dict<py::str, py::int_> d;
     d["in_use_bytes"] = stats.in_use_bytes;
     d["cached_bytes"] = stats.cached_bytes;
     d["peak_bytes"] = stats.peak_bytes;
@@ -37,16 +37,16 @@ py::dict memory_stats() {
     return d;
 }
 
-py::list isa_list() {
-    py::list list;
+List<Tuple<py::str, py::str, py::bool_>> isa_list() {
+    List<Tuple<py::str, py::str, py::bool_>> list;
     for (const Isa& isa : isas()) list.append(py::make_tuple(isa.name, isa.level, isa.supported));
     return list;
 }
 
-py::dict shape_fields() {
+Dict<py::str, List<py::str>> shape_fields() {
 #define TK_NAME(name) names.append(#name);
 #define TK_FIELDS(key, fields) { py::list names; fields(TK_NAME) d[key] = names; }
-    py::dict d;
+    Dict<py::str, List<py::str>> d;
     TK_FIELDS("ConvShape", TK_CONV_SHAPE)
     TK_FIELDS("PoolShape", TK_POOL_SHAPE)
     TK_FIELDS("MatmulShape", TK_MATMUL_SHAPE)
@@ -69,7 +69,7 @@ PYBIND11_MODULE(_native, m) {
     m.def("active_isa", [] { return std::string(active_isa().name); });
     m.def("select_isa", &select_isa, py::arg("name"), "False when the name is unknown or unsupported here");
     m.def("kernel_names", [] {
-        py::list names;
+        bindings::List<py::str> names;
         for (const char* name : kernel_names()) names.append(name);
         return names;
     });

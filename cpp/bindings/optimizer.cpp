@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "bindings/arrays.hpp"
@@ -67,7 +69,7 @@ void adam_step(Arrays params, const Arrays& grads, Arrays exp_avgs, Arrays exp_a
 // Two arrays whose memory overlaps, one of them written, as (i, j) with i < j in written + read; else None.
 // Contiguous arrays are intervals: in order of their beginnings, each needs to be held against the one that
 // reaches furthest only.
-py::object find_overlap(const Arrays& written, const Arrays& read) {
+std::optional<std::pair<size_t, size_t>> find_overlap(const Arrays& written, const Arrays& read) {
     struct Interval { uintptr_t begin, end; size_t index; };
     std::vector<Interval> intervals;
     const auto add = [&](const py::array& array) {
@@ -85,11 +87,11 @@ py::object find_overlap(const Arrays& written, const Arrays& read) {
         const bool writes = one.index < written.size();
         const Interval& other = writes ? furthest : furthest_written;
         if (one.begin < other.end)
-            return py::make_tuple(std::min(one.index, other.index), std::max(one.index, other.index));
+            return std::make_pair(std::min(one.index, other.index), std::max(one.index, other.index));
         if (one.end > furthest.end) furthest = one;
         if (writes && one.end > furthest_written.end) furthest_written = one;
     }
-    return py::none();
+    return std::nullopt;
 }
 
 }  // namespace

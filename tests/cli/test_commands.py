@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 import tatamikomi as tk
 from tatamikomi import io
-from tatamikomi.cli import main
+from tatamikomi.cli import main, recipe
 from tatamikomi.cli.configuration import Configuration, from_options
 
 FEW = ["--model", "lenet5", "--epochs", "2", "--batch-size", "8", "--optimizer", "adam", "--lr", "0.005"]
@@ -104,6 +105,33 @@ def test_the_seed_decides_every_bit(finished, digits, tmp_path):
     assert (tmp_path / "other" / "model.safetensors").read_bytes() != model
 
 
+def test_the_seed_decides_order_and_augmentation(digits):
+    def batches(seed):
+        config = from_options({"data": str(digits), "model": "lenet5", "seed": seed, "batch_size": 8})
+        return list(recipe.assemble(config, recipe.load_data(config, None), []).train)
+
+    def order(seed):
+        return np.concatenate([labels for _, labels in batches(seed)]).tolist()
+
+    assert order(1) != order(2)
+    loader = recipe.assemble(
+        from_options({"data": str(digits), "model": "lenet5", "seed": 7}), tk.data.load(digits), []
+    ).train
+    assert loader.transform.seed == loader.seed == 7
+
+
+def test_the_rate_rises_and_falls(digits):
+    config = from_options({"data": str(digits), "model": "lenet5", "epochs": 15, "batch_size": 13, "lr": 1.0})
+    trainer = recipe.assemble(config, recipe.load_data(config, None), []).trainer
+    rates = []
+    for _ in range(31):  # 15 epochs of two batches, of which the first two steps are warm-up
+        rates += trainer.scheduler.get_last_lr()
+        trainer.scheduler.step()
+    assert rates[:3] == [1 / 3, 2 / 3, 1.0]
+    assert rates[3:30] == sorted(rates[3:30], reverse=True)
+    assert rates[30] == 0.0
+
+
 def test_run_folders_are_numbered(digits, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for number in (1, 2):
@@ -151,6 +179,26 @@ def test_help(command, capsys):
     options += ["--out", "--backend", "--threads", "--resume", "--no-augment"]
     for option in options if command == ["train"] else []:
         assert option in text
+
+
+def test_ctrl_c_outside_of_training(monkeypatch, capsys):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe, "load_data", interrupt)
+    assert main(["train"]) == 130
+    assert capsys.readouterr().err == "tatamikomi train: interrupted\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_leaves_is_no_fault():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "tatamikomi.cli", "info"], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_help_tells_the_defaults(capsys):
@@ -266,6 +314,5 @@ def test_an_occupied_folder_is_refused(finished, digits, capsys):
 
 def test_a_rate_that_diverges_is_told(digits, tmp_path, capsys):
     words = ["train", "--data", str(digits), "--model", "lenet5", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "9"]
-    with np.errstate(all="ignore"):
-        assert main([*words, "--out", str(tmp_path / "run")]) == 2
+    assert main([*words, "--out", str(tmp_path / "run")]) == 2
     assert "loss: expected a finite number, got" in one_line(capsys)

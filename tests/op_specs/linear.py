@@ -139,7 +139,7 @@ SPECS = (
     OpSpec(
         name="matmul",
         kind="kernel",
-        functional=(),
+        functional=("matmul",),
         directions=(Direction("matmul", SAMPLES, oracle.matmul, split=_split_rows, joined=_joined_rows, twin=_twin),),
         identities=tuple(_adjoint(*sizes) for sizes in SIZES),
         gradients=tuple(_matmul_gradient(label, a, b) for label, (a, b) in BATCHED.items() if 0 not in a),

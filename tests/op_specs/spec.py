@@ -217,7 +217,7 @@ class OpSpec:
     Args:
         name: of the operation.
         kind: "kernel" (C++ and NumPy), "composed" (of other operations) or "host" (NumPy everywhere).
-        functional: the names of tatamikomi.functional (or of Tensor algebra) that it stands behind.
+        functional: the names in tatamikomi.functional or tatamikomi.autograd that it stands behind.
         directions: forward and backward.
         reason: why a host operation is one.
     """

@@ -96,6 +96,13 @@ class Rounded:
     def tanh(self) -> Rounded:
         return self._computed(np.tanh(self.value), self.error, FUNCTION_ROUNDINGS)
 
+    def power(self, exponent: Any) -> Rounded:
+        """Of exact values."""
+        exponent = self._of(exponent)
+        assert not self.error.any()
+        assert not exponent.error.any()
+        return self._computed(self.value**exponent.value, 0, FUNCTION_ROUNDINGS)
+
     def max(self, axis: int) -> Rounded:
         """Of exact values: choosing rounds nothing. The axis stays."""
         assert not self.error.any()

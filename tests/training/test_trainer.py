@@ -119,7 +119,11 @@ def test_predict_takes_arrays_tensors_and_loaders():
     expected = one.predict(x)
     assert expected.shape == (50, CLASSES)
     for given in (tk.tensor(x), loader(shuffle=False), [x[:20], x[20:]]):
-        assert np.array_equal(one.predict(given, batch_size=7), expected)
+        difference = np.abs(one.predict(given, batch_size=7) - expected)
+        if tk.get_backend() == "native":
+            assert not difference.any()  # the same bits in any batch
+        else:  # three roundings of sums of three products, numbers below 16
+            assert difference.max() <= 8 * np.finfo(np.float32).eps * 16
     assert one.predict(x[:0]).shape == (0, CLASSES)
     with pytest.raises(ValueError, match="predict: x: expected at least one batch"):
         one.predict([])
@@ -184,7 +188,8 @@ def test_other_losses_and_metrics():
 def test_a_loss_that_is_not_finite_ends_the_run():
     x, labels = points(6)
     x[3] = np.inf
-    with pytest.raises(FloatingPointError, match="fit: loss: expected a finite number, got nan in epoch 1, batch 2"):
+    message = "fit: loss: expected a finite number, got nan in epoch 1, batch 2"
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=message):
         trainer().fit([points(6), (x, labels)], epochs=1)
 
 

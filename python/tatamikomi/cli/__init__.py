@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after `tatamikomi`; those of the process when None.
 
     Returns:
-        The exit code: 0; 2 for bad input, after one line on stderr; 130 after Ctrl-C.
+        The exit code: 0; 2 for bad input, after one line on stderr; 130 after Ctrl-C; 141 when nobody reads
+            stdout.
 
     >>> from tatamikomi.cli import main
     >>> main(["info"])
@@ -44,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = parser().parse_args(argv)
     try:
-        return _COMMANDS[args.command].run(args)
+        code: int = _COMMANDS[args.command].run(args)
+        sys.stdout.flush()  # a broken pipe shows here, not at the interpreter's end
+        return code
     except KeyboardInterrupt:
         print(f"tatamikomi {args.command}: interrupted", file=sys.stderr)
         return 130

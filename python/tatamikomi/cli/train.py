@@ -11,6 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tatamikomi.cli import machine
 
 if TYPE_CHECKING:
@@ -88,7 +90,8 @@ def _train(args: argparse.Namespace, config: Configuration, resume: str | None) 
         flush=True,
     )
     try:
-        run.trainer.fit(run.train, run.test, config.epochs)
+        with np.errstate(all="ignore"):  # a loss that is not finite is told in one line
+            run.trainer.fit(run.train, run.test, config.epochs)
     except KeyboardInterrupt:
         return _interrupted(run, config, checkpoint)
     return _finish(run, config, folder, history)

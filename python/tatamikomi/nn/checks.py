@@ -65,4 +65,4 @@ def reduction(op: str, value: object) -> Literal["none", "mean", "sum"]:
     """How the losses of a batch become one."""
     if value not in ("none", "mean", "sum"):
         raise bad_value(op, "reduction", value, 'one of "none", "mean", "sum"')
-    return value  # type: ignore[return-value]
+    return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
@@ -23,7 +22,7 @@ class _Ordered(Module):
         kind = type(self).__name__
         if isinstance(index, bool) or not hasattr(index, "__index__"):
             raise bad_type(kind, "index", type(index).__name__, "an integer or a slice")
-        number = operator.index(index)
+        number: int = index.__index__()
         if not -len(self) <= number < len(self):
             raise IndexError(f"{kind}: index: expected -{len(self)} <= index < {len(self)}, got {number}")
         return list(self._modules)[number]

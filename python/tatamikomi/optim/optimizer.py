@@ -30,6 +30,26 @@ class Optimizer:
     Raises:
         TypeError: params holds something else.
         ValueError: no parameters, a parameter twice, an unknown option, or an option out of range.
+
+    A method of one's own gives `check_options` and `step`:
+
+    >>> import tatamikomi as tk
+    >>> class SignDescent(tk.optim.Optimizer):
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, {"lr": lr})
+    ...
+    ...     def check_options(self, options):
+    ...         tk.optim.checks.number("SignDescent", "lr", options["lr"])
+    ...
+    ...     def step(self):
+    ...         for group in self.param_groups:
+    ...             for param in group["params"]:
+    ...                 param.data -= group["lr"] * param.grad.sign().numpy()
+    >>> w = tk.nn.Parameter([4.0])
+    >>> (w * w).sum().backward()
+    >>> SignDescent([w], lr=0.5).step()
+    >>> w.item()
+    3.5
     """
 
     arrays: ClassVar[frozenset[str]] = frozenset()  # what the method remembers of a parameter, in its shape

@@ -25,6 +25,17 @@ class LRScheduler:
 
     Raises:
         TypeError: optimizer is not an Optimizer.
+
+    A schedule of one's own gives `rate`:
+
+    >>> import tatamikomi as tk
+    >>> class Harmonic(tk.optim.LRScheduler):
+    ...     def rate(self, base, step):
+    ...         return base / (1 + step)
+    >>> schedule = Harmonic(tk.optim.SGD([tk.nn.Parameter([1.0])], lr=0.5))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.25]
     """
 
     def __init__(self, optimizer: Optimizer) -> None:

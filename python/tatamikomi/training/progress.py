@@ -58,7 +58,8 @@ class ProgressBar(Callback):
         shown = dict(measures)
         if trainer.history:
             last = trainer.history[-1]
-            shown.update({k: v for k, v in last.items() if k == "validation_accuracy"})
+            if "validation_accuracy" in last:
+                shown["validation"] = last["validation_accuracy"]
         self._bar.set_postfix({key: f"{value:.4f}" for key, value in shown.items()}, refresh=False)
         self._bar.update(samples)
 
