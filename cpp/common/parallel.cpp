@@ -53,8 +53,8 @@ int max_threads() {
 void set_max_threads(int count) { thread_limit = count; }
 
 void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, int)) {
-    const int threads = static_cast<int>(units < max_threads() ? units : max_threads());
 #ifdef _OPENMP
+    const int threads = static_cast<int>(units < max_threads() ? units : max_threads());
     if (threads > 1 && !omp_in_parallel()) {
 #pragma omp parallel num_threads(threads)
         {

@@ -1,7 +1,7 @@
 // Declares every kernel of kernels.def in the namespace of the ISA being compiled, and its table.
 // TK_ISA (baseline | avx2 | avx512) and the -march that goes with it come from CMakeLists.txt.
 // Files compiled per ISA hold plain data and local templates only: a weak symbol shared with another ISA
-// (std::vector, <algorithm>) could put AVX-512 code into everybody's path. tests/build checks this with nm.
+// (std::vector, <algorithm>) could put AVX-512 code into everybody's path. tests/packaging checks this with nm.
 #pragma once
 #include "common/parallel.hpp"
 #include "common/shapes.hpp"

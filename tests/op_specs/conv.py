@@ -59,6 +59,15 @@ SMALL = [
     Case("3d", (1, 2, 4, 5, 6), (3, 2, 2, 3, 3)),
     Case("3d everything", (2, 4, 5, 4, 6), (2, 2, 2, 3, 2), EVERYTHING_3D),
 ]
+
+
+def _filled(case: Case) -> Case:
+    """The same geometry with channels enough, and a vector's tail of them, for kernels that want vectors of them."""
+    groups = case.options.get("groups", 1)
+    x, weight = (case.x[0], 5 * groups, *case.x[2:]), (9 * groups, 5, *case.kernel)
+    return case._replace(label=f"{case.label}, filled", x=x, weight=weight, bias=not case.bias)
+
+
 HOSTILE = [
     Case("one element", (1, 1, 1, 1), (1, 1, 1, 1)),
     Case("kernel = image", (3, 2, 5, 4), (7, 2, 5, 4)),
@@ -75,10 +84,15 @@ HOSTILE = [
     Case("empty batch", (0, 3, 6, 7), (4, 3, 3, 3), {"padding": 1}),
     Case("wide channels", (2, 37, 6, 19), (65, 37, 3, 3), {"padding": 1}),
     Case("wide grouped", (1, 34, 5, 9), (66, 17, 3, 3), {"padding": 1, "groups": 2}),
-    *(Case(f"oc {oc}", (1, 2, 3, 4), (oc, 2, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
-    *(Case(f"ic {ic}", (1, ic, 4, 3), (3, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
-    *(Case(f"width {w}", (1, 2, 3, w), (3, 2, 3, 3), {"padding": 1}) for w in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 65)),
-    *(Case(f"width {w} strided", (1, 2, 4, w), (3, 2, 3, 3), {"padding": 1, "stride": 2}) for w in (15, 16, 17, 33)),
+    # Sums of more than 512 terms, forward and backward; rows and planes that no scratch of 192 KB holds.
+    Case("long sums", (2, 61, 4, 5), (5, 61, 3, 3), {"padding": 1}),
+    Case("long sums backward", (1, 5, 6, 7), (131, 5, 3, 3), {"stride": 2, "padding": 1}),
+    Case("long rows", (1, 40, 1300), (5, 40, 2), {"padding": 1}),
+    Case("tall planes", (2, 32, 50, 40), (5, 32, 2, 1)),
+    *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
+    *(Case(f"ic {ic}", (1, ic, 4, 3), (4, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
+    *(Case(f"width {w}", (1, 4, 3, w), (5, 4, 3, 3), {"padding": 1}) for w in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 65)),
+    *(Case(f"width {w} strided", (1, 4, 4, w), (5, 4, 3, 3), {"padding": 1, "stride": 2}) for w in (15, 16, 17, 33)),
 ]
 BIG = [
     Case("big 3x3", (5, 8, 30, 31), (24, 8, 3, 3), {"padding": 1}, big=True),
@@ -88,9 +102,11 @@ BIG = [
     Case("big depthwise", (5, 33, 25, 27), (33, 1, 3, 3), {"groups": 33, "padding": 1}, big=True),
     Case("big 1x1", (5, 40, 14, 14), (70, 40, 1, 1), big=True),
     Case("big 3d", (3, 5, 9, 13, 15), (9, 5, 3, 3, 3), {"padding": 1}, big=True),
+    Case("big weights", (2, 512, 4, 4), (512, 512, 3, 3), {"padding": 1}, big=True),
     Case("many small images", (97, 16, 7, 7), (32, 16, 3, 3), {"padding": 1}, big=True),
 ]
-CASES = SMALL + HOSTILE + BIG
+FILLED = [_filled(case) for case in SMALL]
+CASES = SMALL + FILLED + HOSTILE + BIG
 
 
 def _samples(make: Any, cases: list[Case] = CASES) -> list[Sample]:
@@ -124,7 +140,8 @@ def _col2im(draw: Draw, case: Case) -> Call:
 
 
 # One case of a kind is enough where groups, bias or the number of output channels make no difference.
-WINDOWS = [case for case in CASES if not case.label.startswith(("oc", "groups", "depthwise", "wide", "ic"))]
+_CHANNELS = ("oc", "ic", "groups", "depthwise", "wide", "long", "tall", "big weights")
+WINDOWS = [case for case in CASES if not case.label.startswith(_CHANNELS) and not case.label.endswith("filled")]
 
 
 def _adjoints(case: Case) -> Identity:
@@ -348,7 +365,7 @@ SPECS = (
             Direction("conv_backward_weight", _samples(_backward_weight), oracle.backward_weight),
             Direction("conv_backward_bias", _samples(_backward_bias, WINDOWS), oracle.backward_bias),
         ),
-        identities=tuple(_adjoints(case) for case in SMALL + HOSTILE),
+        identities=tuple(_adjoints(case) for case in SMALL + FILLED + HOSTILE),
         gradients=tuple(_gradient(case) for case in SMALL),
         errors=ERRORS,
     ),

@@ -1,4 +1,4 @@
-"""The stub of the extension module: `python tests/build/native_stubs.py FILE` writes it anew (nox -s stubs).
+"""The stub of the extension module: `python tests/packaging/native_stubs.py FILE` writes it anew (nox -s stubs).
 
 pybind11-stubgen reads the signatures; what it leaves bare is named here, and one layout is written whatever the
 generator's own may be, so that a regenerated stub can be compared as text.
