@@ -237,18 +237,20 @@ void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t
                 }
 }
 
-// One scratch row of one channel: positions origin + stride*q, q counted from `start`, split by phase q mod step.
-template <class T> void copy_row(T* to, const T* row, const DirectProblem& p, int64_t start) {
-    const int64_t stride = p.w.stride * larger(p.w.step, 1), first = p.w.origin + p.w.stride * start;
-    for (int64_t phase = 0; phase < p.phases; ++phase, to += p.position_pitch) {
-        const Run run = positions_inside(p.position_pitch, p.w.in, stride, first + p.w.stride * phase);
-        const T* from = row + first + p.w.stride * phase;
+// One scratch row of one channel: positions origin + stride*q, q counted from `start`, split by phase q mod step into
+// `phases` runs of `pitch` positions.
+template <class T>
+void copy_row(T* to, const T* row, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
+    const int64_t stride = w.stride * larger(w.step, 1), first = w.origin + w.stride * start;
+    for (int64_t phase = 0; phase < phases; ++phase, to += pitch) {
+        const Run run = positions_inside(pitch, w.in, stride, first + w.stride * phase);
+        const T* from = row + first + w.stride * phase;
         for (int64_t q = 0; q < run.begin; ++q) to[q] = 0;
         if (stride == 1)
             for (int64_t q = run.begin; q < run.end; ++q) to[q] = from[q];
         else
             for (int64_t q = run.begin; q < run.end; ++q) to[q] = from[q * stride];
-        for (int64_t q = run.end; q < p.position_pitch; ++q) to[q] = 0;
+        for (int64_t q = run.end; q < pitch; ++q) to[q] = 0;
     }
 }
 
@@ -292,7 +294,8 @@ void copy_strip(T* scratch, const T* x, const DirectProblem& p, const Strip& s, 
             T* to = scratch + (a * p.h.span(p.rows) + slot) * p.row_pitch;
             const T* from = x + ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane + (zd * p.h.in + zh) * p.w.in;
             for (int64_t c = 0; c < channels; ++c)
-                copy_row(to + c * p.channel_pitch, from + c * p.in_plane, p, s.w0 * p.w.step);
+                copy_row(to + c * p.channel_pitch, from + c * p.in_plane, p.w, p.phases, p.position_pitch,
+                         s.w0 * p.w.step);
         }
     }
 }

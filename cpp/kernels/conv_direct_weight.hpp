@@ -28,6 +28,7 @@ struct WeightProblem {
     int64_t lanes_in, taps, k_blocks;        // what a tile sees: channels (or channels x taps), taps (or 1)
     int64_t images, rows, columns;           // of a strip
     int64_t image_strips, row_strips, column_strips, strips, chunks, k_splits;
+    int64_t phases, position_pitch, padded;   // lowered: the strip of x with its padding, from which windows are cut
     int64_t x_pitch, x_row, x_image, dy_image, dy_block, sums, scratch;
 
     void reduce() {
@@ -44,7 +45,6 @@ constexpr double kWidestWeightStrip = 64 << 20;   // bytes; a shape whose narrow
 
 template <class T> bool fits(WeightProblem p) {
     p.reduce();
-    if (p.ic <= kFewChannels && p.kernel_taps() > 1) return true;
     const double columns = (smaller(p.w.grid, 64) - 1.0) * p.w.step + (p.w.taps - 1.0) * p.w.reach + 1;
     return p.d.taps * ((p.h.taps - 1.0) * p.h.reach + 1) * columns * (p.ic + kLanes<T>) * sizeof(T) <= kWidestWeightStrip;
 }
@@ -84,7 +84,10 @@ template <class T> void plan(WeightProblem& p, int threads) {
     const int64_t all_sums = p.groups * p.sums * static_cast<int64_t>(sizeof(T));
     while (p.chunks < kMostChunks && p.chunks * 2 <= p.strips && p.chunks * 2 * all_sums <= kSumsBytes) p.chunks *= 2;
     p.k_splits = smaller(p.k_blocks, ceil_div(8, p.groups * p.chunks));
-    p.scratch = ceil_div(p.images * p.x_image + p.k_blocks * p.dy_block, 64) * 64;
+    p.phases = stored_phases(p.w);
+    p.position_pitch = p.columns + (p.w.taps - 1) * p.w.reach / larger(p.w.step, 1);
+    p.padded = p.lowered ? p.d.taps * p.h.span(p.rows) * p.ic * p.phases * p.position_pitch : 0;
+    p.scratch = ceil_div(p.images * p.x_image + p.k_blocks * p.dy_block + p.padded, 64) * 64;
     (void)threads;
 }
 
@@ -148,31 +151,57 @@ template <class T> void lay_out_x(T* to, const T* x, const WeightProblem& p, con
             }
 }
 
-// [position][channel and tap]: the windows of the strip.
-template <class T> void lower_x(T* to, const T* x, const WeightProblem& p, const WeightStrip& s) {
-    for (int64_t i = 0; i < s.images; ++i)
-        for (int64_t r = 0; r < s.rows; ++r) {
-            T* row = to + i * p.x_image + r * p.x_row;
-            const T* image = x + ((s.image + i) * p.groups + s.group) * p.ic * p.in_plane;
-            int64_t lane = 0;
-            for (int64_t c = 0; c < p.ic; ++c)
-                for (int64_t a = 0; a < p.d.taps; ++a)
-                    for (int64_t b = 0; b < p.h.taps; ++b)
-                        for (int64_t e = 0; e < p.w.taps; ++e, ++lane) {
-                            const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
-                            const int64_t zh = p.h.origin + p.h.stride * ((s.h0 + r) * p.h.step + b * p.h.reach);
-                            const int64_t first = p.w.origin + p.w.stride * (s.w0 * p.w.step + e * p.w.reach);
-                            const bool inside = zd >= 0 && zd < p.d.in && zh >= 0 && zh < p.h.in;
-                            const int64_t step = p.w.stride * p.w.step;
-                            const Run run = inside ? positions_inside(s.columns, p.w.in, larger(step, 1), first)
-                                                   : Run{0, 0};
-                            const T* from = image + c * p.in_plane + (zd * p.h.in + zh) * p.w.in + first;
-                            for (int64_t o = 0; o < run.begin; ++o) row[o * p.x_pitch + lane] = 0;
-                            for (int64_t o = run.begin; o < run.end; ++o)
-                                row[o * p.x_pitch + lane] = from[o * step];
-                            for (int64_t o = run.end; o < s.columns; ++o) row[o * p.x_pitch + lane] = 0;
-                        }
+// The rows of one image's strip with their padding: [row][channel][phase][position].
+template <class T>
+void pad_strip(T* to, const T* x, const WeightProblem& p, const WeightStrip& s, int64_t image) {
+    const int64_t channel_pitch = p.phases * p.position_pitch;
+    const T* from = x + (image * p.groups + s.group) * p.ic * p.in_plane;
+    for (int64_t a = 0; a < p.d.taps; ++a)
+        for (int64_t slot = 0; slot < p.h.span(s.rows); ++slot) {
+            const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
+            const int64_t zh = p.h.origin + p.h.stride * (s.h0 * p.h.step + slot);
+            const bool inside = zd >= 0 && zd < p.d.in && zh >= 0 && zh < p.h.in;
+            T* row = to + (a * p.h.span(p.rows) + slot) * p.ic * channel_pitch;
+            for (int64_t c = 0; c < p.ic; ++c, row += channel_pitch)
+                if (inside)
+                    copy_row(row, from + c * p.in_plane + (zd * p.h.in + zh) * p.w.in, p.w, p.phases, p.position_pitch,
+                             s.w0 * p.w.step);
+                else
+                    for (int64_t i = 0; i < channel_pitch; ++i) row[i] = 0;
         }
+}
+
+// Where lane (channel, tap) of the strip's first window lies in the padded strip.
+inline int64_t lane_offset(const WeightProblem& p, int64_t lane) {
+    const int64_t e = lane % p.w.taps, b = lane / p.w.taps % p.h.taps, a = lane / p.w.taps / p.h.taps % p.d.taps;
+    const int64_t c = lane / p.kernel_taps(), q = e * p.w.reach, step = larger(p.w.step, 1);
+    const int64_t row = a * p.h.span(p.rows) + b * p.h.reach;
+    return ((row * p.ic + c) * p.phases + q % step) * p.position_pitch + q / step;
+}
+
+// [position][channel and tap]: the windows of the strip, transposed kLanes lanes at a time.
+template <class T> void lower_x(T* to, T* padded, const T* x, const WeightProblem& p, const WeightStrip& s) {
+    constexpr int L = kLanes<T>;
+    const int64_t row_step = p.h.step * p.ic * p.phases * p.position_pitch;
+    for (int64_t i = 0; i < s.images; ++i) {
+        pad_strip(padded, x, p, s, s.image + i);
+        for (int64_t lane = 0; lane < p.lanes_in; lane += L) {
+            const T* from[L];
+            for (int j = 0; j < L; ++j) from[j] = padded + lane_offset(p, smaller(lane + j, p.lanes_in - 1));
+            for (int64_t r = 0; r < s.rows; ++r)
+                for (int64_t o = 0; o < s.columns; o += L) {
+                    const int64_t count = smaller(L, s.columns - o);
+                    Vec<T> rows[L];
+#pragma GCC unroll 16
+                    for (int j = 0; j < L; ++j) rows[j] = load_first(from[j] + r * row_step + o, count);
+                    transpose<T>(rows);
+                    T* window = to + i * p.x_image + r * p.x_row + o * p.x_pitch + lane;
+#pragma GCC unroll 16
+                    for (int j = 0; j < L; ++j)
+                        if (j < count) store(window + j * p.x_pitch, rows[j]);
+                }
+        }
+    }
 }
 
 // ---- one strip --------------------------------------------------------------------------------------------------
@@ -256,7 +285,7 @@ template <class T> void direct_weight(T* dweight, const T* dy, const T* x, const
             const WeightStrip s{image, smaller(p.images, p.n - image), group,
                                 strip / (p.column_strips * p.row_strips) % p.d.grid, h0, smaller(p.rows, p.h.grid - h0),
                                 w0, smaller(p.columns, p.w.grid - w0)};
-            if (p.lowered) lower_x(x_strip, x, p, s);
+            if (p.lowered) lower_x(x_strip, dy_strip + p.k_blocks * p.dy_block, x, p, s);
             else lay_out_x(x_strip, x, p, s);
             lay_out_dy(dy_strip, dy, p, s, k_begin, k_end);
             sum_strip(own, x_strip, dy_strip, p, s, k_begin, k_end);
