@@ -173,6 +173,7 @@ def main() -> None:
     if not options.engines:
         options.engines = [engine for engine in ENGINES if has_torch() or not engine.startswith("torch")]
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no stopped process stays behind
     from benchmarks import machine
 
     results = []

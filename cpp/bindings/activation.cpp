@@ -49,24 +49,34 @@ void run(py::array& to, const py::array& gradient, const py::array& saved, const
     });
 }
 
-}  // namespace
+}   // namespace
 
 void bind_activation(py::module_& m) {
-#define TK_FORWARD(name)                                                                                          \
-    m.def(#name, [](py::array y, const py::array& x) { run(y, x, [](const auto& k) { return k.name; }); },        \
-          py::arg("y"), py::arg("x"));
-#define TK_BACKWARD(name)                                                                                         \
-    m.def(#name, [](py::array dx, const py::array& dy, const py::array& y) {                                      \
-        run(dx, dy, y, [](const auto& k) { return k.name; });                                                     \
-    }, py::arg("dx"), py::arg("dy"), py::arg("y"));
-#define TK_FORWARD_AXIS(name)                                                                                     \
-    m.def(#name, [](py::array y, const py::array& x, const py::tuple& shape) {                                    \
-        run(y, x, shape, [](const auto& k) { return k.name; });                                                   \
-    }, py::arg("y"), py::arg("x"), py::arg("shape"));
-#define TK_BACKWARD_AXIS(name)                                                                                    \
-    m.def(#name, [](py::array dx, const py::array& dy, const py::array& y, const py::tuple& shape) {              \
-        run(dx, dy, y, shape, [](const auto& k) { return k.name; });                                              \
-    }, py::arg("dx"), py::arg("dy"), py::arg("y"), py::arg("shape"));
+#define TK_FORWARD(name)                                                                                               \
+    m.def(                                                                                                             \
+        #name, [](py::array y, const py::array& x) { run(y, x, [](const auto& k) { return k.name; }); }, py::arg("y"), \
+        py::arg("x"));
+#define TK_BACKWARD(name)                                           \
+    m.def(                                                          \
+        #name,                                                      \
+        [](py::array dx, const py::array& dy, const py::array& y) { \
+            run(dx, dy, y, [](const auto& k) { return k.name; });   \
+        },                                                          \
+        py::arg("dx"), py::arg("dy"), py::arg("y"));
+#define TK_FORWARD_AXIS(name)                                         \
+    m.def(                                                            \
+        #name,                                                        \
+        [](py::array y, const py::array& x, const py::tuple& shape) { \
+            run(y, x, shape, [](const auto& k) { return k.name; });   \
+        },                                                            \
+        py::arg("y"), py::arg("x"), py::arg("shape"));
+#define TK_BACKWARD_AXIS(name)                                                              \
+    m.def(                                                                                  \
+        #name,                                                                              \
+        [](py::array dx, const py::array& dy, const py::array& y, const py::tuple& shape) { \
+            run(dx, dy, y, shape, [](const auto& k) { return k.name; });                    \
+        },                                                                                  \
+        py::arg("dx"), py::arg("dy"), py::arg("y"), py::arg("shape"));
     TK_FORWARD(relu_forward)
     TK_BACKWARD(relu_backward)
     TK_FORWARD(sigmoid_forward)
@@ -79,4 +89,4 @@ void bind_activation(py::module_& m) {
     TK_BACKWARD_AXIS(log_softmax_backward)
 }
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

@@ -81,4 +81,4 @@ void bind_dropout(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_optimizer(py::module_& m);
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

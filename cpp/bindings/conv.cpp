@@ -93,7 +93,7 @@ Algorithms conv_algorithms(const std::string& direction, const py::tuple& shape)
     }
 }
 
-}  // namespace
+}   // namespace
 
 void bind_conv(py::module_& m) {
     m.def("conv_forward", &conv_forward, py::arg("y"), py::arg("x"), py::arg("weight"), py::arg("bias").none(true),
@@ -109,4 +109,4 @@ void bind_conv(py::module_& m) {
     m.def("col2im", &col2im, py::arg("x"), py::arg("cols"), py::arg("shape"));
 }
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

@@ -25,7 +25,7 @@ void dropout_backward(py::array dx, const py::array& dy, double p, uint64_t seed
     });
 }
 
-}  // namespace
+}   // namespace
 
 void bind_dropout(py::module_& m) {
     m.def("dropout_forward", &dropout_forward, py::arg("y"), py::arg("x"), py::arg("p"), py::arg("seed"),
@@ -34,4 +34,4 @@ void bind_dropout(py::module_& m) {
           py::arg("offset"));
 }
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

@@ -16,10 +16,10 @@ void matmul(py::array c, const py::array& a, const py::array& b, const py::tuple
     });
 }
 
-}  // namespace
+}   // namespace
 
 void bind_linear(py::module_& m) {
     m.def("matmul", &matmul, py::arg("c"), py::arg("a"), py::arg("b"), py::arg("shape"));
 }
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

@@ -39,7 +39,7 @@ void softmax_cross_entropy_backward(py::array dlogits, const py::array& dlosses,
     });
 }
 
-}  // namespace
+}   // namespace
 
 void bind_loss(py::module_& m) {
     m.def("softmax_cross_entropy_forward", &softmax_cross_entropy_forward, py::arg("losses"), py::arg("log_probs"),
@@ -48,4 +48,4 @@ void bind_loss(py::module_& m) {
           py::arg("log_probs"), py::arg("labels"), py::arg("shape"));
 }
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

@@ -17,7 +17,10 @@ py::array pool_empty(const py::tuple& shape, const py::dtype& dtype) {
         PyErr_Format(PyExc_MemoryError, "no memory for an array of %zu bytes", bytes);
         throw py::error_already_set();
     }
-    struct Block { void* address; size_t bytes; };
+    struct Block {
+        void* address;
+        size_t bytes;
+    };
     const py::capsule owner(new Block{block, bytes}, [](void* held) {
         auto* b = static_cast<Block*>(held);
         pool_release(b->address, b->bytes);
@@ -45,7 +48,11 @@ List<Tuple<py::str, py::str, py::bool_>> isa_list() {
 
 Dict<py::str, List<py::str>> shape_fields() {
 #define TK_NAME(name) names.append(#name);
-#define TK_FIELDS(key, fields) { py::list names; fields(TK_NAME) d[key] = names; }
+#define TK_FIELDS(key, fields)          \
+    {                                   \
+        py::list names;                 \
+        fields(TK_NAME) d[key] = names; \
+    }
     Dict<py::str, List<py::str>> d;
     TK_FIELDS("ConvShape", TK_CONV_SHAPE)
     TK_FIELDS("PoolShape", TK_POOL_SHAPE)
@@ -56,8 +63,8 @@ Dict<py::str, List<py::str>> shape_fields() {
     return d;
 }
 
-}  // namespace
-}  // namespace tk::bindings
+}   // namespace
+}   // namespace tk::bindings
 
 PYBIND11_MODULE(_native, m) {
     using namespace tk;

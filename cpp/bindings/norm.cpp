@@ -49,7 +49,7 @@ void batch_norm_backward(py::array dx, py::array dweight, py::array dbias, const
     });
 }
 
-}  // namespace
+}   // namespace
 
 void bind_norm(py::module_& m) {
     m.def("batch_norm_forward", &batch_norm_forward, py::arg("y"), py::arg("mean"), py::arg("invstd"),
@@ -63,4 +63,4 @@ void bind_norm(py::module_& m) {
           py::arg("shape"));
 }
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

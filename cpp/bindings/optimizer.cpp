@@ -60,9 +60,8 @@ void adam_step(Arrays params, const Arrays& grads, Arrays exp_avgs, Arrays exp_a
         const auto v = pointers<T>(exp_avg_sqs, params);
         const auto g = pointers_in<T>(grads, params);
         const py::gil_scoped_release unlocked;
-        kernels<T>().adam_step(w.data(), g.data(), m.data(), v.data(), offsets.data(),
-                               static_cast<int64_t>(w.size()), lr, beta1, beta2, eps, weight_decay, decoupled,
-                               correction1, correction2);
+        kernels<T>().adam_step(w.data(), g.data(), m.data(), v.data(), offsets.data(), static_cast<int64_t>(w.size()),
+                               lr, beta1, beta2, eps, weight_decay, decoupled, correction1, correction2);
     });
 }
 
@@ -70,7 +69,10 @@ void adam_step(Arrays params, const Arrays& grads, Arrays exp_avgs, Arrays exp_a
 // Contiguous arrays are intervals: in order of their beginnings, each needs to be held against the one that
 // reaches furthest only.
 std::optional<std::pair<size_t, size_t>> find_overlap(const Arrays& written, const Arrays& read) {
-    struct Interval { uintptr_t begin, end; size_t index; };
+    struct Interval {
+        uintptr_t begin, end;
+        size_t index;
+    };
     std::vector<Interval> intervals;
     const auto add = [&](const py::array& array) {
         const auto begin = reinterpret_cast<uintptr_t>(array.data());
@@ -94,7 +96,7 @@ std::optional<std::pair<size_t, size_t>> find_overlap(const Arrays& written, con
     return std::nullopt;
 }
 
-}  // namespace
+}   // namespace
 
 void bind_optimizer(py::module_& m) {
     m.def("sgd_step", &sgd_step, py::arg("params"), py::arg("grads"), py::arg("velocities"), py::arg("lr"),
@@ -105,4 +107,4 @@ void bind_optimizer(py::module_& m) {
     m.def("find_overlap", &find_overlap, py::arg("written"), py::arg("read"));
 }
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

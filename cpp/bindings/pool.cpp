@@ -54,14 +54,14 @@ void avg_pool_backward(py::array dx, const py::array& dy, const py::tuple& shape
     });
 }
 
-}  // namespace
+}   // namespace
 
 void bind_pool(py::module_& m) {
     m.def("max_pool_forward", &max_pool_forward, py::arg("y"), py::arg("indices"), py::arg("x"), py::arg("shape"));
-    m.def("max_pool_backward", &max_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("indices"),
-          py::arg("shape"), "False when an index lies outside of its plane");
+    m.def("max_pool_backward", &max_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("indices"), py::arg("shape"),
+          "False when an index lies outside of its plane");
     m.def("avg_pool_forward", &avg_pool_forward, py::arg("y"), py::arg("x"), py::arg("shape"));
     m.def("avg_pool_backward", &avg_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("shape"));
 }
 
-}  // namespace tk::bindings
+}   // namespace tk::bindings

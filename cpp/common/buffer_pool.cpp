@@ -29,8 +29,8 @@ Pool& pool() {
 }
 
 // The lock may be held by another thread at the moment of a fork: take it before, renew it in the child.
-const int fork_handler = pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); },
-                                        [] { new (&pool().mutex) std::mutex; });
+const int fork_handler =
+    pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); }, [] { new (&pool().mutex) std::mutex; });
 
 // Eight classes to the octave: at most an eighth is wasted, and equal shapes meet again.
 size_t size_class(size_t bytes) {
@@ -48,7 +48,7 @@ void* fresh(size_t bytes) {
     return block;
 }
 
-}  // namespace
+}   // namespace
 
 void* pool_acquire(size_t bytes) {
     if (bytes > SIZE_MAX / 2) return nullptr;
@@ -110,4 +110,4 @@ PoolStats pool_stats() {
     return p.stats;
 }
 
-}  // namespace tk
+}   // namespace tk

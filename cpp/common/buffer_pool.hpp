@@ -11,16 +11,18 @@ struct PoolStats {
     int64_t hits, misses;                             // blocks reused, blocks fresh from the system
 };
 
-void* pool_acquire(size_t bytes);             // nullptr when the system has no such memory
-void pool_release(void* block, size_t bytes); // `bytes` as acquired
-void pool_trim();                             // give cached blocks back to the system
+void* pool_acquire(size_t bytes);               // nullptr when the system has no such memory
+void pool_release(void* block, size_t bytes);   // `bytes` as acquired
+void pool_trim();                               // give cached blocks back to the system
 PoolStats pool_stats();
 
 // Workspace for the length of a call.
 class Lease {
 public:
     explicit Lease(size_t bytes) : bytes_(bytes), block_(bytes ? pool_acquire(bytes) : nullptr) {}
-    ~Lease() { if (block_) pool_release(block_, bytes_); }
+    ~Lease() {
+        if (block_) pool_release(block_, bytes_);
+    }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     bool failed() const { return bytes_ && !block_; }
@@ -31,4 +33,4 @@ private:
     void* block_;
 };
 
-}  // namespace tk
+}   // namespace tk

@@ -24,7 +24,7 @@ int usable_processors() {
     return 1;
 }
 
-}  // namespace
+}   // namespace
 
 bool has_openmp() {
 #ifdef _OPENMP
@@ -68,4 +68,4 @@ void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, i
     for (int64_t unit = 0; unit < units; ++unit) body(context, unit, 0);
 }
 
-}  // namespace tk
+}   // namespace tk

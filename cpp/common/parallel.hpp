@@ -5,9 +5,9 @@
 
 namespace tk {
 
-int max_threads();              // threads a region may use now (1 in a forked child)
+int max_threads();   // threads a region may use now (1 in a forked child)
 void set_max_threads(int count);
-int default_threads();          // OMP_NUM_THREADS, else the processors this process may use
+int default_threads();   // OMP_NUM_THREADS, else the processors this process may use
 bool has_openmp();
 
 // Runs body(context, unit, thread) for each unit in [0, units); thread < max_threads().
@@ -19,8 +19,7 @@ constexpr int64_t kSerialWork = 32768;
 namespace {
 
 // f(unit, thread) for each unit; `work` is the number of elementary operations of the whole loop.
-template <class F>
-inline void parallel_for(int64_t units, int64_t work, F&& f) {
+template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f) {
     if (units <= 1 || work < kSerialWork) {
         for (int64_t unit = 0; unit < units; ++unit) f(unit, 0);
         return;
@@ -34,8 +33,7 @@ inline void parallel_for(int64_t units, int64_t work, F&& f) {
 }
 
 // f(begin, end) over [0, total) in chunks of `grain` elements; `cost` elementary operations per element.
-template <class F>
-inline void parallel_chunks(int64_t total, int64_t grain, int64_t cost, F&& f) {
+template <class F> inline void parallel_chunks(int64_t total, int64_t grain, int64_t cost, F&& f) {
     const int64_t units = (total + grain - 1) / grain;
     parallel_for(units, total * cost, [&](int64_t unit, int) {
         const int64_t begin = unit * grain;
@@ -43,5 +41,5 @@ inline void parallel_chunks(int64_t total, int64_t grain, int64_t cost, F&& f) {
     });
 }
 
-}  // namespace
-}  // namespace tk
+}   // namespace
+}   // namespace tk

@@ -5,16 +5,18 @@
 
 namespace tk {
 
+// clang-format off
 // n images, ic -> oc channels in `groups` groups; input id ih iw, output od oh ow, kernel kd kh kw,
 // stride sd sh sw, padding before pd ph pw, dilation dil_*. What lies after the input is padding as needed.
-#define TK_CONV_SHAPE(F)                                                                             \
-    F(n) F(ic) F(oc) F(groups) F(id) F(ih) F(iw) F(od) F(oh) F(ow) F(kd) F(kh) F(kw)                 \
+#define TK_CONV_SHAPE(F)                                                                 \
+    F(n) F(ic) F(oc) F(groups) F(id) F(ih) F(iw) F(od) F(oh) F(ow) F(kd) F(kh) F(kw)     \
     F(sd) F(sh) F(sw) F(pd) F(ph) F(pw) F(dil_d) F(dil_h) F(dil_w)
 
 // planes = n * c; q*: padding after. divisor 0 means "the size of the window".
-#define TK_POOL_SHAPE(F)                                                                             \
-    F(planes) F(id) F(ih) F(iw) F(od) F(oh) F(ow) F(kd) F(kh) F(kw) F(sd) F(sh) F(sw)                \
+#define TK_POOL_SHAPE(F)                                                                 \
+    F(planes) F(id) F(ih) F(iw) F(od) F(oh) F(ow) F(kd) F(kh) F(kw) F(sd) F(sh) F(sw)    \
     F(pd) F(ph) F(pw) F(qd) F(qh) F(qw) F(dil_d) F(dil_h) F(dil_w) F(count_include_pad) F(divisor)
+// clang-format on
 
 // c[b] = op(a[b]) @ op(b[b]); op(a) is m x k, op(b) is k x n; a_stride, b_stride: elements from one matrix
 // of the batch to the next, 0 where all share one.
@@ -25,12 +27,24 @@ namespace tk {
 #define TK_LOSS_SHAPE(F) F(n) F(classes) F(inner)       // logits [n][classes][inner], labels [n][inner]
 
 #define TK_FIELD(name) int64_t name;
-struct ConvShape { TK_CONV_SHAPE(TK_FIELD) };
-struct PoolShape { TK_POOL_SHAPE(TK_FIELD) };
-struct MatmulShape { TK_MATMUL_SHAPE(TK_FIELD) };
-struct NormShape { TK_NORM_SHAPE(TK_FIELD) };
-struct SoftmaxShape { TK_SOFTMAX_SHAPE(TK_FIELD) };
-struct LossShape { TK_LOSS_SHAPE(TK_FIELD) };
+struct ConvShape {
+    TK_CONV_SHAPE(TK_FIELD)
+};
+struct PoolShape {
+    TK_POOL_SHAPE(TK_FIELD)
+};
+struct MatmulShape {
+    TK_MATMUL_SHAPE(TK_FIELD)
+};
+struct NormShape {
+    TK_NORM_SHAPE(TK_FIELD)
+};
+struct SoftmaxShape {
+    TK_SOFTMAX_SHAPE(TK_FIELD)
+};
+struct LossShape {
+    TK_LOSS_SHAPE(TK_FIELD)
+};
 #undef TK_FIELD
 
 enum class ConvDirection { forward, backward_input, backward_weight };
@@ -41,4 +55,4 @@ struct AlgorithmReport {
     int64_t workspace;   // elements
 };
 
-}  // namespace tk
+}   // namespace tk

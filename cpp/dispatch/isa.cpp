@@ -2,7 +2,10 @@
 
 namespace tk {
 
-#define TK_DECLARE_ISA(isa) namespace isa { extern const IsaTable table; }
+#define TK_DECLARE_ISA(isa)      \
+    namespace isa {              \
+    extern const IsaTable table; \
+    }
 TK_DECLARE_ISA(baseline)
 #ifdef TK_X86_LEVELS
 TK_DECLARE_ISA(avx2)
@@ -25,7 +28,7 @@ bool runs_v4() {
 
 const Isa* active = nullptr;
 
-}  // namespace
+}   // namespace
 
 const std::vector<Isa>& isas() {
     static const std::vector<Isa> list = {
@@ -63,4 +66,4 @@ const std::vector<const char*>& kernel_names() {
     return names;
 }
 
-}  // namespace tk
+}   // namespace tk

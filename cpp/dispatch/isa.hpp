@@ -8,13 +8,13 @@
 namespace tk {
 
 struct Isa {
-    const char* name;        // TATAMIKOMI_ISA's word, the namespace of its kernels
-    const char* level;       // the x86-64 level it is compiled for
-    bool supported;          // by this processor
+    const char* name;    // TATAMIKOMI_ISA's word, the namespace of its kernels
+    const char* level;   // the x86-64 level it is compiled for
+    bool supported;      // by this processor
     const IsaTable* table;
 };
 
-const std::vector<Isa>& isas();      // best first
+const std::vector<Isa>& isas();   // best first
 const Isa& active_isa();
 // "" chooses the first supported one. False, and nothing changes, when `name` is unknown or unsupported.
 bool select_isa(const std::string& name);
@@ -26,4 +26,4 @@ template <> inline const Kernels<double>& kernels<double>() { return active_isa(
 // Every name of kernels.def.
 const std::vector<const char*>& kernel_names();
 
-}  // namespace tk
+}   // namespace tk

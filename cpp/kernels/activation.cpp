@@ -17,10 +17,13 @@ template <class T> void relu_backward(T* dx, const T* dy, const T* y, int64_t co
 // With e = exp(-|x|) nothing overflows, and far below zero the result goes on through the denormals:
 // sigmoid(x) = 1 / (1 + e) where x >= 0 and e / (1 + e) below.
 template <class T> void sigmoid_forward(T* y, const T* x, int64_t count) {
-    elementwise(count, 16, y, [](Vec<T> v) {
-        const Vec<T> e = exp<T>(-absolute<T>(v));
-        return select<T>(v < 0, e, broadcast(T{1})) / (1 + e);
-    }, x);
+    elementwise(
+        count, 16, y,
+        [](Vec<T> v) {
+            const Vec<T> e = exp<T>(-absolute<T>(v));
+            return select<T>(v < 0, e, broadcast(T{1})) / (1 + e);
+        },
+        x);
 }
 template <class T> void sigmoid_backward(T* dx, const T* dy, const T* y, int64_t count) {
     elementwise(count, 1, dx, [](Vec<T> g, Vec<T> v) { return g * v * (1 - v); }, dy, y);
@@ -40,4 +43,4 @@ TK_EMIT(sigmoid_backward)
 TK_EMIT(tanh_forward)
 TK_EMIT(tanh_backward)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

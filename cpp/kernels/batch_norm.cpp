@@ -17,18 +17,15 @@ template <class T> int64_t elements_of(int64_t doubles) {
 
 template <class T> TK_INLINE T value_or(const T* array, int64_t i, T otherwise) { return array ? array[i] : otherwise; }
 
-template <class T> T inverse_deviation(double var, double eps) {
-    return static_cast<T>(1 / __builtin_sqrt(var + eps));
-}
+template <class T> T inverse_deviation(double var, double eps) { return static_cast<T>(1 / __builtin_sqrt(var + eps)); }
 
 // y = (x - mean) * scale + shift over a chunk; constants per lane.
 template <class T>
 TK_INLINE void normalise(T* y, const T* x, const T* mean, const T* scale, const T* shift, const Units<T>& u,
                          int64_t unit, int64_t chunk) {
     const Vec<T> m = load(mean), a = load(scale), b = load(shift);
-    u.for_each_vector(unit, chunk, [&](int64_t at, int64_t count) {
-        write<T>(y + at, (read(x + at, count) - m) * a + b, count);
-    });
+    u.for_each_vector(unit, chunk,
+                      [&](int64_t at, int64_t count) { write<T>(y + at, (read(x + at, count) - m) * a + b, count); });
 }
 
 // running = (1 - momentum) * running + momentum * statistic
@@ -36,7 +33,7 @@ template <class T> void update(T* running, int64_t channel, double statistic, do
     if (running) running[channel] = static_cast<T>((1 - momentum) * running[channel] + momentum * statistic);
 }
 
-}  // namespace
+}   // namespace
 
 template <class T> int64_t batch_norm_forward_workspace(const NormShape& s, int) {
     return elements_of<T>(2 * Units<T>(s).slots());
@@ -53,19 +50,20 @@ void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_va
     const double m = u.positions ? static_cast<double>(u.positions) : 1;
 
     const auto sum = [&](int64_t unit, int64_t chunk) {
-        sum_chunk<T, Sums<T>, 1>(sums + u.slot(unit, chunk), 0, u, unit, chunk, [&](int64_t at, int64_t count, Sums<T>* to) {
-            add<T>(to[0], widen(read(x + at, count)));
-        });
+        sum_chunk<T, Sums<T>, 1>(
+            sums + u.slot(unit, chunk), 0, u, unit, chunk,
+            [&](int64_t at, int64_t count, Sums<T>* to) { add<T>(to[0], widen(read(x + at, count))); });
     };
     const auto square = [&](int64_t unit, int64_t chunk) {
         double centre[L];
         for (int i = 0; i < L; ++i) centre[i] = u.single && i ? centre[0] : total<T>(sums + u.slot(unit, 0), u, i) / m;
-        sum_chunk<T, Sums<T>, 1>(squares + u.slot(unit, chunk), 0, u, unit, chunk, [&](int64_t at, int64_t count, Sums<T>* to) {
-            Sums<T> d = widen(read(x + at, count));
-            for (int i = 0; i < Parts; ++i) d.part[i] -= load(centre + i * kLanes<double>);
-            if (count < L) keep_first<T>(d, count);
-            for (int i = 0; i < Parts; ++i) to[0].part[i] += d.part[i] * d.part[i];
-        });
+        sum_chunk<T, Sums<T>, 1>(squares + u.slot(unit, chunk), 0, u, unit, chunk,
+                                 [&](int64_t at, int64_t count, Sums<T>* to) {
+                                     Sums<T> d = widen(read(x + at, count));
+                                     for (int i = 0; i < Parts; ++i) d.part[i] -= load(centre + i * kLanes<double>);
+                                     if (count < L) keep_first<T>(d, count);
+                                     for (int i = 0; i < Parts; ++i) to[0].part[i] += d.part[i] * d.part[i];
+                                 });
     };
     const auto apply = [&](int64_t unit, int64_t chunk) {
         T centre[L], deviation[L], scale[L], shift[L];
@@ -82,9 +80,8 @@ void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_va
             if (chunk == 0 && u.positions) update(running_var, channel, moment / (m - 1), momentum);
             return value;
         });
-        fill_lanes<T>(scale, u, unit, [&](int64_t channel, int64_t lane) {
-            return deviation[lane] * value_or<T>(weight, channel, 1);
-        });
+        fill_lanes<T>(scale, u, unit,
+                      [&](int64_t channel, int64_t lane) { return deviation[lane] * value_or<T>(weight, channel, 1); });
         fill_lanes<T>(shift, u, unit, [&](int64_t channel, int64_t) { return value_or<T>(bias, channel, 0); });
         normalise(y, x, centre, scale, shift, u, unit, chunk);
     };
@@ -126,17 +123,16 @@ void batch_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, c
         const Vec<T> c = load(centre);
         sum_chunk<T, Vec<T>, 2>(sums + u.slot(unit, chunk), u.slots(), u, unit, chunk,
                                 [&](int64_t at, int64_t count, Vec<T>* to) {
-            const Vec<T> g = read(dy + at, count);
-            to[0] += g;
-            to[1] += g * (read(x + at, count) - c);
-        });
+                                    const Vec<T> g = read(dy + at, count);
+                                    to[0] += g;
+                                    to[1] += g * (read(x + at, count) - c);
+                                });
     };
     const auto apply = [&](int64_t unit, int64_t chunk) {
         T centre[L], scale[L], offset[L], slope[L];
         fill_lanes<T>(centre, u, unit, [&](int64_t channel, int64_t) { return mean[channel]; });
-        fill_lanes<T>(scale, u, unit, [&](int64_t channel, int64_t) {
-            return invstd[channel] * value_or<T>(weight, channel, 1);
-        });
+        fill_lanes<T>(scale, u, unit,
+                      [&](int64_t channel, int64_t) { return invstd[channel] * value_or<T>(weight, channel, 1); });
         fill_lanes<T>(offset, u, unit, [&](int64_t channel, int64_t lane) {
             const double value = total<T>(sums + u.slot(unit, 0), u, lane);
             if (chunk == 0) dbias[channel] = static_cast<T>(value);
@@ -162,4 +158,4 @@ TK_EMIT(batch_norm_inference)
 TK_EMIT(batch_norm_backward_workspace)
 TK_EMIT(batch_norm_backward)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

@@ -153,9 +153,7 @@ template <class T> bool all_finite(const T* from, int64_t count) {
     }
     return sum_lanes<T>(sum) == 0;
 }
-bool pads_columns(const ConvShape& s) {
-    return s.pw > 0 || (s.ow - 1) * s.sw + (s.kw - 1) * s.dil_w - s.pw >= s.iw;
-}
+bool pads_columns(const ConvShape& s) { return s.pw > 0 || (s.ow - 1) * s.sw + (s.kw - 1) * s.dil_w - s.pw >= s.iw; }
 int64_t weight_size(const ConvShape& s) { return s.oc * (s.ic / s.groups) * s.kd * s.kh * s.kw; }
 
 template <class T, class Problem> Problem planned(Problem p, int threads) {
@@ -179,8 +177,7 @@ template <class T> int64_t backward_input_workspace(const ConvShape& s, int thre
     });
     return most;
 }
-template <class T>
-void direct_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
+template <class T> void direct_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
     // Seen from dx, the borders of dy are padding, whatever the layer's own padding.
     if (!all_finite(weight, weight_size(s))) return plain_backward_input(dx, dy, weight, s, workspace);
     bool silent = false;
@@ -197,8 +194,7 @@ void direct_backward_input(T* dx, const T* dy, const T* weight, const ConvShape&
 template <class T> int64_t backward_weight_workspace(const ConvShape& s, int threads) {
     return weight_workspace(planned<T>(weight_problem(s), threads), threads);
 }
-template <class T>
-void direct_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
+template <class T> void direct_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
     direct_weight(dweight, dy, x, planned<T>(weight_problem(s), max_threads()), workspace);
     if (pads_columns(s) && !all_finite(dweight, weight_size(s))) plain_backward_weight(dweight, dy, x, s, workspace);
 }
@@ -214,15 +210,18 @@ template <class T> using Forward = void (*)(T*, const T*, const T*, const T*, co
 template <class T> using Backward = void (*)(T*, const T*, const T*, const ConvShape&, T*);
 
 constexpr int kAlgorithms = 2;
-template <class T> constexpr Algorithm<Forward<T>> forward_list[kAlgorithms] = {
+template <class T>
+constexpr Algorithm<Forward<T>> forward_list[kAlgorithms] = {
     {"direct", forward_declines<T>, forward_workspace<T>, direct_forward<T>},
     {"plain", never, none<T>, plain_forward<T>},
 };
-template <class T> constexpr Algorithm<Backward<T>> backward_input_list[kAlgorithms] = {
+template <class T>
+constexpr Algorithm<Backward<T>> backward_input_list[kAlgorithms] = {
     {"direct", backward_input_declines<T>, backward_input_workspace<T>, direct_backward_input<T>},
     {"plain", never, none<T>, plain_backward_input<T>},
 };
-template <class T> constexpr Algorithm<Backward<T>> backward_weight_list[kAlgorithms] = {
+template <class T>
+constexpr Algorithm<Backward<T>> backward_weight_list[kAlgorithms] = {
     {"direct", backward_weight_declines<T>, backward_weight_workspace<T>, direct_backward_weight<T>},
     {"plain", never, none<T>, plain_backward_weight<T>},
 };
@@ -242,12 +241,11 @@ AlgorithmReport report(const Algorithm<Run> (&list)[kAlgorithms], int index, con
 
 bool is_empty(const ConvShape& s) { return s.n == 0 || s.id * s.ih * s.iw == 0; }
 
-}  // namespace
+}   // namespace
 
 // ---- entry points -----------------------------------------------------------------------------------------------
 
-template <class T>
-AlgorithmReport conv_algorithm(ConvDirection direction, int index, const ConvShape& s, int threads) {
+template <class T> AlgorithmReport conv_algorithm(ConvDirection direction, int index, const ConvShape& s, int threads) {
     switch (direction) {
         case ConvDirection::forward: return report(forward_list<T>, index, s, threads);
         case ConvDirection::backward_input: return report(backward_input_list<T>, index, s, threads);
@@ -266,16 +264,14 @@ void conv_forward(T* y, const T* x, const T* weight, const T* bias, const ConvSh
 template <class T> int64_t conv_backward_input_workspace(const ConvShape& s, int threads) {
     return choose(backward_input_list<T>, s).workspace(s, threads);
 }
-template <class T>
-void conv_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
+template <class T> void conv_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T* workspace) {
     if (!is_empty(s)) choose(backward_input_list<T>, s).run(dx, dy, weight, s, workspace);
 }
 
 template <class T> int64_t conv_backward_weight_workspace(const ConvShape& s, int threads) {
     return is_empty(s) ? 0 : choose(backward_weight_list<T>, s).workspace(s, threads);
 }
-template <class T>
-void conv_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
+template <class T> void conv_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T* workspace) {
     if (is_empty(s)) {
         for (int64_t i = 0; i < s.oc * (s.ic / s.groups) * s.kd * s.kh * s.kw; ++i) dweight[i] = 0;
         return;
@@ -311,4 +307,4 @@ TK_EMIT(conv_backward_weight)
 TK_EMIT(conv_backward_weight_workspace)
 TK_EMIT(conv_backward_bias)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

@@ -24,15 +24,15 @@ constexpr int64_t kTermsPerSum = 512;           // a longer sum is split: roundi
 constexpr int64_t kScratchBytes = 192 * 1024;   // a strip stays in L2 beside the weights
 constexpr int64_t kPackedBytes = 6 << 20;       // more weights than this are packed by each thread as it goes
 
-constexpr double kWidestStrip = 2 << 20;        // bytes; a shape whose narrowest strip is wider is declined
+constexpr double kWidestStrip = 2 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
 inline int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 
 // One axis: input position of output g at tap t is origin + g*step + t*reach.
 struct Axis {
     int64_t in, grid, taps, step, reach, origin;
-    int64_t stride;      // positions that lie in scratch: origin + stride * q
-    void reduce() {      // step and reach in units of their common stride
+    int64_t stride;   // positions that lie in scratch: origin + stride * q
+    void reduce() {   // step and reach in units of their common stride
         if (grid == 1) step = 0;
         if (taps == 1) reach = 0;
         stride = larger(gcd(step, reach), 1);
@@ -43,11 +43,11 @@ struct Axis {
 };
 
 struct DirectProblem {
-    int64_t n, groups, ic, oc;                      // channels per group
+    int64_t n, groups, ic, oc;   // channels per group
     Axis d, h, w;
-    int64_t in_plane;                               // elements of one input channel
-    int64_t out_plane, out_offset, out_d, out_h, out_w;   // elements between outputs
-    int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w; // strides of the weight as the user keeps it
+    int64_t in_plane;                                       // elements of one input channel
+    int64_t out_plane, out_offset, out_d, out_h, out_w;     // elements between outputs
+    int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w;   // strides of the weight as the user keeps it
     // derived by plan():
     int64_t phases, c_block, c_blocks, k_blocks, rows, row_strips, columns, column_strips, k_splits;
     int64_t position_pitch, channel_pitch, row_pitch, lists, scratch, packed_block, packed;
@@ -63,7 +63,9 @@ struct DirectProblem {
 };
 
 // A tap that a row really sees: where its input starts in scratch, and its number among the weights.
-struct Tap { int64_t offset, index; };
+struct Tap {
+    int64_t offset, index;
+};
 
 // Of the phases modulo the step only those that a tap falls into.
 inline int64_t stored_phases(const Axis& w) { return larger(smaller(w.step, (w.taps - 1) * w.reach + 1), 1); }
@@ -239,8 +241,7 @@ void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t
 
 // One scratch row of one channel: positions origin + stride*q, q counted from `start`, split by phase q mod step into
 // `phases` runs of `pitch` positions.
-template <class T>
-void copy_row(T* to, const T* row, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
+template <class T> void copy_row(T* to, const T* row, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
     const int64_t stride = w.stride * larger(w.step, 1), first = w.origin + w.stride * start;
     for (int64_t phase = 0; phase < phases; ++phase, to += pitch) {
         const Run run = positions_inside(pitch, w.in, stride, first + w.stride * phase);
@@ -274,8 +275,7 @@ inline void list_taps(Tap* taps, const DirectProblem& p, const Strip& s, int64_t
             const int64_t row = (a * p.h.span(p.rows) + slot) * p.row_pitch;
             for (int64_t e = 0; e < p.w.taps; ++e) {
                 const int64_t q = e * p.w.reach;
-                *taps++ = {row + q % step * p.position_pitch + q / step,
-                                 (a * p.h.taps + b) * p.w.taps + e};
+                *taps++ = {row + q % step * p.position_pitch + q / step, (a * p.h.taps + b) * p.w.taps + e};
             }
         }
     }
@@ -324,11 +324,11 @@ void compute_strip(T* y, const T* x, const T* weight, const T* packed, const T* 
                 for (int64_t i = 0; i < tiles; ++i) {
                     const int64_t begin = s.columns * i / tiles, end = s.columns * (i + 1) / tiles;
                     T* to = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
-                    const Destination<T> destination{to, bias ? bias + k0 : nullptr, p.out_plane, p.out_w,
-                                                     p.oc - k_block * kBlock<T>, c_block == 0};
-                    tile_of<T, kTilePixels>(end - begin, vectors,
-                                            {scratch + begin, w, lists + r * list_pitch, channels,
-                                             p.channel_pitch, destination});
+                    const Destination<T> destination{to,      bias ? bias + k0 : nullptr, p.out_plane,
+                                                     p.out_w, p.oc - k_block * kBlock<T>, c_block == 0};
+                    tile_of<T, kTilePixels>(
+                        end - begin, vectors,
+                        {scratch + begin, w, lists + r * list_pitch, channels, p.channel_pitch, destination});
                 }
             }
         }
@@ -336,8 +336,7 @@ void compute_strip(T* y, const T* x, const T* weight, const T* packed, const T* 
 }
 
 // Runs a planned problem. workspace: direct_workspace() elements.
-template <class T>
-void direct(T* y, const T* x, const T* weight, const T* bias, const DirectProblem& p, T* workspace) {
+template <class T> void direct(T* y, const T* x, const T* weight, const T* bias, const DirectProblem& p, T* workspace) {
     const int64_t work = p.n * p.groups * p.oc * p.ic * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     if (work == 0) return;
     T* packed = workspace;
@@ -352,12 +351,17 @@ void direct(T* y, const T* x, const T* weight, const T* bias, const DirectProble
         const int64_t k_split = unit % p.k_splits, strip = unit / p.k_splits % strips;
         const int64_t image = unit / p.k_splits / strips;
         const int64_t h0 = strip / p.column_strips % p.row_strips * p.rows, w0 = strip % p.column_strips * p.columns;
-        const Strip s{image / p.groups, image % p.groups, strip / p.column_strips / p.row_strips,
-                         h0, smaller(p.rows, p.h.grid - h0), w0, smaller(p.columns, p.w.grid - w0)};
+        const Strip s{image / p.groups,
+                      image % p.groups,
+                      strip / p.column_strips / p.row_strips,
+                      h0,
+                      smaller(p.rows, p.h.grid - h0),
+                      w0,
+                      smaller(p.columns, p.w.grid - w0)};
         compute_strip(y, x, weight, packed, bias, p, s, p.k_blocks * k_split / p.k_splits,
                       p.k_blocks * (k_split + 1) / p.k_splits, scratch + thread * p.scratch);
     });
 }
 
-}  // namespace
-}  // namespace tk::TK_ISA
+}   // namespace
+}   // namespace tk::TK_ISA

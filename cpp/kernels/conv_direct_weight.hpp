@@ -16,17 +16,17 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kSumsBytes = 16 << 20;     // all chunks' sums together
+constexpr int64_t kSumsBytes = 16 << 20;   // all chunks' sums together
 constexpr int64_t kMostChunks = 16;
-constexpr int64_t kFewChannels = 6;          // up to here taps and channels share a tile
+constexpr int64_t kFewChannels = 6;   // up to here taps and channels share a tile
 
 struct WeightProblem {
-    int64_t n, groups, ic, oc;               // channels per group
+    int64_t n, groups, ic, oc;   // channels per group
     Axis d, h, w;
     int64_t in_plane, out_plane;
-    bool lowered;                            // few channels: [position][channel and tap]
-    int64_t lanes_in, taps, k_blocks;        // what a tile sees: channels (or channels x taps), taps (or 1)
-    int64_t images, rows, columns;           // of a strip
+    bool lowered;                       // few channels: [position][channel and tap]
+    int64_t lanes_in, taps, k_blocks;   // what a tile sees: channels (or channels x taps), taps (or 1)
+    int64_t images, rows, columns;      // of a strip
     int64_t image_strips, row_strips, column_strips, strips, chunks, k_splits;
     int64_t phases, position_pitch, padded;   // lowered: the strip of x with its padding, from which windows are cut
     int64_t x_pitch, x_row, x_image, dy_image, dy_block, sums, scratch;
@@ -46,7 +46,7 @@ constexpr double kWidestWeightStrip = 64 << 20;   // bytes; a shape whose narrow
 template <class T> bool fits(WeightProblem p) {
     p.reduce();
     const double columns = (smaller(p.w.grid, 64) - 1.0) * p.w.step + (p.w.taps - 1.0) * p.w.reach + 1;
-    return p.d.taps * ((p.h.taps - 1.0) * p.h.reach + 1) * columns * (p.ic + kLanes<T>) * sizeof(T) <= kWidestWeightStrip;
+    return p.d.taps * ((p.h.taps - 1.0) * p.h.reach + 1) * columns * (p.ic + kLanes<T>)*sizeof(T) <= kWidestWeightStrip;
 }
 
 template <class T> void plan(WeightProblem& p, int threads) {
@@ -67,9 +67,7 @@ template <class T> void plan(WeightProblem& p, int threads) {
     // Columns, rows, then images, as many as the budget holds.
     p.rows = p.images = 1;
     p.column_strips = 0;
-    do {
-        p.columns = ceil_div(p.w.grid, ++p.column_strips);
-    } while (measure() > budget && p.columns > 64);
+    do { p.columns = ceil_div(p.w.grid, ++p.column_strips); } while (measure() > budget && p.columns > 64);
     while (p.rows < p.h.grid && (++p.rows, measure() > budget) == false) {}
     if (measure() > budget && p.rows > 1) --p.rows;
     p.row_strips = ceil_div(p.h.grid, p.rows);
@@ -123,15 +121,14 @@ void lay_out_dy(T* to, const T* dy, const WeightProblem& p, const WeightStrip& s
 }
 
 // One row of x, all channels, [position][channel]; positions outside the image are zero.
-template <class T>
-void lay_out_row(T* to, const T* row, const WeightProblem& p, int64_t start, int64_t positions) {
+template <class T> void lay_out_row(T* to, const T* row, const WeightProblem& p, int64_t start, int64_t positions) {
     const int64_t first = p.w.origin + p.w.stride * start;
     const Run run = positions_inside(positions, p.w.in, p.w.stride, first);
     for (int64_t i = 0; i < run.begin * p.x_pitch; ++i) to[i] = 0;
     for (int64_t i = run.end * p.x_pitch; i < positions * p.x_pitch; ++i) to[i] = 0;
     if (p.w.stride == 1)
-        return transpose_in(to + run.begin * p.x_pitch, p.x_pitch, row + first + run.begin, p.in_plane, p.ic,
-                            p.x_pitch, run.end - run.begin);
+        return transpose_in(to + run.begin * p.x_pitch, p.x_pitch, row + first + run.begin, p.in_plane, p.ic, p.x_pitch,
+                            run.end - run.begin);
     for (int64_t q = run.begin; q < run.end; ++q)
         for (int64_t c = 0; c < p.x_pitch; ++c)
             to[q * p.x_pitch + c] = c < p.ic ? row[c * p.in_plane + first + q * p.w.stride] : T(0);
@@ -152,8 +149,7 @@ template <class T> void lay_out_x(T* to, const T* x, const WeightProblem& p, con
 }
 
 // The rows of one image's strip with their padding: [row][channel][phase][position].
-template <class T>
-void pad_strip(T* to, const T* x, const WeightProblem& p, const WeightStrip& s, int64_t image) {
+template <class T> void pad_strip(T* to, const T* x, const WeightProblem& p, const WeightStrip& s, int64_t image) {
     const int64_t channel_pitch = p.phases * p.position_pitch;
     const T* from = x + (image * p.groups + s.group) * p.ic * p.in_plane;
     for (int64_t a = 0; a < p.d.taps; ++a)
@@ -245,12 +241,11 @@ void sum_strip(T* sums, const T* x, const T* dy, const WeightProblem& p, const W
     }
 }
 
-template <class T>
-void add_chunks(T* dweight, const T* sums, const WeightProblem& p, int64_t group, int64_t k_block) {
+template <class T> void add_chunks(T* dweight, const T* sums, const WeightProblem& p, int64_t group, int64_t k_block) {
     constexpr int L = kLanes<T>;
     const int vectors = sum_vectors<T>(p, k_block);
     const int64_t taps = p.kernel_taps(), outputs = smaller(kBlock<T>, p.oc - k_block * kBlock<T>);
-    T* to = dweight + (group * p.oc + k_block * kBlock<T>) * p.ic * taps;
+    T* to = dweight + (group * p.oc + k_block * kBlock<T>)*p.ic * taps;
     for (int64_t tap = 0; tap < p.taps; ++tap)
         for (int64_t lane = 0; lane < p.lanes_in; ++lane)
             for (int v = 0; v < vectors; ++v) {
@@ -282,19 +277,18 @@ template <class T> void direct_weight(T* dweight, const T* dy, const T* x, const
             const int64_t image = strip / (p.strips / p.image_strips) * p.images;
             const int64_t h0 = strip / p.column_strips % p.row_strips * p.rows;
             const int64_t w0 = strip % p.column_strips * p.columns;
-            const WeightStrip s{image, smaller(p.images, p.n - image), group,
-                                strip / (p.column_strips * p.row_strips) % p.d.grid, h0, smaller(p.rows, p.h.grid - h0),
-                                w0, smaller(p.columns, p.w.grid - w0)};
+            const WeightStrip s{
+                image, smaller(p.images, p.n - image), group, strip / (p.column_strips * p.row_strips) % p.d.grid,
+                h0,    smaller(p.rows, p.h.grid - h0), w0,    smaller(p.columns, p.w.grid - w0)};
             if (p.lowered) lower_x(x_strip, dy_strip + p.k_blocks * p.dy_block, x, p, s);
             else lay_out_x(x_strip, x, p, s);
             lay_out_dy(dy_strip, dy, p, s, k_begin, k_end);
             sum_strip(own, x_strip, dy_strip, p, s, k_begin, k_end);
         }
     });
-    parallel_for(p.groups * p.k_blocks, p.groups * p.chunks * p.sums, [&](int64_t unit, int) {
-        add_chunks(dweight, sums, p, unit / p.k_blocks, unit % p.k_blocks);
-    });
+    parallel_for(p.groups * p.k_blocks, p.groups * p.chunks * p.sums,
+                 [&](int64_t unit, int) { add_chunks(dweight, sums, p, unit / p.k_blocks, unit % p.k_blocks); });
 }
 
-}  // namespace
-}  // namespace tk::TK_ISA
+}   // namespace
+}   // namespace tk::TK_ISA

@@ -10,7 +10,9 @@ namespace tk::TK_ISA {
 namespace {
 
 // Positions o in [0, out) whose input o*stride + shift lies in [0, in): the run [begin, end).
-struct Run { int64_t begin, end; };
+struct Run {
+    int64_t begin, end;
+};
 inline Run positions_inside(int64_t out, int64_t in, int64_t stride, int64_t shift) {
     int64_t begin = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
     int64_t end = shift >= in ? 0 : (in - 1 - shift) / stride + 1;
@@ -37,8 +39,7 @@ template <class F> TK_INLINE void for_each_row_tap(const ConvShape& s, int64_t d
     }
 }
 
-template <class T>
-void plain_forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& s, T*) {
+template <class T> void plain_forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& s, T*) {
     const int64_t icg = s.ic / s.groups, ocg = s.oc / s.groups, taps = s.kd * s.kh * s.kw;
     const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
     parallel_for(s.n * s.oc, multiply_adds(s), [&](int64_t unit, int) {
@@ -65,8 +66,7 @@ void plain_forward(T* y, const T* x, const T* weight, const T* bias, const ConvS
 }
 
 // The adjoint of plain_forward: each output row is spread back over the input rows it was made of.
-template <class T>
-void plain_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T*) {
+template <class T> void plain_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& s, T*) {
     const int64_t icg = s.ic / s.groups, ocg = s.oc / s.groups, taps = s.kd * s.kh * s.kw;
     const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
     parallel_for(s.n * s.ic, multiply_adds(s), [&](int64_t unit, int) {
@@ -92,8 +92,7 @@ void plain_backward_input(T* dx, const T* dy, const T* weight, const ConvShape& 
 
 // dweight[k,c,r] = sum over n, o of dy[n,k,o] * x[n, c, o*stride + r*dilation - pad]; row sums run in kLanes
 // interleaved parts, which are added in a fixed order.
-template <class T>
-void plain_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T*) {
+template <class T> void plain_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape& s, T*) {
     const int64_t icg = s.ic / s.groups, ocg = s.oc / s.groups, taps = s.kd * s.kh * s.kw;
     const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
     parallel_for(s.oc * icg, multiply_adds(s), [&](int64_t unit, int) {
@@ -121,5 +120,5 @@ void plain_backward_weight(T* dweight, const T* dy, const T* x, const ConvShape&
     });
 }
 
-}  // namespace
-}  // namespace tk::TK_ISA
+}   // namespace
+}   // namespace tk::TK_ISA

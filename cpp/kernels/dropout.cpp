@@ -6,8 +6,7 @@
 
 namespace tk::TK_ISA {
 
-template <class T>
-void dropout_forward(T* y, const T* x, int64_t count, double p, uint64_t seed, uint64_t offset) {
+template <class T> void dropout_forward(T* y, const T* x, int64_t count, double p, uint64_t seed, uint64_t offset) {
     constexpr int L = kLanes<T>;
     typedef uint32_t LaneWords __attribute__((vector_size(4 * L), may_alias));   // a word for each lane of T
     typedef int32_t LaneMask __attribute__((vector_size(4 * L)));
@@ -30,12 +29,11 @@ void dropout_forward(T* y, const T* x, int64_t count, double p, uint64_t seed, u
 }
 
 // dx = the same factors times dy
-template <class T>
-void dropout_backward(T* dx, const T* dy, int64_t count, double p, uint64_t seed, uint64_t offset) {
+template <class T> void dropout_backward(T* dx, const T* dy, int64_t count, double p, uint64_t seed, uint64_t offset) {
     dropout_forward(dx, dy, count, p, seed, offset);
 }
 
 TK_EMIT(dropout_forward)
 TK_EMIT(dropout_backward)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

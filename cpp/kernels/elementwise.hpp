@@ -18,5 +18,5 @@ TK_INLINE void elementwise(int64_t count, int64_t cost, T* y, F f, const In*... 
     });
 }
 
-}  // namespace
-}  // namespace tk::TK_ISA
+}   // namespace
+}   // namespace tk::TK_ISA

@@ -14,8 +14,8 @@ namespace tk::TK_ISA {
 #undef KERNEL
 
 // At the end of a kernel's file: emit both precisions.
-#define TK_EMIT(name)                                                     \
-    [[gnu::used]] static auto* const emit_##name##_float = &name<float>;  \
+#define TK_EMIT(name)                                                    \
+    [[gnu::used]] static auto* const emit_##name##_float = &name<float>; \
     [[gnu::used]] static auto* const emit_##name##_double = &name<double>;
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

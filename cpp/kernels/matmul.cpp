@@ -12,8 +12,8 @@ namespace {
 constexpr int64_t kTerms = 256;   // of the inner dimension packed at a time
 
 struct Blocks {
-    int64_t row_tiles, column_blocks;      // of the whole matrix: tiles of kTilePixels rows, blocks of 2 vectors
-    int64_t unit_tiles, unit_columns;      // of one unit
+    int64_t row_tiles, column_blocks;   // of the whole matrix: tiles of kTilePixels rows, blocks of 2 vectors
+    int64_t unit_tiles, unit_columns;   // of one unit
     int64_t row_units, column_units;
     int64_t a_pitch, a_size, b_block, sums_tile, scratch;
 };
@@ -56,7 +56,7 @@ void pack_rows(T* to, int64_t width, const T* matrix, int64_t row, bool along, i
     }
 }
 
-}  // namespace
+}   // namespace
 
 template <class T> int64_t matmul_workspace(const MatmulShape& s, int threads) { return threads * cut<T>(s).scratch; }
 
@@ -70,7 +70,8 @@ template <class T> void matmul(T* c, const T* a, const T* b, const MatmulShape& 
         T* packed_a = workspace + thread * cuts.scratch;
         T* packed_b = packed_a + cuts.a_size;
         T* sums = packed_b + cuts.unit_columns * cuts.b_block;
-        const int64_t m0 = row_unit * cuts.unit_tiles * kTilePixels, rows = smaller(cuts.unit_tiles * kTilePixels, s.m - m0);
+        const int64_t m0 = row_unit * cuts.unit_tiles * kTilePixels,
+                      rows = smaller(cuts.unit_tiles * kTilePixels, s.m - m0);
         const int64_t tiles = ceil_div(rows, kTilePixels), block0 = column_unit * cuts.unit_columns;
         const int64_t blocks = smaller(cuts.unit_columns, cuts.column_blocks - block0);
         for (int64_t i = 0; i < cuts.unit_columns * cuts.unit_tiles * cuts.sums_tile; ++i) sums[i] = 0;
@@ -108,4 +109,4 @@ template <class T> void matmul(T* c, const T* a, const T* b, const MatmulShape& 
 TK_EMIT(matmul_workspace)
 TK_EMIT(matmul)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

@@ -49,7 +49,7 @@ template <class T> TK_INLINE void keep_first(Sums<T>& sums, int64_t count) {
 template <class T> struct Units {
     static constexpr int L = kLanes<T>;
     int64_t n, c, s;
-    bool single;          // a unit is one channel
+    bool single;   // a unit is one channel
     int64_t units, positions, chunks;
 
     explicit Units(const NormShape& shape) : n(shape.n), c(shape.c), s(shape.s), single(shape.s != 1) {
@@ -102,7 +102,8 @@ template <class T> struct Units {
             return;
         }
         (parallel_for(units * chunks, elements() * cost,
-                      [&](int64_t item, int) { stages(item / chunks, item % chunks); }), ...);
+                      [&](int64_t item, int) { stages(item / chunks, item % chunks); }),
+         ...);
     }
 };
 
@@ -142,7 +143,8 @@ template <class T> TK_INLINE double total(const double* sums, const Units<T>& u,
     double sum = 0;
     for (int64_t chunk = 0; chunk < u.chunks; ++chunk, sums += kLanes<T>) {
         if (!u.single) sum += sums[lane];
-        else for (int i = 0; i < kLanes<T>; ++i) sum += sums[i];
+        else
+            for (int i = 0; i < kLanes<T>; ++i) sum += sums[i];
     }
     return sum;
 }
@@ -154,5 +156,5 @@ template <class T, class F> TK_INLINE void fill_lanes(T* lanes, const Units<T>& 
     for (int64_t i = channels; i < kLanes<T>; ++i) lanes[i] = u.single ? lanes[0] : 0;
 }
 
-}  // namespace
-}  // namespace tk::TK_ISA
+}   // namespace
+}   // namespace tk::TK_ISA

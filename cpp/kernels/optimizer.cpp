@@ -12,7 +12,8 @@ template <class F> TK_INLINE void for_each_piece(const int64_t* offsets, int64_t
         int64_t array = 0;
         for (int64_t beyond = arrays; beyond - array > 1;) {   // the last array that starts at or before `begin`
             const int64_t middle = (array + beyond) / 2;
-            if (offsets[middle] <= begin) array = middle; else beyond = middle;
+            if (offsets[middle] <= begin) array = middle;
+            else beyond = middle;
         }
         for (; begin < end; ++array) {
             const int64_t stop = offsets[array + 1] < end ? offsets[array + 1] : end;
@@ -22,7 +23,7 @@ template <class F> TK_INLINE void for_each_piece(const int64_t* offsets, int64_t
     });
 }
 
-}  // namespace
+}   // namespace
 
 // g = grad + weight_decay w;  v = g at the first step, else momentum v + (1 - dampening) g;
 // w -= lr (g without momentum, g + momentum v with nesterov, else v)
@@ -84,4 +85,4 @@ void adam_step(T* const* params, const T* const* grads, T* const* exp_avgs, T* c
 TK_EMIT(sgd_step)
 TK_EMIT(adam_step)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

@@ -37,7 +37,8 @@ TK_INLINE Words lane_numbers() {
     return numbers;
 }
 
-// words (64-byte aligned) [4 i ...] of counter (block + i, offset), each a pair of 64-bit numbers, low words first; key = seed.
+// words (64-byte aligned) [4 i ...] of counter (block + i, offset), each a pair of 64-bit numbers, low words first; key
+// = seed.
 TK_INLINE void philox(uint32_t (&words)[kWords], uint64_t block, uint64_t seed, uint64_t offset) {
     Words c0 = lane_numbers() + block;
     Words c1 = c0 >> 32, c2 = Words{} + offset, c3 = c2 >> 32;
@@ -63,5 +64,5 @@ TK_INLINE void philox(uint32_t (&words)[kWords], uint64_t block, uint64_t seed, 
 #endif
 }
 
-}  // namespace
-}  // namespace tk
+}   // namespace
+}   // namespace tk

@@ -125,7 +125,7 @@ template <class T> TK_INLINE void spread_windows(T* to, const T* share, int64_t 
     }
 }
 
-}  // namespace
+}   // namespace
 
 template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shape) {
     const PoolShape s = flatten(shape);
@@ -146,8 +146,8 @@ template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& s
         for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
         for (int64_t row = 0; row < rows; ++row) {
             const int64_t start_d = row / s.oh * s.sd - s.pd, start_h = row % s.oh * s.sh - s.ph;
-            const OutputRow r{row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, 1),
-                              taps_inside(start_h, s.ih, s.kh, 1)};
+            const OutputRow r{
+                row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, 1), taps_inside(start_h, s.ih, s.kh, 1)};
             const int64_t dh = divisor_dh(r, s);
             const T* from = dy + (plane * rows + row) * s.ow;
             const auto edge = [&](int64_t begin, int64_t end) {
@@ -163,9 +163,8 @@ template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& s
                 const int64_t count = inner.end - begin < kBlock ? inner.end - begin : kBlock;
                 T share[kBlock];
                 for (int64_t o = 0; o < count; ++o) share[o] = from[begin + o] / divisor;
-                for_each_window_row(r, s, [&](int64_t line) {
-                    spread_windows(to + (line + begin * s.sw - s.pw), share, count, s);
-                });
+                for_each_window_row(
+                    r, s, [&](int64_t line) { spread_windows(to + (line + begin * s.sw - s.pw), share, count, s); });
             }
             edge(inner.end, s.ow);
         }
@@ -175,4 +174,4 @@ template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& s
 TK_EMIT(avg_pool_forward)
 TK_EMIT(avg_pool_backward)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

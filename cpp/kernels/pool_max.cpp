@@ -8,8 +8,12 @@
 namespace tk::TK_ISA {
 namespace {
 
-template <class T> struct OffsetOf { typedef int32_t Type; };
-template <> struct OffsetOf<double> { typedef int64_t Type; };
+template <class T> struct OffsetOf {
+    typedef int32_t Type;
+};
+template <> struct OffsetOf<double> {
+    typedef int64_t Type;
+};
 
 template <class T> struct Best {
     Vec<T> value;
@@ -117,7 +121,7 @@ template <class T, int Kw, int Stride> void max_rows(T* y, int64_t* indices, con
     });
 }
 
-}  // namespace
+}   // namespace
 
 template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
     const PoolShape s = flatten(shape);
@@ -140,10 +144,8 @@ template <class T> int64_t max_pool_backward(T* dx, const T* dy, const int64_t* 
         for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
         bool wrong = false;
         for (int64_t o = 0; o < out_plane; ++o) {
-            if (static_cast<uint64_t>(index[o]) < static_cast<uint64_t>(in_plane))
-                to[index[o]] += from[o];
-            else
-                wrong = true;
+            if (static_cast<uint64_t>(index[o]) < static_cast<uint64_t>(in_plane)) to[index[o]] += from[o];
+            else wrong = true;
         }
         if (wrong) __atomic_store_n(&outside, int64_t{1}, __ATOMIC_RELAXED);
     });
@@ -153,4 +155,4 @@ template <class T> int64_t max_pool_backward(T* dx, const T* dy, const int64_t* 
 TK_EMIT(max_pool_forward)
 TK_EMIT(max_pool_backward)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

@@ -8,7 +8,9 @@
 namespace tk::TK_ISA {
 namespace {
 
-struct Range { int64_t begin, end; };
+struct Range {
+    int64_t begin, end;
+};
 
 // Taps t in [0, kernel) with 0 <= start + t*dilation < size.
 inline Range taps_inside(int64_t start, int64_t size, int64_t kernel, int64_t dilation) {
@@ -63,8 +65,14 @@ template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
             const int64_t start_d = d * s.sd - s.pd, start_h = h * s.sh - s.ph;
             f(OutputRow{row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, s.dil_d),
                         taps_inside(start_h, s.ih, s.kh, s.dil_h)});
-            if (++h == s.oh) { h = 0; ++d; }
-            if (d == s.od) { d = 0; ++plane; }
+            if (++h == s.oh) {
+                h = 0;
+                ++d;
+            }
+            if (d == s.od) {
+                d = 0;
+                ++plane;
+            }
         }
     });
 }
@@ -103,7 +111,9 @@ template <class T, int Stride, bool Full> TK_INLINE Vec<T> load_strided(const T*
     return v;
 }
 
-template <bool Value> struct Flag { static constexpr bool value = Value; };
+template <bool Value> struct Flag {
+    static constexpr bool value = Value;
+};
 
 // f(begin, count, full) over the columns of a range in vectors. A last partial vector moves back over finished
 // columns where the range has room for that, and runs on masked lanes where it has not.
@@ -116,5 +126,5 @@ template <class T, class F> TK_INLINE void for_each_vector(Range columns, F&& f)
         f(o + L <= columns.end ? o : columns.end - L, int64_t{L}, Flag<true>{});
 }
 
-}  // namespace
-}  // namespace tk::TK_ISA
+}   // namespace
+}   // namespace tk::TK_ISA

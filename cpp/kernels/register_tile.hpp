@@ -16,7 +16,7 @@ template <class T> constexpr int64_t kBlock = 2 * kLanes<T>;   // columns of a t
 // Sums of products over up to three nested runs of positions:
 //   sums[j][v] += sum over images, rows and columns of x[.. + j] * dy[.. + v]
 template <class T> struct SumArguments {
-    T* sums;                    // [lane][vectors]
+    T* sums;   // [lane][vectors]
     const T *x, *dy;
     int64_t images, rows, columns, x_image, x_row, x_step, dy_image;
 };
@@ -77,5 +77,5 @@ void transpose_in(T* to, int64_t pitch, const T* from, int64_t plane, int64_t ch
         }
 }
 
-}  // namespace
-}  // namespace tk::TK_ISA
+}   // namespace
+}   // namespace tk::TK_ISA

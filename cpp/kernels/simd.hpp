@@ -45,9 +45,7 @@ constexpr int kTilePixels = 6;
 template <class T> TK_INLINE Vec<T> load(const T* p) {
     return *reinterpret_cast<const typename VectorOf<T>::Loose*>(p);
 }
-template <class T> TK_INLINE void store(T* p, Vec<T> v) {
-    *reinterpret_cast<typename VectorOf<T>::Loose*>(p) = v;
-}
+template <class T> TK_INLINE void store(T* p, Vec<T> v) { *reinterpret_cast<typename VectorOf<T>::Loose*>(p) = v; }
 template <class T> TK_INLINE Vec<T> broadcast(T x) { return x - Vec<T>{}; }   // x - 0 is x, -0 and NaN included
 
 #if defined(__AVX512F__)
@@ -115,8 +113,8 @@ template <int Block, class T> TK_INLINE void transpose_round(Vec<T> (&rows)[kLan
 #pragma GCC unroll 16
     for (int i = 0; i < L; ++i) {
         const bool second = i & Block;
-        low[i] = second ? L + i - Block : i;        // row a keeps its first block, takes b's first
-        high[i] = second ? L + i : i + Block;       // row b takes a's second block, keeps its second
+        low[i] = second ? L + i - Block : i;    // row a keeps its first block, takes b's first
+        high[i] = second ? L + i : i + Block;   // row b takes a's second block, keeps its second
     }
 #pragma GCC unroll 16
     for (int i = 0; i < L; ++i) {
@@ -141,5 +139,5 @@ template <class T> TK_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
     if constexpr (L >= 16) transpose_round<8, T>(rows);
 }
 
-}  // namespace
-}  // namespace tk
+}   // namespace
+}   // namespace tk

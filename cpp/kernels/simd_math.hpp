@@ -17,11 +17,11 @@ namespace {
 template <class T> struct Format;
 template <> struct Format<float> {
     typedef uint32_t Bits __attribute__((vector_size(TK_VECTOR_BYTES)));
-    static constexpr uint32_t kOne = 0x3f800000, kSign = 0x80000000;        // bits of 1 and of the sign
-    static constexpr uint32_t kSqrtHalf = 0x3f3504f3, kInteger = 0x4b000000; // sqrt(1/2) and 2^23
+    static constexpr uint32_t kOne = 0x3f800000, kSign = 0x80000000;           // bits of 1 and of the sign
+    static constexpr uint32_t kSqrtHalf = 0x3f3504f3, kInteger = 0x4b000000;   // sqrt(1/2) and 2^23
     static constexpr int kMantissa = 23, kBias = 127;
     static constexpr float kSmallestNormal = 0x1p-126f;
-    static constexpr float kLowestExp = -104, kHighestExp = 89;             // beyond: 0 and inf
+    static constexpr float kLowestExp = -104, kHighestExp = 89;   // beyond: 0 and inf
     // ln 2 = high + low; high has so few bits that k * high is exact for every exponent k.
     static constexpr float kLn2High = 0x1.63p-1f, kLn2Low = -0x1.bd0106p-13f;
     // |r| <= ln(2)/2: r^8/8! < 2^-27. s^2 < 0.0295: s^10/11 < 2^-28.
@@ -41,9 +41,8 @@ template <> struct Format<double> {
 template <class T> using Bits = typename Format<T>::Bits;
 
 constexpr double kInverseFactorial[] = {
-    1.0,           1.0,            1.0 / 2,         1.0 / 6,          1.0 / 24,
-    1.0 / 120,     1.0 / 720,      1.0 / 5040,      1.0 / 40320,      1.0 / 362880,
-    1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
+    1.0,        1.0,         1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
+    1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
 };
 
 template <class T> TK_INLINE Bits<T> bits(Vec<T> v) { return (Bits<T>)v; }
@@ -59,10 +58,12 @@ template <class T> TK_INLINE Vec<T> power_of_two(Vec<T> n) {
 }
 
 // x = n ln 2 + r with whole n, and expm1(r) = r + r^2 (1/2! + r/3! + ...).
-template <class T> struct ReducedExp { Vec<T> n, expm1; };
+template <class T> struct ReducedExp {
+    Vec<T> n, expm1;
+};
 template <class T> TK_INLINE ReducedExp<T> reduce_exp(Vec<T> x) {
     typedef Format<T> F;
-    const Vec<T> n = (x * static_cast<T>(1.4426950408889634) + kRounder<T>) - kRounder<T>;
+    const Vec<T> n = (x * static_cast<T>(1.4426950408889634) + kRounder<T>)-kRounder<T>;
     const Vec<T> high = x - n * F::kLn2High, low = n * F::kLn2Low, r = high - low;   // high is exact
     Vec<T> sum = broadcast(static_cast<T>(kInverseFactorial[F::kExpDegree]));
 #pragma GCC unroll 16
@@ -76,7 +77,7 @@ template <class T> TK_INLINE Vec<T> exp(Vec<T> x) {
     x = select<T>(x > F::kHighestExp, broadcast(F::kHighestExp), x);
     const ReducedExp<T> e = reduce_exp<T>(x);
     // Two factors: n may lie a little beyond the exponents of normal numbers. Only the second one rounds.
-    const Vec<T> half = (e.n * static_cast<T>(0.5) + kRounder<T>) - kRounder<T>;
+    const Vec<T> half = (e.n * static_cast<T>(0.5) + kRounder<T>)-kRounder<T>;
     return (1 + e.expm1) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
 }
 
@@ -96,7 +97,8 @@ template <class T> TK_INLINE Vec<T> log(Vec<T> x) {
     const VecMask<T> denormal = x < F::kSmallestNormal;
     const Vec<T> lifted = select<T>(denormal, x * up, x);
     const Bits<T> shifted = bits<T>(lifted) + (F::kOne - F::kSqrtHalf);
-    const Vec<T> exponent = from_bits<T>((shifted >> F::kMantissa) | F::kInteger) - from_bits<T>(Bits<T>{} + F::kInteger);
+    const Vec<T> exponent =
+        from_bits<T>((shifted >> F::kMantissa) | F::kInteger) - from_bits<T>(Bits<T>{} + F::kInteger);
     const Vec<T> n = exponent - select<T>(denormal, broadcast(T{F::kBias + F::kMantissa + 2}), broadcast(T{F::kBias}));
     constexpr auto fraction = (decltype(F::kOne){1} << F::kMantissa) - 1;
     const Vec<T> f = from_bits<T>((shifted & fraction) + F::kSqrtHalf) - 1;
@@ -138,5 +140,5 @@ TK_INLINE Vec<double> square_root(Vec<double> v) {
 }
 #endif
 
-}  // namespace
-}  // namespace tk
+}   // namespace
+}   // namespace tk

@@ -23,7 +23,8 @@ template <class T> void softmax_forward(T* y, const T* x, const SoftmaxShape& s)
 template <class T> void softmax_backward(T* dx, const T* dy, const T* y, const SoftmaxShape& s) {
     for_each_line<T>(s, 4, [&](const Line<T>& line) {
         Vec<T> sum{};   // missing lanes are loaded as zeros
-        line.for_each([&](int64_t at, int64_t count) { sum += load_first(dy + at, count) * load_first(y + at, count); });
+        line.for_each(
+            [&](int64_t at, int64_t count) { sum += load_first(dy + at, count) * load_first(y + at, count); });
         sum = line.total(sum);
         line.for_each([&](int64_t at, int64_t count) {
             store_first(dx + at, load_first(y + at, count) * (load_first(dy + at, count) - sum), count);
@@ -51,4 +52,4 @@ TK_EMIT(softmax_backward)
 TK_EMIT(log_softmax_forward)
 TK_EMIT(log_softmax_backward)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

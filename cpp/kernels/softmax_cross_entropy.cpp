@@ -13,7 +13,7 @@ template <class T> TK_INLINE int64_t first_row(const Line<T>& line, const LossSh
     return line.start / sample * s.inner + line.start % sample;
 }
 
-}  // namespace
+}   // namespace
 
 template <class T>
 void softmax_cross_entropy_forward(T* losses, T* log_probs, const T* logits, const int64_t* labels,
@@ -21,8 +21,7 @@ void softmax_cross_entropy_forward(T* losses, T* log_probs, const T* logits, con
     for_each_line<T>({s.n, s.classes, s.inner}, 20, [&](const Line<T>& line) {
         log_softmax_line(log_probs, logits, line);
         const int64_t row = first_row(line, s), rows = line.joined ? 1 : line.lanes;
-        for (int64_t i = 0; i < rows; ++i)
-            losses[row + i] = 0 - log_probs[line.start + labels[row + i] * s.inner + i];
+        for (int64_t i = 0; i < rows; ++i) losses[row + i] = 0 - log_probs[line.start + labels[row + i] * s.inner + i];
     });
 }
 
@@ -49,4 +48,4 @@ void softmax_cross_entropy_backward(T* dlogits, const T* dlosses, const T* log_p
 TK_EMIT(softmax_cross_entropy_forward)
 TK_EMIT(softmax_cross_entropy_backward)
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

@@ -78,10 +78,9 @@ template <class T> TK_INLINE void log_softmax_line(T* y, const T* x, const Line<
         sum += keep_first<T>(exp<T>(shifted), count, 0);
     });
     const Vec<T> scale = log<T>(line.total(sum));
-    line.for_each([&](int64_t at, int64_t count) {
-        store_first(y + at, load_first(x + at, count) - most - scale, count);
-    });
+    line.for_each(
+        [&](int64_t at, int64_t count) { store_first(y + at, load_first(x + at, count) - most - scale, count); });
 }
 
-}  // namespace
-}  // namespace tk::TK_ISA
+}   // namespace
+}   // namespace tk::TK_ISA

@@ -14,4 +14,4 @@ template <class T> static constexpr Kernels<T> fill() {
 extern const IsaTable table;
 const IsaTable table = {fill<float>(), fill<double>()};
 
-}  // namespace tk::TK_ISA
+}   // namespace tk::TK_ISA

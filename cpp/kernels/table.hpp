@@ -15,4 +15,4 @@ struct IsaTable {
     Kernels<double> twice;
 };
 
-}  // namespace tk
+}   // namespace tk
