@@ -82,6 +82,22 @@ def test_an_unknown_instruction_set_lists_the_known_ones():
     assert last == f"ValueError: tatamikomi: TATAMIKOMI_ISA: expected one of {names}, got 'sse9'"
 
 
+@pytest.mark.parametrize("variable", ["TATAMIKOMI_ISA", "TATAMIKOMI_BACKEND", "OMP_NUM_THREADS"])
+def test_an_empty_variable_counts_as_unset(variable):
+    code = "import tatamikomi as tk; found = tk.kernels.config(); print(found['isa_choice'], found['backend'])"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TATAMIKOMI_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, variable: ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "the best that this processor runs native\n"
+
+
 def test_an_instruction_set_beyond_this_processor_is_refused(monkeypatch):
     """On a processor that lacks none of them the list is made to say so."""
     from tatamikomi.kernels import native

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
-
 from tatamikomi import autograd, data, functional, io, kernels, metrics, models, nn, optim, training
+from tatamikomi._version import __version__
 from tatamikomi.autograd import (
     Tensor,
     enable_grad,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeGuard, TypeVar, cast
 
 import numpy as np
 
@@ -26,7 +26,7 @@ Size: TypeAlias = int | Sequence[int]
 #: Size, "same", "valid", or ((before, after), ...) per axis.
 Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 
-_MAX_BYTES = (1 << 63) - 1
+_INT64_LIMIT = 1 << 63
 _STEP_LIMIT = 1 << 31  # of strides and dilations: kernels multiply them with positions
 
 P = ParamSpec("P")
@@ -137,9 +137,15 @@ class Window(NamedTuple):
 
 
 def _integer(op: str, argument: str, value: object, expected: str) -> int:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise bad_type(op, argument, value, expected)
     return int(value)
+
+
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def per_axis(
@@ -152,9 +158,7 @@ def per_axis(
     (2, 2)
     """
     expected = f"an integer or {axes} integers, each >= {minimum}"
-    if isinstance(value, (str, bytes)) or value is None:
-        raise bad_type(op, argument, value, expected)
-    entries = tuple(value) if hasattr(value, "__iter__") else (value,) * axes
+    entries = tuple(value) if _is_sequence(value) else (_integer(op, argument, value, expected),) * axes
     if len(entries) == 1:
         entries *= axes
     if len(entries) != axes:
@@ -164,6 +168,22 @@ def per_axis(
         raise bad_value(op, argument, value, expected)
     if limit is not None and max(sizes) >= limit:
         raise bad_value(op, argument, value, f"{expected} and < {limit}")
+    return sizes
+
+
+def as_shape(op: str, argument: str, value: object, minimum: int = 0) -> tuple[int, ...]:
+    """`value`, a sequence of integers of any length, as a tuple; every entry at least `minimum`.
+
+    >>> from tatamikomi.geometry import as_shape
+    >>> as_shape("col2im", "input_shape", [1, 1, 3])
+    (1, 1, 3)
+    """
+    expected = f"a shape, a sequence of integers >= {minimum}"
+    if not _is_sequence(value):
+        raise bad_type(op, argument, value, expected)
+    sizes = tuple(_integer(op, argument, entry, expected) for entry in value)
+    if min(sizes, default=minimum) < minimum:
+        raise bad_value(op, argument, value, expected)
     return sizes
 
 
@@ -186,12 +206,12 @@ def _pads(
             ]
             return tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
         raise unknown_name(op, "padding", padding, ["same", "valid"])
-    if isinstance(padding, (tuple, list)) and padding and all(hasattr(p, "__iter__") for p in padding):
+    if isinstance(padding, (tuple, list)) and padding and all(map(_is_sequence, padding)):
         if len(padding) != axes:
             raise bad_value(op, "padding", padding, f"{axes} pairs (before, after)")
-        pairs = [per_axis(op, "padding", pair, 2, 0) for pair in padding]
+        pairs = [per_axis(op, "padding", pair, 2, 0, _INT64_LIMIT) for pair in padding]
         return tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
-    both = per_axis(op, "padding", padding, axes, 0)
+    both = per_axis(op, "padding", padding, axes, 0, _INT64_LIMIT)
     return both, both
 
 
@@ -266,12 +286,13 @@ def count_elements(op: str, argument: str, shape: Sequence[int], itemsize: int =
     """The product of `shape`.
 
     Raises:
-        ValueError: that many elements pass 2**63 bytes; the message tells the bytes asked for.
+        ValueError: that many elements pass 2**63 bytes, a dimension of 0 counted as 1, since NumPy takes no shape
+            whose other dimensions do; the message tells the bytes asked for.
     """
-    total = math.prod(shape)
-    if total * itemsize > _MAX_BYTES:
-        raise bad_value(op, argument, tuple(shape), f"fewer than 2**63 bytes, not {total * itemsize} bytes,")
-    return total
+    size = math.prod(max(dimension, 1) for dimension in shape) * itemsize
+    if size >= _INT64_LIMIT:
+        raise bad_value(op, argument, tuple(shape), f"fewer than 2**63 bytes, not {size} bytes")
+    return math.prod(shape)
 
 
 def _remembered(function: Callable[P, R]) -> Callable[P, R]:
@@ -361,9 +382,10 @@ def pool_shape(
     include = _flag(op, "count_include_pad", count_include_pad)
     divisor = 0
     if divisor_override is not None:
-        divisor = _integer(op, "divisor_override", divisor_override, "a positive integer or None")
-        if divisor < 1:
-            raise bad_value(op, "divisor_override", divisor_override, "a positive integer or None")
+        expected = "a positive integer < 2**63, or None"
+        divisor = _integer(op, "divisor_override", divisor_override, expected)
+        if not 1 <= divisor < _INT64_LIMIT:
+            raise bad_value(op, "divisor_override", divisor_override, expected)
     sizes = x_shape[2:]
     kernel = per_axis(op, "kernel_size", kernel_size, axes, 1)
     w = window(op, sizes, kernel, kernel if stride is None else stride, padding, dilation)

@@ -196,15 +196,16 @@ def test_missing_files_are_all_named(tmp_path):
         (
             "train-images-idx3-ubyte",
             np.zeros((6, 20), np.uint8),
-            r"expected images \(N, H, W\) of uint8, got \(6, 20\)",
+            r"expected images \(N, H, W\) of uint8, got 2 dimensions of uint8 \(magic number 00000802\)",
         ),
-        ("train-images-idx3-ubyte", np.zeros((6, 4, 5), np.float32), r"expected images .* of float32"),
+        ("train-images-idx3-ubyte", np.zeros((6, 4, 5), np.float32), r".* of float32 \(magic .* 00000d03\)"),
         (
             "train-labels-idx1-ubyte",
             np.zeros((6, 1), np.uint8),
-            r"expected labels \(N,\) of integers, got \(6, 1\)",
+            r"expected labels \(N,\) of integers, got 2 dimensions of uint8 \(magic number 00000802\)",
         ),
-        ("train-labels-idx1-ubyte", np.zeros(6, np.float32), "expected labels .* of float32"),
+        ("train-images-idx3-ubyte", np.zeros((6, 0, 5), np.uint8), r"expected .* one pixel, got \(6, 0, 5\)"),
+        ("train-labels-idx1-ubyte", np.zeros(6, np.float32), r"expected labels .* of float32 \(magic .* 00000d01\)"),
         (
             "train-labels-idx1-ubyte",
             np.zeros(5, np.uint8),
@@ -227,4 +228,13 @@ def test_parts_that_disagree(tmp_path, name, array, fault):
     make_folder(tmp_path)
     write_idx(tmp_path / name, array)
     with pytest.raises(ValueError, match=f"{name}: {fault}"):
+        load_idx_folder(tmp_path)
+
+
+@pytest.mark.parametrize("magic", [b"\0\0\x08\x02", b"\0\0\x0d\x03", b"\0\0\x08\x04"])
+def test_a_wrong_magic_number_is_told_before_sizes_are_believed(tmp_path, magic):
+    make_folder(tmp_path)
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(magic + path.read_bytes()[4:])
+    with pytest.raises(ValueError, match=rf"expected images .*\(magic number {magic.hex()}\)$"):
         load_idx_folder(tmp_path)

@@ -151,6 +151,8 @@ def test_we_read_what_the_reference_package_writes(tmp_path):
 @pytest.mark.parametrize(
     ("tensors", "metadata", "error", "message"),
     [
+        ([1], None, TypeError, "save_file: tensors: expected a mapping of names to arrays, got list"),
+        ({}, [1], TypeError, "save_file: metadata: expected a mapping of strings to strings, got list"),
         ({"x": [1.0]}, None, TypeError, r"save_file: tensors\['x'\]: expected a NumPy array, got list"),
         ({"x": np.zeros(2, "c16")}, None, TypeError, r"save_file: tensors\['x'\]: .*F32.*, got complex128"),
         ({"x": np.array([None])}, None, TypeError, r"tensors\['x'\]: .*got object"),

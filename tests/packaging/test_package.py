@@ -58,6 +58,11 @@ def test_importing_costs_little_beside_numpy():
     assert numpy_used < own_used < import_time.LIMIT * numpy_used
 
 
+def test_the_version_is_the_projects():
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'\nversion = "{tatamikomi.__version__}"\n' in text
+
+
 def test_pre_commit_runs_the_linters_of_the_lint_session():
     root = Path(__file__).parents[2]
     pinned = re.compile(r'"([\w-]+==[\d.]+)"')

@@ -22,7 +22,7 @@ KERNELS = [name for name in _native.kernel_names() if not name.endswith(("_works
 
 # From the ground up; rooms on one floor know nothing of each other. A module outside of any room is its own floor.
 FLOORS = [
-    {"_native", "errors"},
+    {"_native", "_version", "errors"},
     {"geometry", "random"},
     {"io"},
     {"kernels"},
@@ -33,7 +33,6 @@ FLOORS = [
     {"models", "training"},
     {"cli"},
 ]
-# `tatamikomi` itself opens every room: importing it inside a function is how a report asks for the version.
 TAPE = {
     *("Function", "GradcheckError", "Parameter", "Tensor", "as_tensor", "backward", "enable_grad", "from_dlpack"),
     *("grad", "gradcheck", "gradgradcheck", "is_grad_enabled", "no_grad", "set_grad_enabled", "tensor"),
@@ -176,6 +175,17 @@ def test_floors_import_from_floors_below(name, path):
     below = set().union(*FLOORS[:level], {here})
     for other, line in imported(name, path):
         assert other in below, f"{path.name}:{line}: {here} must not import {other}"
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES)
+def test_no_room_looks_into_the_front_door(name, path):
+    """`tatamikomi` itself opens every room: what several need lies in a module of its own."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert "tatamikomi" not in [alias.name for alias in node.names], f"{path.name}:{node.lineno}"
+        elif isinstance(node, ast.ImportFrom) and node.module == "tatamikomi":
+            strangers = {alias.name for alias in node.names} - set().union(*FLOORS)
+            assert not strangers, f"{path.name}:{node.lineno}: {strangers} of the package itself"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tatamikomi import nn, optim, training
+from tatamikomi.training import snapshot
 
 BATCH = (np.zeros((4, 1), np.float32), np.zeros((4, 1), np.float32))
 
@@ -78,6 +79,34 @@ def test_a_stopped_run_stays_stopped():
     assert trainer.epoch == 2
     trainer.fit([BATCH], epochs=4)
     assert trainer.epoch == 2
+
+
+def test_early_stopping_begins_anew_with_another_trainer():
+    stopping = training.EarlyStopping("score", patience=1)
+    assert run((1, 2), stopping).model.bias.item() == 1.0
+    second = run((9, 8, 10), stopping)
+    assert second.epoch == 3
+    assert second.model.bias.item() == 2.0
+    assert stopping.best == 8
+
+
+def test_checkpoint_begins_anew_with_another_trainer(tmp_path):
+    stopping = training.EarlyStopping("score", patience=9)
+    checkpoint = training.Checkpoint(tmp_path, every=9, monitor="score")
+    run((1, 2), checkpoint, stopping)
+    begun = []
+
+    class Look(training.Callback):
+        def on_epoch_start(self, trainer):
+            begun.append(snapshot.read(checkpoint.last_path))
+
+    run((9, 8, 10), checkpoint, stopping, Look())
+    assert {key: state["best"] for key, state in begun[0].meta["callbacks"].items()} == {
+        "Checkpoint": None,
+        "EarlyStopping": None,
+    }
+    assert not [key for key in begun[0].arrays if key.startswith("callback")]
+    assert snapshot.read(checkpoint.best_path).meta["epoch"] == 2
 
 
 def test_json_history(tmp_path):

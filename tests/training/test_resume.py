@@ -137,6 +137,34 @@ def test_callbacks_continue_too(tmp_path):
     assert resumed.callbacks[0].best == straight.callbacks[0].best
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"monitor": "accuracy"}, r"monitor: expected 'accuracy', as it was built, got 'loss'"),
+        ({"monitor": "loss", "mode": "max"}, r"mode: expected 'max', as it was built, got 'min'"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["EarlyStopping", "Checkpoint"])
+def test_the_best_by_another_measure_is_refused(tmp_path, kind, options, message):
+    def callback(**options):
+        if kind == "EarlyStopping":
+            return training.EarlyStopping(**options)
+        return training.Checkpoint(tmp_path, **options)
+
+    path = tmp_path / "run.safetensors"
+    source = build(callbacks=[callback(monitor="loss")])
+    source.fit(batches(), epochs=1)
+    source.save_checkpoint(path)
+    other = build(callbacks=[callback(**options)])
+    before = bits(other)
+    with pytest.raises(ValueError, match=rf"^{kind}.load_state_dict: {message}$"):
+        other.load_checkpoint(path)
+    assert bits(other) == before
+    same = build(callbacks=[callback(monitor="loss", mode="min")])
+    same.load_checkpoint(path)
+    assert same.callbacks[0].state_dict()["best"] == source.history[0]["loss"]
+
+
 def test_what_does_not_fit_changes_nothing(tmp_path):
     path = tmp_path / "run.safetensors"
     source = build()

@@ -45,6 +45,18 @@ class IdxFolder(NamedTuple):
     test_labels: NDArray[np.int64]
 
 
+class _Kind(NamedTuple):
+    """What a part of a folder has to be: told from the magic number, before the sizes are believed."""
+
+    what: str
+    dimensions: int
+    codes: tuple[int, ...]
+
+
+_IMAGES = _Kind("images (N, H, W) of uint8", 3, (0x08,))
+_LABELS = _Kind("labels (N,) of integers", 1, (0x08, 0x09, 0x0B, 0x0C))
+
+
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Read one IDX file, plain or compressed with gzip.
 
@@ -64,22 +76,26 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     ...     read_idx(path)
     array([3, 1, 2], dtype=uint8)
     """
+    return _open(path, None)
+
+
+def _open(path: str | os.PathLike[str], kind: _Kind | None) -> NDArray[Any]:
     with open(path, "rb") as file:
         if file.peek(2)[:2] != _GZIP:
-            return _read(file, path)
+            return _read(file, path, kind)
         import gzip
         import zlib
 
         try:
             with gzip.open(file) as unpacked:
-                return _read(unpacked, path)  # type: ignore[arg-type]
+                return _read(unpacked, path, kind)  # type: ignore[arg-type]
         except EOFError:
             raise bad_file(path, "truncated gzip: it ends before the end-of-stream marker") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise bad_file(path, f"broken gzip: {error}") from None
 
 
-def _read(file: BinaryIO, path: str | os.PathLike[str]) -> NDArray[Any]:
+def _read(file: BinaryIO, path: str | os.PathLike[str], kind: _Kind | None) -> NDArray[Any]:
     magic = _take(file, 4)
     if len(magic) < 4:
         raise bad_file(path, f"truncated: {len(magic)} bytes, the magic number alone takes 4")
@@ -89,6 +105,9 @@ def _read(file: BinaryIO, path: str | os.PathLike[str]) -> NDArray[Any]:
         known = ", ".join(f"{code:02x}" for code in _DTYPES)
         raise bad_file(path, f"unknown type {magic[2]:02x} in the magic number {magic.hex()}; known are {known}")
     dtype = np.dtype(_DTYPES[magic[2]])
+    if kind is not None and (magic[2] not in kind.codes or magic[3] != kind.dimensions):
+        fault = f"{magic[3]} dimensions of {dtype.name} (magic number {magic.hex()})"
+        raise bad_file(path, f"expected {kind.what}, got {fault}")
     sizes = _take(file, 4 * magic[3])
     if len(sizes) < 4 * magic[3]:
         raise bad_file(path, f"truncated: the sizes of {magic[3]} dimensions take {4 * magic[3]} bytes")
@@ -149,8 +168,8 @@ def load_idx_folder(folder: str | os.PathLike[str]) -> IdxFolder:
 
     Raises:
         FileNotFoundError: files are missing; the message names them all.
-        ValueError: a file is broken, images are not (N, H, W) uint8, labels are not N integers in 0..255, or
-            training and test images differ in size; the message names the file and the fault.
+        ValueError: a file is broken, images are not (N, H, W) uint8 or have no pixel, labels are not N integers
+            in 0..255, or training and test images differ in size; the message names the file and the fault.
     """
     found = {part: _find(folder, names) for part, names in _FILES.items()}
     missing = [_FILES[part][0] for part, path in found.items() if path is None]
@@ -176,11 +195,9 @@ def _find(folder: str | os.PathLike[str], names: tuple[str, ...]) -> str | None:
 
 
 def _read_pair(images_path: str, labels_path: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    images, labels = read_idx(images_path), read_idx(labels_path)
-    if images.dtype != np.uint8 or images.ndim != 3:
-        raise bad_file(images_path, f"expected images (N, H, W) of uint8, got {images.shape} of {images.dtype}")
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise bad_file(labels_path, f"expected labels (N,) of integers, got {labels.shape} of {labels.dtype}")
+    images, labels = _open(images_path, _IMAGES), _open(labels_path, _LABELS)
+    if 0 in images.shape[1:]:
+        raise bad_file(images_path, f"expected images of at least one pixel, got {images.shape}")
     if len(images) != len(labels):
         raise bad_file(labels_path, f"{len(labels)} labels for the {len(images)} images of {images_path}")
     labels = labels.astype(np.int64)

@@ -73,7 +73,7 @@ def save_file(
         metadata: strings to keep beside the arrays.
 
     Raises:
-        TypeError: a name, a value or an entry of metadata is of another kind, or the format lacks a dtype.
+        TypeError: tensors, a name, a value, metadata or an entry of it is of another kind, or the format lacks a dtype.
         ValueError: a name is `__metadata__` or not encodable as UTF-8, or the header exceeds 100 MB.
 
     >>> import os, tempfile
@@ -87,6 +87,8 @@ def save_file(
     """
     import json
 
+    if not isinstance(tensors, Mapping):
+        raise bad_type("save_file", "tensors", type(tensors).__name__, "a mapping of names to arrays")
     for name, array in tensors.items():
         _check_tensor(name, array)
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
@@ -128,6 +130,8 @@ def _check_tensor(name: object, array: object) -> None:
 
 
 def _checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(metadata, Mapping):
+        raise bad_type("save_file", "metadata", type(metadata).__name__, "a mapping of strings to strings")
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise bad_type("save_file", "metadata", f"{key!r}: {value!r}", "strings mapped to strings")

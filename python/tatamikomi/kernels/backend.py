@@ -24,7 +24,7 @@ def _lookup(op: str, argument: str, name: str) -> ModuleType:
     return _BACKENDS[name]
 
 
-_initial = _lookup("tatamikomi", "TATAMIKOMI_BACKEND", os.environ.get("TATAMIKOMI_BACKEND", "native"))
+_initial = _lookup("tatamikomi", "TATAMIKOMI_BACKEND", os.environ.get("TATAMIKOMI_BACKEND") or "native")
 _active: ContextVar[ModuleType] = ContextVar("backend", default=_initial)
 
 

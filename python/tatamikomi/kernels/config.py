@@ -11,13 +11,14 @@ from contextlib import contextmanager
 import numpy as np
 
 from tatamikomi import _native
+from tatamikomi._version import __version__
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.kernels.backend import get_backend
 
 
 def _check_environment() -> None:
     text = os.environ.get("OMP_NUM_THREADS")
-    if text is not None and not all(part.strip().isdigit() and int(part) > 0 for part in text.split(",")):
+    if text and not all(part.strip().isdigit() and int(part) > 0 for part in text.split(",")):
         raise bad_value("tatamikomi", "OMP_NUM_THREADS", text, "a positive integer")
 
 
@@ -76,8 +77,6 @@ def empty_cache() -> None:
 
 def config() -> dict[str, object]:
     """What show_config prints, as a dictionary."""
-    import tatamikomi
-
     active = _native.active_isa()
     others = {
         isa: "available" if supported else f"this processor lacks {level}"
@@ -86,7 +85,7 @@ def config() -> dict[str, object]:
     }
     forced = os.environ.get("TATAMIKOMI_ISA")
     return {
-        "tatamikomi": tatamikomi.__version__,
+        "tatamikomi": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "platform": f"{sys.platform} {platform.machine()}",

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_value
-from tatamikomi.geometry import ConvShape, Padding, Size, conv_shape, per_axis
+from tatamikomi.geometry import ConvShape, Padding, Size, as_shape, conv_shape, per_axis
 from tatamikomi.kernels.arrays import Array, as_float, output, same_dtype
 from tatamikomi.kernels.backend import active
 
@@ -105,7 +105,7 @@ def conv_backward_input(
     """
     op = "conv_backward_input"
     dy, weight = as_float(op, "dy", dy), as_float(op, "weight", weight)
-    sizes = per_axis(op, "input_shape", tuple(input_shape), len(tuple(input_shape)), 0)
+    sizes = as_shape(op, "input_shape", input_shape)
     s = conv_shape(op, sizes, weight.shape, stride, padding, dilation, groups)
     _check_dy(op, dy, s)
     dx = output(op, out, sizes, same_dtype(op, dy=dy, weight=weight), dy, weight)
@@ -147,7 +147,7 @@ def conv_backward_weight(
     """
     op = "conv_backward_weight"
     dy, x = as_float(op, "dy", dy), as_float(op, "x", x)
-    shape = per_axis(op, "weight_shape", tuple(weight_shape), len(tuple(weight_shape)), 1)
+    shape = as_shape(op, "weight_shape", weight_shape, 1)
     s = conv_shape(op, x.shape, shape, stride, padding, dilation, groups)
     _check_dy(op, dy, s)
     dweight = output(op, out, shape, same_dtype(op, dy=dy, x=x), dy, x)
@@ -244,7 +244,7 @@ def col2im(
     """
     op = "col2im"
     cols = as_float(op, "cols", cols, ndim=3)
-    sizes = per_axis(op, "input_shape", tuple(input_shape), len(tuple(input_shape)), 0)
+    sizes = as_shape(op, "input_shape", input_shape)
     s = _window_shape(op, "input_shape", sizes, kernel_size, dilation, padding, stride)
     if cols.shape != _cols_shape(s):
         raise bad_value(op, "cols", f"shape {cols.shape}", f"shape {_cols_shape(s)}")

@@ -53,6 +53,21 @@ def _check_running(op: str, argument: str, given: Array | None) -> None:
         raise bad_value(op, argument, "a read-only array", "a writable array, which is updated in place")
 
 
+def _check_memory(op: str, mean: Array | None, var: Array | None, inputs: dict[str, object]) -> None:
+    """Both running arrays or neither, in memory of their own."""
+    if mean is None and var is None:
+        return
+    if mean is None or var is None:
+        missing = "running_mean" if mean is None else "running_var"
+        raise bad_value(op, missing, "None", "both running_mean and running_var, or neither")
+    if np.shares_memory(mean, var):
+        raise bad_value(op, "running_var", "memory shared with running_mean", "memory of its own")
+    for argument, running in (("running_mean", mean), ("running_var", var)):
+        for name, given in inputs.items():
+            if isinstance(given, np.ndarray) and np.may_share_memory(running, given):
+                raise bad_value(op, argument, f"memory shared with {name}", "memory of its own")
+
+
 def batch_norm_forward(
     x: ArrayLike,
     weight: ArrayLike | None = None,
@@ -71,7 +86,8 @@ def batch_norm_forward(
     Args:
         x: (n, c) or (n, c, *sizes) with 1 to 3 axes; float32 or float64.
         weight, bias: (c,), dtype of x; None is 1 and 0.
-        running_mean, running_var: (c,), dtype of x, updated in place; an empty batch leaves them alone.
+        running_mean, running_var: (c,), dtype of x, both or neither, updated in place, in memory of their own; an
+            empty batch leaves them alone.
         momentum, eps: numbers >= 0.
 
     Returns:
@@ -79,7 +95,8 @@ def batch_norm_forward(
 
     Raises:
         TypeError: a dtype is not float32 or float64, or dtypes are mixed.
-        ValueError: shapes do not fit together, or a channel has one element only.
+        ValueError: shapes do not fit together, a channel has one element only, or one running array is given without
+            the other or shares memory.
 
     >>> import numpy as np
     >>> import tatamikomi as tk
@@ -89,6 +106,7 @@ def batch_norm_forward(
     (array([-1.,  1.]), array([2.]), array([1.]), array([0.2]), array([1.1]))
     """
     op = "batch_norm_forward"
+    inputs: dict[str, object] = {"x": x, "weight": weight, "bias": bias}
     x = as_float(op, "x", x)
     s = _norm_shape(op, "x", x)
     if s.n * s.s == 1:
@@ -99,6 +117,7 @@ def batch_norm_forward(
     average = _optional(op, "running_mean", running_mean, s)
     variance = _optional(op, "running_var", running_var, s)
     dtype = same_dtype(op, x=x, weight=weight, bias=bias, running_mean=average, running_var=variance)
+    _check_memory(op, running_mean, running_var, inputs)
     rate = _number(op, "momentum", momentum, "a number >= 0")
     floor = _number(op, "eps", eps, "a number >= 0")
     y, mean, invstd = empty(op, x.shape, dtype), empty(op, (s.c,), dtype), empty(op, (s.c,), dtype)

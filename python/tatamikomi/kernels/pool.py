@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.geometry import Padding, PoolShape, Size, lead, per_axis, pool_shape
+from tatamikomi.geometry import Padding, PoolShape, Size, as_shape, lead, pool_shape
 from tatamikomi.kernels.arrays import Array, as_float, as_integers, output
 from tatamikomi.kernels.backend import active
 
@@ -99,7 +99,7 @@ def max_pool_backward(
     """
     op = "max_pool_backward"
     dy, indices = as_float(op, "dy", dy), as_integers(op, "indices", indices)
-    sizes = per_axis(op, "input_shape", tuple(input_shape), len(tuple(input_shape)), 0)
+    sizes = as_shape(op, "input_shape", input_shape)
     if not 3 <= len(sizes) <= 5:
         raise bad_value(op, "input_shape", sizes, "a shape (n, channels, 1 to 3 axes)")
     if dy.ndim != len(sizes) or dy.shape[:2] != sizes[:2]:
@@ -187,7 +187,7 @@ def avg_pool_backward(
     """
     op = "avg_pool_backward"
     dy = as_float(op, "dy", dy)
-    sizes = per_axis(op, "input_shape", tuple(input_shape), len(tuple(input_shape)), 0)
+    sizes = as_shape(op, "input_shape", input_shape)
     s = pool_shape(*(op, sizes, kernel_size, stride, padding, 1), ceil_mode, count_include_pad, divisor_override)
     if dy.shape != _out_shape(sizes, s):
         raise bad_value(op, "dy", f"shape {dy.shape}", f"the output's shape {_out_shape(sizes, s)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tatamikomi.errors import unknown_name
+from tatamikomi.errors import bad_value, unknown_name
 
 if TYPE_CHECKING:
     from tatamikomi.training.trainer import Trainer
@@ -75,12 +75,40 @@ class Best:
     def __init__(self, op: str, monitor: str, mode: str = "auto", min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise unknown_name(op, "mode", mode, ["auto", "min", "max"])
-        largest = mode == "max" or (mode == "auto" and "accuracy" in monitor)
+        if mode == "auto":
+            mode = "max" if "accuracy" in monitor else "min"
         self.op = op
         self.monitor = monitor
+        self.mode = mode
         self.min_delta = min_delta
         self.value: float | None = None
-        self._sign = 1.0 if largest else -1.0
+        self._key: object = None  # of the trainer whose value it is; None for nobody's yet
+        self._sign = 1.0 if mode == "max" else -1.0
+
+    def begin(self, trainer: Trainer) -> bool:
+        """At the start of a fit: forget the value of another trainer; whether it was another's."""
+        other = self._key is not None and self._key is not trainer.key
+        if other:
+            self.value = None
+        self._key = trainer.key
+        return other
+
+    def state_dict(self) -> dict[str, Any]:
+        """The value and what it measures, in terms of JSON."""
+        return {"monitor": self.monitor, "mode": self.mode, "best": self.value}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with a stored value; it belongs to the trainer of the next fit.
+
+        Raises:
+            ValueError: the value is of another measure, or the best in the other direction.
+        """
+        for name, ours in (("monitor", self.monitor), ("mode", self.mode)):
+            stored = state.get(name, ours)  # files of before have no mode
+            if stored != ours:
+                raise bad_value(f"{self.op}.load_state_dict", name, repr(stored), f"{ours!r}, as it was built")
+        self.value = state["best"]
+        self._key = None
 
     def update(self, trainer: Trainer) -> bool:
         """Look at the last entry; whether it is the best so far. NaN never is.

@@ -60,12 +60,22 @@ class Checkpoint(Callback):
         self.best_path = os.path.join(self.folder, "best.safetensors")
         self._best = None if monitor is None else Best("Checkpoint", monitor, mode)
         self._waiting: snapshot.Snapshot | None = None
+        self._begun = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Write where the run begins."""
+        """Make the folder; what another trainer left is forgotten."""
         os.makedirs(self.folder, exist_ok=True)
+        if self._best is not None:
+            self._best.begin(trainer)
         self._waiting = snapshot.capture(trainer, self.extra)
-        self._flush()
+        self._begun = False
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """Write where the run begins: the callbacks after this one are at their start, too."""
+        if not self._begun:
+            self._waiting = snapshot.capture(trainer, self.extra)
+            self._flush()
+            self._begun = True
 
     def on_epoch_recorded(self, trainer: Trainer) -> None:
         """Write what is due."""
@@ -91,9 +101,13 @@ class Checkpoint(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far, when a measure is watched."""
-        return {} if self._best is None else {"monitor": self._best.monitor, "best": self._best.value}
+        return {} if self._best is None else self._best.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Continue with the best value of before."""
+        """Continue with the best value of before.
+
+        Raises:
+            ValueError: it is the best by another measure.
+        """
         if self._best is not None:
-            self._best.value = state["best"]
+            self._best.load_state_dict(state)

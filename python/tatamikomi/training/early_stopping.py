@@ -57,7 +57,10 @@ class EarlyStopping(Callback):
         return self._best.value
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """A run that was stopped before stays stopped."""
+        """A run that was stopped before stays stopped; what another trainer left is forgotten."""
+        if self._best.begin(trainer):
+            self._weights = {}
+            self.waited = 0
         trainer.stop = trainer.stop or self.waited >= self.patience
 
     def on_epoch_end(self, trainer: Trainer) -> None:
@@ -76,14 +79,18 @@ class EarlyStopping(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The best value and the epochs since."""
-        return {"monitor": self._best.monitor, "best": self._best.value, "waited": self.waited}
+        return {**self._best.state_dict(), "waited": self.waited}
 
     def arrays(self) -> dict[str, Array]:
         """The best weights."""
         return dict(self._weights)
 
     def load_state_dict(self, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Continue with the best value and weights of before."""
-        self._best.value = state["best"]
+        """Continue with the best value and weights of before.
+
+        Raises:
+            ValueError: they are the best by another measure.
+        """
+        self._best.load_state_dict(state)
         self.waited = int(state["waited"])
         self._weights = {key: array.copy() for key, array in arrays.items()}

@@ -45,6 +45,7 @@ class Trainer:
             samples, seconds (with validation), train_seconds, images_per_s (of training). Losses and metrics
             of the training data are means over the epoch while the weights change.
         stop: a callback sets it to end the run after the present epoch.
+        key: this trainer and no other, for callbacks that remember a run.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -95,6 +96,7 @@ class Trainer:
         self.samples_per_epoch: int | None = None
         self.history: list[dict[str, Any]] = []
         self.stop = False
+        self.key = object()
 
     # Training ---------------------------------------------------------------------------------------------
 
@@ -114,12 +116,16 @@ class Trainer:
 
         Raises:
             FloatingPointError: the loss is not finite.
-            TypeError, ValueError: epochs is no integer >= 0, or train gives no batch.
+            TypeError, ValueError: epochs is no integer >= 0, train or validation is not iterable, or train gives no
+                batch.
         """
         if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)):
             raise bad_type("fit", "epochs", type(epochs).__name__, "an integer")
         if epochs < 0:
             raise bad_value("fit", "epochs", int(epochs), "an integer >= 0")
+        _expect_iterable("fit", "train", train)
+        if validation is not None:
+            _expect_iterable("fit", "validation", validation)
         self.epochs = int(epochs)
         self.samples_per_epoch = _samples(train)
         self.stop = False
@@ -192,8 +198,10 @@ class Trainer:
         outputs at once.
 
         Raises:
+            TypeError: loader is not iterable.
             ValueError: loader gives no batch.
         """
+        _expect_iterable("evaluate", "loader", loader)
         means = Means()
         outputs: list[Array] = []
         answers: list[Array] = []
@@ -219,10 +227,13 @@ class Trainer:
             (N, ...), such as the logits (N, classes).
 
         Raises:
+            TypeError: x is neither an array nor iterable.
             ValueError: no samples at all in an iterable, or batch_size < 1.
         """
         if batch_size < 1:
             raise bad_value("predict", "batch_size", batch_size, "an integer >= 1")
+        if not isinstance(x, Tensor):
+            _expect_iterable("predict", "x", x)
         if isinstance(x, (np.ndarray, Tensor)):
             pieces: Iterable[Any] = (x[at : at + batch_size] for at in range(0, max(len(x), 1), batch_size))
         else:
@@ -285,6 +296,12 @@ class _evaluating:  # noqa: N801 - used as a function
 def _expect(argument: str, given: object, kind: type) -> None:
     if not isinstance(given, kind):
         raise bad_type("Trainer", argument, type(given).__name__, f"an instance of {kind.__name__}")
+
+
+def _expect_iterable(op: str, argument: str, given: object) -> None:
+    """Ask without iter(), which begins a DataLoader's next pass."""
+    if not (hasattr(given, "__iter__") or hasattr(given, "__getitem__")):
+        raise bad_type(op, argument, type(given).__name__, "an iterable of batches")
 
 
 def _samples(loader: Any) -> int | None:
