@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/typing.h>
 
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -59,12 +60,22 @@ template <class F> void by_dtype(const py::array& array, F&& f) {
     throw std::logic_error("kernels passed an array that is neither float32 nor float64");
 }
 
+// Python's MemoryError, thrown with or without the GIL: pybind11 makes one of every std::bad_alloc.
+class NoMemory : public std::bad_alloc {
+public:
+    explicit NoMemory(const std::string& message) : message_(message) {}
+    const char* what() const noexcept override { return message_.c_str(); }
+
+private:
+    std::string message_;
+};
+
 // Workspace of `elements` of T from the pool.
 template <class T> class Workspace {
 public:
     explicit Workspace(int64_t elements) : lease_(static_cast<size_t>(elements) * sizeof(T)) {
         if (lease_.failed())
-            throw py::value_error("workspace: no memory for " + std::to_string(elements * sizeof(T)) + " bytes");
+            throw NoMemory("workspace: no memory for " + std::to_string(elements * sizeof(T)) + " bytes");
     }
     operator T*() const { return lease_.template as<T>(); }
 

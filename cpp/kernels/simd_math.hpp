@@ -63,7 +63,7 @@ template <class T> struct ReducedExp {
 };
 template <class T> TK_INLINE ReducedExp<T> reduce_exp(Vec<T> x) {
     typedef Format<T> F;
-    const Vec<T> n = (x * static_cast<T>(1.4426950408889634) + kRounder<T>)-kRounder<T>;
+    const Vec<T> n = x * static_cast<T>(1.4426950408889634) + kRounder<T> - kRounder<T>;
     const Vec<T> high = x - n * F::kLn2High, low = n * F::kLn2Low, r = high - low;   // high is exact
     Vec<T> sum = broadcast(static_cast<T>(kInverseFactorial[F::kExpDegree]));
 #pragma GCC unroll 16
@@ -77,7 +77,7 @@ template <class T> TK_INLINE Vec<T> exp(Vec<T> x) {
     x = select<T>(x > F::kHighestExp, broadcast(F::kHighestExp), x);
     const ReducedExp<T> e = reduce_exp<T>(x);
     // Two factors: n may lie a little beyond the exponents of normal numbers. Only the second one rounds.
-    const Vec<T> half = (e.n * static_cast<T>(0.5) + kRounder<T>)-kRounder<T>;
+    const Vec<T> half = e.n * static_cast<T>(0.5) + kRounder<T> - kRounder<T>;
     return (1 + e.expm1) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
 }
 

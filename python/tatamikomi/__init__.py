@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tatamikomi import autograd, data, functional, io, kernels, metrics, models, nn, optim, training
+from typing import TYPE_CHECKING
+
+from tatamikomi import autograd, functional, io, kernels, nn, optim
 from tatamikomi._version import __version__
 from tatamikomi.autograd import (
     Tensor,
@@ -25,7 +27,10 @@ from tatamikomi.kernels import (
     threads,
 )
 from tatamikomi.random import Generator, default_generator, manual_seed
-from tatamikomi.training import Trainer
+
+if TYPE_CHECKING:
+    from tatamikomi import data, metrics, models, training
+    from tatamikomi.training import Trainer
 
 __all__ = [
     "Generator",
@@ -60,3 +65,22 @@ __all__ = [
     "threads",
     "training",
 ]
+
+# Computing needs none of these: each is imported when it is first asked for.
+_LAZY_ROOMS = ("data", "metrics", "models", "training")
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
+
+    def __getattr__(name: str) -> object:
+        import importlib
+
+        if name in _LAZY_ROOMS:
+            return importlib.import_module(f"tatamikomi.{name}")
+        if name == "Trainer":
+            globals()[name] = importlib.import_module("tatamikomi.training").Trainer
+            return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -149,6 +149,63 @@ def test_saved_values_are_let_go_during_the_pass():
     assert array() is None
 
 
+OPERATIONS = {
+    "product": lambda w, d: w * d,
+    "quotient": lambda w, d: w / d,
+    "view": lambda w, d: w * tk.Tensor(d).reshape(1, 3)[0],
+    "matmul": lambda w, d: w @ d,
+    "linear": lambda w, d: tk.functional.linear(d, w.reshape(1, 3)),
+    "conv": lambda w, d: tk.functional.conv1d(d.reshape(1, 1, 3), w.reshape(1, 1, 3)),
+    "where": lambda w, d: tk.autograd.where(d > 1, w, 0.0) * d,
+    "gather": lambda w, d: w.gather(0, tk.Tensor(d).to("int64") - 1) * d,
+    "dlpack": lambda w, d: w * tk.from_dlpack(d),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_array_of_the_users_may_change_after_the_forward_pass(name):
+    first, second = leaf(1.0, 2.0, 3.0), leaf(1.0, 2.0, 3.0)
+    array = np.array([1.0, 2.0, 3.0], np.float32)
+    OPERATIONS[name](first, array.copy()).sum().backward()
+    y = OPERATIONS[name](second, array).sum()
+    array[:] = 7
+    y.backward()
+    assert second.grad.tolist() == first.grad.tolist()
+
+
+@pytest.mark.parametrize("share", [lambda a: tk.Tensor(a, requires_grad=True), lambda a: tk.Tensor(a).requires_grad_()])
+def test_a_leaf_in_an_array_of_the_users_has_gradients_of_every_order(share):
+    array = np.array([2.0, 3.0])
+    x = share(array)
+    (dx,) = grad((x * x * x).sum(), x, create_graph=True)
+    array[:] = 7
+    assert dx.tolist() == [12.0, 27.0]
+    (ddx,) = grad(dx.sum(), x, create_graph=True)
+    assert ddx.tolist() == [12.0, 18.0]
+    assert grad(ddx.sum(), x)[0].tolist() == [6.0, 6.0]
+
+
+def test_an_index_or_condition_of_the_users_may_change_too():
+    x = leaf(1.0, 2.0)
+    index, condition = np.array([0, 0]), np.array([True, False])
+    y = x.gather(0, index).sum() + tk.autograd.where(condition, x, 0.0).sum()
+    z = tk.autograd.scatter_add(tk.tensor([0.0, 0.0]), 0, index, x * leaf(1.0, 2.0))[0]
+    index[:], condition[:] = 1, True
+    (y + z).backward()
+    assert x.grad.tolist() == [4.0, 2.0]
+
+
+def test_only_memory_that_others_write_to_is_copied():
+    w = leaf(1.0, 2.0)
+    own, array = tk.tensor([1.0, 2.0]), np.ones(2, np.float32)
+    assert (w * own)._node._kept[1][0] is own
+    assert not np.shares_memory((w * array)._node._kept[1][0].data, array)
+    assert (w + array)._node._kept == {}
+    shared = tk.Tensor(array, requires_grad=True)
+    assert np.shares_memory((shared * own)._node._kept[1][0].data, own.data)
+    assert 0 not in (shared * own)._node._kept
+
+
 def test_unneeded_values_are_not_kept():
     x = leaf(1.0, 2.0)
     first = x + 1.0

@@ -271,6 +271,19 @@ def test_a_copied_export_is_not_marked():
     assert not p.exported
 
 
+def test_negative_strides_are_exported_as_a_copy():
+    x = tk.tensor([1.0, 2.0, 3.0])[::-1]
+    outside = np.from_dlpack(x)
+    assert outside.tolist() == [3.0, 2.0, 1.0]
+    assert outside.flags.c_contiguous
+    assert not np.shares_memory(outside, x.data)
+    assert not x.exported
+    with pytest.raises(BufferError, match="negative strides need a copy"):
+        x.__dlpack__(copy=False)
+    torch = pytest.importorskip("torch")
+    assert torch.from_dlpack(x).tolist() == [3.0, 2.0, 1.0]
+
+
 def test_dlpack_errors():
     with pytest.raises(BufferError, match=r"detach\(\) it"):
         (tk.autograd.Parameter([1.0]) * 2).__dlpack__()

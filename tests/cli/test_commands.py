@@ -224,7 +224,7 @@ def test_help_tells_the_defaults(capsys):
         (["train", "--lr", "-1"], "train: --lr: expected a finite number > 0, got -1.0"),
         (["train", "--lr", "nan"], "train: --lr: expected a finite number > 0, got nan"),
         (["train", "--seed", "-1"], "train: --seed: expected 0 <= seed < 2**63, got -1"),
-        (["train", "--data", "mnist-6k"], "train: load: name_or_path: expected one of 'mnist-5k'"),
+        (["train", "--data", "mnist-6k"], "train: --data: expected one of mnist-5k, fashion-mnist, a folder"),
         (["train", "--resume", "nowhere"], "train: --resume: nowhere: no checkpoint there"),
         (
             ["train", "--resume", "x", "--lr", "1"],
@@ -310,6 +310,17 @@ def test_an_occupied_folder_is_refused(finished, digits, capsys):
     assert train(digits, "--out", finished) == 2
     assert "holds a run already (model.safetensors)" in one_line(capsys)
     assert (finished / "model.safetensors").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_told(digits, tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("kept")
+    for out in ("file", "file/below"):
+        assert train(digits, "--out", tmp_path / out) == 2
+        assert f"train: --out: expected a folder to write in, got {tmp_path / out} (" in one_line(capsys)
+    assert (tmp_path / "file").read_text() == "kept"
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert train(digits, "--out", tmp_path / "locked") == 2
+    assert f"--out: expected a folder to write in, got {tmp_path / 'locked'} (not writable)" in one_line(capsys)
 
 
 def test_a_rate_that_diverges_is_told(digits, tmp_path, capsys):

@@ -108,3 +108,34 @@ def test_shapes_of_another_rank_or_below_0_are_refused(shape: tuple[int, ...]) -
     for call in calls:
         with pytest.raises(ValueError, match=r"^[a-z0-9_]+: [a-z_]+: expected .*, got "):
             call()
+
+
+def test_transposes_are_true_or_false() -> None:
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for yes, no in ((True, False), (np.True_, np.False_), (1, 0), (np.int64(1), np.uint8(0))):
+        np.testing.assert_array_equal(K.matmul(x, x, yes, no), x.T @ x)
+        np.testing.assert_array_equal(K.matmul(x, x, no, yes), x @ x.T)
+    wrong: list[Any] = ["yes", None, 2, -1, 1.0, [True], np.array(True)]
+    for value in wrong:
+        for name in ("transpose_a", "transpose_b"):
+            with pytest.raises(TypeError, match=f"^matmul: {name}: expected True or False, got "):
+                K.matmul(x, x, **{name: value})
+
+
+def test_no_memory_tells_operation_argument_and_bytes() -> None:
+    huge = np.broadcast_to(np.float32(0), (1 << 50,))
+    wide = np.zeros((1 << 25, 1), np.float32)
+    calls: dict[str, Any] = {
+        f"relu_forward: x: no memory for {1 << 52} bytes": lambda: K.relu_forward(huge),
+        f"conv_backward_bias: dy: no memory for {1 << 52} bytes": lambda: K.conv_backward_bias(huge.reshape(1, 1, -1)),
+        f"max_pool_backward: indices: no memory for {1 << 53} bytes": lambda: K.max_pool_backward(
+            zeros(1, 1, 1), np.broadcast_to(np.int32(0), (1, 1, 1 << 50)), (1, 1, 1)
+        ),
+        f"matmul: output: no memory for {1 << 52} bytes": lambda: K.matmul(wide, wide, transpose_b=True),
+        f"matmul: b: no memory for {1 << 53} bytes": lambda: K.matmul(
+            np.zeros((1 << 26, 1, 0, 1), np.float32), np.zeros((1, 1 << 25, 1, 1), np.float32)
+        ),
+    }
+    for message, call in calls.items():
+        with pytest.raises(MemoryError, match=f"^{message}, shape "):
+            call()

@@ -52,6 +52,24 @@ def test_importing_leaves_costly_modules_alone():
     assert not imported & set(LAZY)
 
 
+def test_rooms_that_computing_does_not_need_wait_until_they_are_asked_for():
+    code = """
+import sys
+import tatamikomi as tk
+rooms = ["data", "metrics", "models", "training"]
+assert not {f"tatamikomi.{room}" for room in rooms} & set(sys.modules)
+assert {*rooms, "Trainer", "Tensor"} <= set(dir(tk))
+assert tk.Trainer is tk.training.Trainer
+assert tk.data.load and tk.metrics.accuracy and tk.models.create
+try:
+    tk.trainer
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "module 'tatamikomi' has no attribute 'trainer'\n"
+
+
 def test_importing_costs_little_beside_numpy():
     """In processor time, which other processes on the machine hardly touch; benchmarks/import_time.py tells both."""
     (_, numpy_used), (_, own_used) = import_time.measure(runs=5).values()

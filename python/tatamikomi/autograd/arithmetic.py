@@ -265,7 +265,7 @@ def where(condition: ArrayLike | Tensor, input: ArrayLike | Tensor, other: Array
     chosen = as_tensor(condition, "where", "condition")
     if chosen.dtype.kind != "b":
         raise bad_type("where", "condition", chosen.dtype.name, "bool")
-    return _Where(chosen._data)(*_operands("where", input, other))
+    return _Where(chosen._data.copy() if chosen._storage.pinned else chosen._data)(*_operands("where", input, other))
 
 
 def compare(ufunc: Callable[..., Any], input: Tensor, other: object) -> Tensor:

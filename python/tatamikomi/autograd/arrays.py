@@ -24,6 +24,13 @@ def _holds_arrays(data: object) -> bool:
     return not isinstance(data, (list, tuple, bool, int, float)) or isinstance(data, np.generic)
 
 
+def lies_in(array: NDArray[Any], data: object) -> bool:
+    """Whether the array that `as_array` made of `data` may share its memory, which others write to."""
+    if isinstance(data, np.ndarray):
+        return array is data or array.base is not None
+    return not isinstance(data, (list, tuple, range, bool, int, float, np.generic))
+
+
 def as_array(op: str, argument: str, data: object, dtype: DTypeLike | None = None) -> NDArray[Any]:
     """`data` as an aligned array in native byte order, sharing memory where it already is one.
 

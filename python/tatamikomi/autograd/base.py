@@ -24,14 +24,16 @@ class Storage:
         version: counts the writes; a backward pass compares it with what it was when a value was saved.
         pinned: someone else may look at these bytes (a tape, an array of the user's, another library).
         exported: they were handed out writable through DLPack, so that writes can go uncounted.
+        foreign: they are an array of the user's, who writes without counting.
     """
 
-    __slots__ = ("exported", "pinned", "version")
+    __slots__ = ("exported", "foreign", "pinned", "version")
 
     def __init__(self) -> None:
         self.version = 0
         self.pinned = False
         self.exported = False
+        self.foreign = False
 
 
 class Base:

@@ -51,8 +51,8 @@ class Function:
 
     Class attributes:
         saves: for each input, the positions of the inputs that its gradient is computed from
-            (`self.saved(i)`); positions of
-            inputs that a call leaves out are skipped.
+            (`self.saved(i)`); positions of inputs that a call leaves out are skipped. An input in memory that
+            others write to without counting, such as an array of the user's, is kept as a copy.
         saves_output: the gradient is computed from the output, which `self.output()` gives back.
         view: the output shares memory with the first input.
         fresh: `backward` returns arrays that nobody else holds, so that a leaf may keep them without a copy.
@@ -80,7 +80,7 @@ class Function:
 
     needs: tuple[bool, ...] = ()
     _edges: tuple[Edge | None, ...] | None = None  # None: not recorded, or already used and freed
-    _kept: dict[int, tuple[Tensor, int]]  # position -> saved input, its version then
+    _kept: dict[int, tuple[Tensor, int, NDArray[Any] | None]]  # position -> input, its version, a copy if need be
     _output: tuple[NDArray[Any], Storage, int]
     _order: int
     _shape: tuple[int, ...]
@@ -109,12 +109,12 @@ class Function:
                 for tensor, need in zip(inputs, self.needs, strict=True)
             ]
         )
-        kept = {}
+        kept: dict[int, tuple[Tensor, int, NDArray[Any] | None]] = {}
         for need, positions in zip(self.needs, self.saves, strict=False):
             if need:
                 for tensor, position in [(inputs[i], i) for i in positions if i < len(inputs)]:
-                    tensor._storage.pinned = True
-                    kept[position] = (tensor, tensor._storage.version)
+                    if position not in kept:
+                        kept[position] = _keep(tensor)
         self._kept = kept
         if self.saves_output:
             storage.pinned = True
@@ -129,7 +129,9 @@ class Function:
         Raises:
             RuntimeError: its values were overwritten since.
         """
-        tensor, version = self._kept[position]
+        tensor, version, values = self._kept[position]
+        if values is not None:
+            return _Restored(values)(tensor)
         if tensor._storage.version != version:
             raise self._overwritten(f"input {position}")
         return tensor
@@ -154,3 +156,26 @@ class Function:
     def _free(self) -> None:
         """Let go of everything that was kept."""
         self.__dict__.clear()
+
+
+class _Restored(Function):
+    """A saved input with the values it had when it was saved; gradients go where the input's go."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self.values = values
+
+    def forward(self, x: NDArray[Any]) -> NDArray[Any]:
+        return self.values
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy
+
+
+def _keep(tensor: Tensor) -> tuple[Tensor, int, NDArray[Any] | None]:
+    """What a node saves of an input: the input itself, unless writes to its memory can go uncounted."""
+    storage = tensor._storage
+    storage.pinned = True
+    if not (storage.foreign or storage.exported):
+        return tensor, storage.version, None
+    values = tensor._data.copy(order="K")
+    return (tensor, 0, values) if tensor._requires_grad else (wrap(values), 0, None)

@@ -23,11 +23,18 @@ def array(x: Tensor, dtype: DTypeLike | None, copy: bool | None) -> NDArray[Any]
 
 
 def dlpack(x: Tensor, options: dict[str, Any]) -> Any:
-    """Hand the memory out, writable and shared, so that writes through it can go uncounted from now on."""
+    """Hand the memory out, writable and shared, so that writes through it can go uncounted from now on.
+
+    Negative strides, which other libraries cannot hold, are exported as a copy.
+    """
     if x._node is not None:
         raise BufferError("Tensor.__dlpack__: the result of a recorded operation cannot be exported; detach() it")
-    capsule = x._data.__dlpack__(**{name: value for name, value in options.items() if value is not None})
-    if not options.get("copy"):
+    backwards = min(x._data.strides, default=0) < 0  # torch aborts the process on those: it gets a copy
+    if backwards and options.get("copy") is False:
+        raise BufferError("Tensor.__dlpack__: negative strides need a copy, and copy=False")
+    data = x._data.copy(order="C") if backwards else x._data
+    capsule = data.__dlpack__(**{name: value for name, value in options.items() if value is not None})
+    if not options.get("copy") and not backwards:
         x._storage.exported = x._storage.pinned = True
     return capsule
 

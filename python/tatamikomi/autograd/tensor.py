@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from tatamikomi.autograd.arrays import as_array
+from tatamikomi.autograd.arrays import as_array, lies_in
 from tatamikomi.autograd.base import Base, Storage
 from tatamikomi.errors import bad_type, bad_value
 
@@ -28,8 +28,8 @@ class Tensor(Base):
 
     Args:
         data: an array of float32, float64, an integer type or bool, in any layout; it is not copied unless
-            its byte order or alignment is foreign, and never written to. `tk.tensor` copies. Do not change it
-            between a forward and a backward pass: nobody counts those writes.
+            its byte order or alignment is foreign, and never written to. `tk.tensor` copies. A tape that needs
+            it for a gradient keeps a copy, so that it may change after the forward pass.
         dtype: a NumPy dtype to convert to.
         requires_grad: collect a gradient in `.grad`; float dtypes only.
 
@@ -54,6 +54,7 @@ class Tensor(Base):
         self._grad = self._node = None
         self._storage = Storage()
         self._storage.pinned = True
+        self._storage.foreign = lies_in(self._data, data)
         self._requires_grad = False
         self.requires_grad_(requires_grad)
 
@@ -335,6 +336,7 @@ def as_tensor(data: ArrayLike | Tensor, op: str = "as_tensor", argument: str = "
         return data
     shared = wrap(as_array(op, argument, data))
     shared._storage.pinned = True
+    shared._storage.foreign = lies_in(shared._data, data)
     return shared
 
 

@@ -57,7 +57,7 @@ def from_options(options: Mapping[str, Any]) -> Configuration:
     Raises:
         ValueError: an option is impossible.
     """
-    from tatamikomi import kernels
+    from tatamikomi import data, kernels
 
     given = {key: value for key, value in options.items() if value is not None}
     given.setdefault("backend", kernels.get_backend())  # TATAMIKOMI_BACKEND, native without it
@@ -65,6 +65,8 @@ def from_options(options: Mapping[str, Any]) -> Configuration:
     given.setdefault("lr", LEARNING_RATES.get(optimizer, Configuration.lr))
     if os.path.isdir(given.get("data", "")):
         given["data"] = os.path.abspath(given["data"])  # a resumed run may stand elsewhere
+    elif given.get("data", Configuration.data) not in data.NAMES:
+        raise unknown_option("--data", given["data"], [*data.NAMES, "a folder of IDX files"])
     configuration = Configuration(**given)
     configuration.check()
     return configuration

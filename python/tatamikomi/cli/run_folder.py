@@ -11,6 +11,7 @@ import numpy as np
 
 from tatamikomi import io
 from tatamikomi.cli.configuration import Configuration, from_dict
+from tatamikomi.cli.options import bad_option
 
 MODEL = "model.safetensors"
 HISTORY = "history.json"
@@ -23,15 +24,20 @@ def make(out: str | None, configuration: Configuration) -> str:
     """Make the folder of a new run: `out`, or runs/MODEL-DATA-NUMBER with the first number that is free.
 
     Raises:
-        ValueError: `out` holds a run already.
-        OSError: it cannot be made.
+        ValueError: `out` holds a run already, or is no folder that can be written in.
+        OSError: the numbered folder cannot be made.
     """
     if out is not None:
         taken = [name for name in (MODEL, HISTORY, LAST) if os.path.exists(os.path.join(out, name))]
         if taken:
             advice = f"give another folder, or --resume {out}"
             raise ValueError(f"--out: {out} holds a run already ({taken[0]}): {advice}")
-        os.makedirs(out, exist_ok=True)
+        try:
+            os.makedirs(out, exist_ok=True)
+        except OSError as error:
+            raise bad_option("--out", f"{out} ({error.strerror})", "a folder to write in") from None
+        if not os.access(out, os.W_OK | os.X_OK):
+            raise bad_option("--out", f"{out} (not writable)", "a folder to write in")
         return out
     data = os.path.basename(os.path.normpath(configuration.data))
     number = 1

@@ -6,6 +6,7 @@ or alignment is copied once at most and never written to.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,8 +52,24 @@ def _coerce(op: str, argument: str, value: ArrayLike) -> Array:
         array = array.astype(np.float32)
     if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
         raise bad_type(op, argument, str(array.dtype), "float32 or float64")
-    native = array.dtype.newbyteorder("=")
-    return np.require(array, dtype=native, requirements=["C", "A"])
+    return contiguous(op, argument, array, array.dtype.newbyteorder("="))
+
+
+def _no_memory(op: str, argument: str, shape: Sequence[int], dtype: np.dtype[Any]) -> MemoryError:
+    size = math.prod(shape) * dtype.itemsize
+    return MemoryError(f"{op}: {argument}: no memory for {size} bytes, shape {tuple(shape)} of {dtype}")
+
+
+def contiguous(op: str, argument: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    """`array`, or a copy of it, aligned and C-contiguous in `dtype`.
+
+    Raises:
+        MemoryError: the system has no memory for the copy; the message tells the bytes asked for.
+    """
+    try:
+        return np.require(array, dtype=dtype, requirements=["C", "A"])
+    except MemoryError:
+        raise _no_memory(op, argument, array.shape, dtype) from None
 
 
 def as_integers(op: str, argument: str, value: ArrayLike) -> Array:
@@ -74,7 +91,7 @@ def as_integers(op: str, argument: str, value: ArrayLike) -> Array:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu" or not np.can_cast(array.dtype, np.int64, "safe"):
         raise bad_type(op, argument, str(array.dtype), "integers that int64 holds")
-    return np.require(array, dtype=np.int64, requirements=["C", "A"])
+    return contiguous(op, argument, array, np.dtype(np.int64))
 
 
 def _leaves(value: object) -> Sequence[object]:
@@ -109,7 +126,10 @@ def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
     """
     dtype = np.dtype(dtype)
     count_elements(op, "output", shape, dtype.itemsize)
-    return _native.empty(tuple(shape), dtype)
+    try:
+        return _native.empty(tuple(shape), dtype)
+    except MemoryError:
+        raise _no_memory(op, "output", shape, dtype) from None
 
 
 def output(op: str, out: Array | None, shape: Sequence[int], dtype: DTypeLike, *inputs: Array | None) -> Array:

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tatamikomi.errors import bad_value
-from tatamikomi.geometry import MatmulShape
-from tatamikomi.kernels.arrays import Array, as_float, output, same_dtype
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.geometry import MatmulShape, count_elements
+from tatamikomi.kernels.arrays import Array, as_float, contiguous, output, same_dtype
 from tatamikomi.kernels.backend import active
 
 
@@ -32,7 +32,7 @@ def matmul(
         (..., m, n); a row of the result depends on that row of op(a) and on b alone, bit for bit.
 
     Raises:
-        TypeError: a dtype is not float32 or float64, or dtypes are mixed.
+        TypeError: a dtype is not float32 or float64, dtypes are mixed, or a transpose is not True or False (or 1 or 0).
         ValueError: fewer than two dimensions, or sizes that do not fit together.
 
     >>> import numpy as np
@@ -46,6 +46,7 @@ def matmul(
         if array.ndim < 2:
             raise bad_value(op, name, f"shape {array.shape}", "at least 2 dimensions")
     dtype = same_dtype(op, a=a, b=b)
+    transpose_a, transpose_b = _flag(op, "transpose_a", transpose_a), _flag(op, "transpose_b", transpose_b)
     m, k = a.shape[:-3:-1] if transpose_a else a.shape[-2:]
     rows, n = b.shape[:-3:-1] if transpose_b else b.shape[-2:]
     if rows != k:
@@ -56,7 +57,7 @@ def matmul(
         rule = f"leading dimensions that broadcast with a {a.shape}"
         raise bad_value(op, "b", f"shape {b.shape}", rule) from None
     batch = math.prod(leading)
-    a, b = _spread(a, leading), _spread(b, leading)
+    a, b = _spread(op, "a", a, leading), _spread(op, "b", b, leading)
     shape = MatmulShape(
         *(batch, m, n, k, int(transpose_a), int(transpose_b)),
         m * k if a.ndim > 2 else 0,
@@ -67,8 +68,16 @@ def matmul(
     return c
 
 
-def _spread(matrices: Array, leading: tuple[int, ...]) -> Array:
+def _flag(op: str, argument: str, value: object) -> bool:
+    if isinstance(value, (bool, np.bool_, int, np.integer)) and value in (0, 1):
+        return bool(value)
+    raise bad_type(op, argument, value, "True or False")
+
+
+def _spread(op: str, argument: str, matrices: Array, leading: tuple[int, ...]) -> Array:
     """One matrix stays one, shared by the whole batch; anything else is spread over the leading dimensions."""
     if math.prod(matrices.shape[:-2]) == 1 and math.prod(leading) != 0:
         return matrices.reshape(matrices.shape[-2:])
-    return np.ascontiguousarray(np.broadcast_to(matrices, (*leading, *matrices.shape[-2:])))
+    shape = (*leading, *matrices.shape[-2:])
+    count_elements(op, argument, shape, matrices.itemsize)
+    return contiguous(op, argument, np.broadcast_to(matrices, shape), matrices.dtype)
