@@ -246,7 +246,7 @@ MIXED = tk.tensor([1.0]), tk.tensor(np.ones(1)), tk.tensor([1])
         (lambda f, d, i: f.expand(2, 2, 1).expand(3, 2, 1), ValueError, "expand: sizes"),
         (lambda f, d, i: f.expand(-1, 1), ValueError, "expand: sizes"),
         (lambda f, d, i: f.expand(2, 2, 2).T, ValueError, "T: input: expected at most two dimensions"),
-        (lambda f, d, i: f.flatten(1), ValueError, "flatten: dim"),
+        (lambda f, d, i: f.flatten(1), ValueError, "flatten: start_dim"),
         (lambda f, d, i: f.expand(2, 2).flatten(1, 0), ValueError, "flatten: start_dim"),
         (lambda f, d, i: f.split(0), ValueError, "split: split_size: expected a positive size, got 0"),
         (lambda f, d, i: f.split([1, 1]), ValueError, "split: split_size: expected sizes that add up to 1"),
@@ -307,3 +307,36 @@ def test_an_index_changed_later_does_not_matter(kind):
     (index.data if isinstance(index, tk.Tensor) else index)[:] = 2
     y.sum().backward()
     assert x.grad.tolist() == [4.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: x.sum(1.0), TypeError, "sum: dim: expected an integer, got 1.0"),
+        (lambda x: x.sum("a"), TypeError, "sum: dim: expected an integer, got a"),
+        (lambda x: x.argmax((0, 1)), TypeError, r"argmax: dim: expected an integer, got \(0, 1\)"),
+        (lambda x: x.squeeze("a"), TypeError, "squeeze: dim: expected an integer, got a"),
+        (lambda x: x.squeeze(1.0), TypeError, "squeeze: dim: expected an integer, got 1.0"),
+        (lambda x: x.transpose("a", 0), TypeError, "transpose: dim0: expected an integer, got a"),
+        (lambda x: x.flatten(0.5), TypeError, "flatten: start_dim: expected an integer, got 0.5"),
+        (lambda x: x.unsqueeze(None), TypeError, "unsqueeze: dim: expected an integer, got None"),
+        (lambda x: x.gather(0.0, [[0]]), TypeError, "gather: dim: expected an integer"),
+        (lambda x: x.split(1.5), TypeError, "split: split_size: expected integers"),
+        (lambda x: tk.autograd.cat(None), TypeError, "cat: tensors: expected a list of Tensors, got None"),
+        (lambda x: tk.autograd.stack(3), TypeError, "stack: tensors: expected a list of Tensors, got 3"),
+        (lambda x: tk.tensor([1.0], dtype="foo"), TypeError, "tensor: dtype: expected float32.* got foo"),
+        (lambda x: x.to("foo"), TypeError, "to: dtype: expected float32.* got foo"),
+        (lambda x: x.expand(2**70, 1, 1), ValueError, r"expand: sizes: expected fewer than 2\*\*63 bytes"),
+    ],
+)
+def test_a_wrong_argument_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call(tk.tensor([[1.0]]))
+
+
+def test_plus_clamp_and_the_slope_of_abs_at_nan_are_as_in_torch():
+    x = tk.tensor([2.0, float("nan"), -3.0], requires_grad=True)
+    assert +x is x
+    assert x.clamp(min=-1).tolist()[::2] == [2.0, -1.0]
+    (abs(x).sum() + abs(x[0])).backward()
+    assert x.grad.tolist() == [2.0, 0.0, -1.0]

@@ -202,3 +202,24 @@ ONE = np.ones((1, 2, 3, 3))
 def test_errors_name_operation_argument_and_rule(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: F.dropout([1.0], None), "dropout: p: expected a number, got None"),
+        (lambda: F.dropout([1.0], training="no"), "dropout: training: expected True or False, got no"),
+        (lambda: F.dropout([1.0], inplace="no"), "dropout: inplace: expected True or False, got no"),
+        (lambda: F.dropout([1.0], generator=3), "dropout: generator: expected a tatamikomi Generator or None"),
+        (lambda: F.relu([1.0], inplace="no"), "relu: inplace: expected True or False, got no"),
+        (lambda: F.fold([[1.0]], None, 2), "fold: output_size: expected an integer or one per axis, got None"),
+        (lambda: F.fold([[1.0]], "ab", 2), "fold: output_size: expected an integer or one per axis, got ab"),
+        (lambda: F.fold([[1.0]], 1.5, 2), "fold: output_size: expected an integer or one per axis, got 1.5"),
+        (lambda: F.fold([[1.0]], 2, None), "fold: kernel_size: expected an integer or 2 integers"),
+        (lambda: F.unfold([[[1.0]]], None), "unfold: kernel_size: expected an integer or one per axis, got None"),
+        (lambda: F.softmax([1.0], None), "softmax: dim: expected an integer, got None"),
+    ],
+)
+def test_an_option_of_another_kind_is_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()

@@ -178,7 +178,10 @@ def test_volumes_and_global_pools():
         (lambda: nn.BatchNorm2d(0), "BatchNorm2d: num_features: expected an integer >= 1, got 0"),
         (lambda: nn.BatchNorm2d(2, eps=-1), "BatchNorm2d: eps: expected a number >= 0, got -1.0"),
         (lambda: nn.BatchNorm2d(2, momentum=2), "BatchNorm2d: momentum: expected a number from 0 to 1"),
-        (lambda: nn.CrossEntropyLoss("max"), 'CrossEntropyLoss: reduction: expected one of "none", "mean", "sum"'),
+        (
+            lambda: nn.CrossEntropyLoss(reduction="max"),
+            'CrossEntropyLoss: reduction: expected one of "none", "mean", "sum"',
+        ),
     ],
 )
 def test_layers_check_when_built(build, message):
@@ -259,9 +262,9 @@ def test_activations_flatten_and_losses():
     assert nn.Flatten(0, 1)(x).shape == (6, 4, 5)
     assert nn.Softmax(dim=1)(x).numpy()[0, 0, 0, 0] == np.float32(1 / 3)
     assert nn.LogSoftmax(dim=0)(np.zeros((2, 1))).shape == (2, 1)
-    assert nn.MSELoss("sum")([1.0, 3.0], [0.0, 0.0]).item() == 10.0
-    assert nn.MSELoss("none")([1.0, 3.0], [0.0, 0.0]).numpy().tolist() == [1.0, 9.0]
-    uniform = nn.CrossEntropyLoss("sum")(np.zeros((3, 4)), [0, 1, 3]).item()
+    assert nn.MSELoss(reduction="sum")([1.0, 3.0], [0.0, 0.0]).item() == 10.0
+    assert nn.MSELoss(reduction="none")([1.0, 3.0], [0.0, 0.0]).numpy().tolist() == [1.0, 9.0]
+    uniform = nn.CrossEntropyLoss(reduction="sum")(np.zeros((3, 4)), [0, 1, 3]).item()
     assert abs(uniform - 3 * math.log(4)) <= 16 * np.finfo(np.float64).eps * 3 * math.log(4)
 
 
@@ -291,3 +294,36 @@ def test_activations_flatten_and_losses():
 def test_repr_is_that_of_torch(ours, name, arguments):
     torch = pytest.importorskip("torch")
     assert repr(ours(*arguments)) == repr(getattr(torch.nn, name)(*arguments))
+
+
+def test_max_pools_return_indices_at_torchs_place():
+    x = integers(2, 3, 4, 6, seed=5)
+    y, indices = nn.MaxPool2d(2, 2, 0, 1, True)(x)
+    assert np.array_equal(
+        np.take_along_axis(x.reshape(2, 3, 24), indices.numpy().reshape(2, 3, 6), 2), y.reshape(2, 3, 6)
+    )
+    assert np.array_equal(y, nn.MaxPool2d(2)(x))
+    assert nn.MaxPool1d(2, 2, 0, 1, False, True)(x[0, :, :, :5]).shape == (3, 4, 3)
+    with pytest.raises(TypeError, match="MaxPool3d: return_indices: expected True or False"):
+        nn.MaxPool3d(2, return_indices=1)
+    with pytest.raises(TypeError, match="positional"):
+        nn.MSELoss("sum")
+
+
+def test_pools_take_torchs_positional_arguments():
+    torch = pytest.importorskip("torch")
+    x = integers(2, 3, 5, 7, seed=6)
+    for ours, theirs in [
+        (nn.MaxPool2d(2, 2, 0, 1, False, True), torch.nn.MaxPool2d(2, 2, 0, 1, False, True)),
+        (nn.AvgPool2d(2, 2, 1, True, False, 3), torch.nn.AvgPool2d(2, 2, 1, True, False, 3)),
+    ]:
+        assert np.allclose(ours(x), theirs(torch.from_numpy(x)).numpy())
+    y, indices = nn.MaxPool2d(2, 2, 0, 1, True)(x)
+    z, where = torch.nn.MaxPool2d(2, 2, 0, 1, True)(torch.from_numpy(x))
+    assert np.array_equal(y, z.numpy())
+    assert np.array_equal(indices, where.numpy())
+
+
+def test_a_weight_beyond_any_memory_is_an_error_that_tells_the_bytes():
+    with pytest.raises(ValueError, match=rf"Linear: weight: expected fewer than 2\*\*63 bytes, not {2**82} bytes"):
+        nn.Linear(2**40, 2**40)

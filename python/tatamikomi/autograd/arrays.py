@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,37 @@ _KINDS = "float32, float64, an integer type or bool"
 def is_supported(dtype: np.dtype[Any]) -> bool:
     """Whether a Tensor can hold this dtype."""
     return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
+
+
+def as_dtype(op: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """`dtype` as NumPy's object, in native byte order.
+
+    Raises:
+        TypeError: no dtype, or one that a Tensor cannot hold.
+    """
+    try:
+        wanted = np.dtype(dtype).newbyteorder("=")
+    except (TypeError, ValueError) as error:
+        raise bad_type(op, "dtype", dtype, _KINDS) from error
+    if dtype is None or not is_supported(wanted):
+        raise bad_type(op, "dtype", "None" if dtype is None else wanted.name, _KINDS)
+    return wanted
+
+
+def as_dim(op: str, dim: object, ndim: int, argument: str = "dim") -> int:
+    """One dimension as 0 <= dim < ndim.
+
+    Raises:
+        TypeError: no integer.
+        ValueError: no such dimension.
+    """
+    try:
+        number = index(dim)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise bad_type(op, argument, dim, "an integer") from error
+    if not -ndim <= number < ndim:
+        raise bad_value(op, argument, dim, f"-{ndim} <= {argument} < {ndim}")
+    return int(number) % ndim
 
 
 def _holds_arrays(data: object) -> bool:
@@ -50,9 +82,7 @@ def as_array(op: str, argument: str, data: object, dtype: DTypeLike | None = Non
     if not is_supported(array.dtype):
         given = type(data).__name__ if array.dtype.kind == "O" else array.dtype.name
         raise bad_type(op, argument, given, _KINDS)
-    wanted = array.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
-    if not is_supported(wanted):
-        raise bad_type(op, "dtype", wanted.name, _KINDS)
+    wanted = array.dtype.newbyteorder("=") if dtype is None else as_dtype(op, dtype)
     if array.dtype != wanted:
         array = array.astype(wanted)
     return array if array.flags.aligned else array.copy()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tatamikomi.autograd.arithmetic import where
-from tatamikomi.autograd.arrays import is_supported
+from tatamikomi.autograd.arrays import as_dtype
 from tatamikomi.autograd.function import Function
 from tatamikomi.autograd.tensor import Tensor, as_tensor, wrap
 from tatamikomi.errors import bad_type, bad_value
@@ -59,7 +59,8 @@ class _Abs(Function):
         return np.abs(x)
 
     def backward(self, dy: Tensor) -> Tensor:
-        return dy * sign(self.saved(0))
+        slope = sign(self.saved(0))._data
+        return dy * wrap(np.asarray(np.nan_to_num(slope)))
 
 
 class _Clip(Function):
@@ -137,7 +138,7 @@ def sqrt(input: ArrayLike | Tensor) -> Tensor:
 
 
 def abs(input: ArrayLike | Tensor) -> Tensor:
-    """The absolute value, elementwise; its gradient at 0 is 0."""
+    """The absolute value, elementwise; its gradient at 0 and at NaN is 0."""
     return _Abs()(_number("abs", input))
 
 
@@ -175,9 +176,7 @@ def to(input: ArrayLike | Tensor, dtype: DTypeLike) -> Tensor:
     >>> (tk.tensor([0.5, 2.0]) > 1).to("float32")
     tensor([0., 1.])
     """
-    x, wanted = as_tensor(input, "to", "input"), np.dtype(dtype).newbyteorder("=")
-    if not is_supported(wanted):
-        raise bad_type("to", "dtype", wanted.name, "float32, float64, an integer type or bool")
+    x, wanted = as_tensor(input, "to", "input"), as_dtype("to", dtype)
     if x.dtype == wanted:
         return x
     return _To(wanted)(x) if wanted.kind == "f" == x.dtype.kind else wrap(x._data.astype(wanted))

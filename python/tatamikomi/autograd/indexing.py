@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.autograd.function import Function
 from tatamikomi.autograd.tensor import Tensor, as_tensor
 from tatamikomi.errors import bad_type, bad_value
@@ -82,9 +83,7 @@ def _gather_arguments(op: str, dim: int, index: Any, ndim: int) -> tuple[int, ND
         raise bad_type(op, "index", array.dtype.name, "an integer type")
     if array.ndim != ndim or ndim == 0:
         raise bad_value(op, "index", f"shape {array.shape}", f"{ndim} dimensions, as input has, and at least one")
-    if not -ndim <= dim < ndim:
-        raise bad_value(op, "dim", dim, f"-{ndim} <= dim < {ndim}")
-    return dim % ndim, array
+    return as_dim(op, dim, ndim), array
 
 
 def _check_index(op: str, index: NDArray[Any], dim: int, shape: tuple[int, ...]) -> None:

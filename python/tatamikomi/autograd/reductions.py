@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.autograd.broadcasting import broadcast_to
 from tatamikomi.autograd.function import Function
 from tatamikomi.autograd.tensor import MaxResult, Tensor, as_tensor, wrap
@@ -21,12 +22,7 @@ def normalise_dims(op: str, dim: int | Sequence[int] | None, ndim: int) -> Dims:
     """`dim` as distinct non-negative numbers in increasing order; None means all."""
     if dim is None:
         return tuple(range(ndim))
-    given = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
-    dims = []
-    for one in given:
-        if not -ndim <= one < ndim:
-            raise bad_value(op, "dim", dim, f"-{ndim} <= dim < {ndim}")
-        dims.append(int(one) % ndim)
+    dims = [as_dim(op, one, ndim) for one in (dim if isinstance(dim, Iterable) else (dim,))]
     if len(set(dims)) != len(dims):
         raise bad_value(op, "dim", dim, "each dimension once")
     return tuple(sorted(dims))
@@ -163,10 +159,9 @@ def amin(input: ArrayLike | Tensor, dim: int | Sequence[int] | None = None, keep
 
 def _where_is(op: str, choose: Callable[..., Any], input: ArrayLike | Tensor, dim: int | None, keepdim: bool) -> Tensor:
     x = as_tensor(input, op, "input")
-    dims = normalise_dims(op, dim, x.ndim)
-    if 0 in [x.shape[axis] for axis in dims]:
+    axis = None if dim is None else as_dim(op, dim, x.ndim)
+    if (x.numel() if axis is None else x.shape[axis]) == 0:
         raise bad_value(op, "input", f"shape {x.shape}", "at least one element to choose from")
-    axis = None if dim is None else dims[0]
     return wrap(np.asarray(choose(x._data, axis=axis, keepdims=keepdim), np.int64))
 
 

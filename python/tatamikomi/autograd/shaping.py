@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.autograd.broadcasting import broadcast_to
 from tatamikomi.autograd.elementwise import clone
 from tatamikomi.autograd.function import Function
 from tatamikomi.autograd.tensor import Tensor, as_tensor
 from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.geometry import count_elements
 
 
 class _Reshape(Function):
@@ -67,10 +69,10 @@ def _ints(op: str, argument: str, values: tuple[Any, ...]) -> tuple[int, ...]:
         raise bad_type(op, argument, values, "integers") from error
 
 
-def _dim(op: str, dim: int, ndim: int) -> int:
-    if not -ndim <= dim < ndim:
-        raise bad_value(op, "dim", dim, f"-{ndim} <= dim < {ndim}")
-    return dim % ndim
+def _parts(op: str, tensors: Iterable[Any]) -> list[Tensor]:
+    if not isinstance(tensors, Iterable):
+        raise bad_type(op, "tensors", tensors, "a list of Tensors")
+    return [as_tensor(one, op, "tensors") for one in tensors]
 
 
 def reshape(input: ArrayLike | Tensor, *shape: Any) -> Tensor:
@@ -104,7 +106,10 @@ def flatten(input: ArrayLike | Tensor, start_dim: int = 0, end_dim: int = -1) ->
     x = as_tensor(input, "flatten", "input")
     if x.ndim == 0:
         return reshape(x, 1)
-    start, end = _dim("flatten", start_dim, x.ndim), _dim("flatten", end_dim, x.ndim)
+    start, end = (
+        as_dim("flatten", start_dim, x.ndim, "start_dim"),
+        as_dim("flatten", end_dim, x.ndim, "end_dim"),
+    )
     if start > end:
         raise bad_value("flatten", "start_dim", start_dim, f"a dimension not after end_dim = {end_dim}")
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
@@ -117,7 +122,7 @@ def permute(input: ArrayLike | Tensor, *dims: Any) -> Tensor:
         ValueError: `dims` does not name every dimension once.
     """
     x, given = as_tensor(input, "permute", "input"), _ints("permute", "dims", dims)
-    order = tuple(_dim("permute", dim, x.ndim) for dim in given)
+    order = tuple(as_dim("permute", dim, x.ndim, "dims") for dim in given)
     if sorted(order) != list(range(x.ndim)):
         raise bad_value("permute", "dims", given, f"each of {x.ndim} dimensions once")
     return _Permute(order)(x)
@@ -127,7 +132,7 @@ def transpose(input: ArrayLike | Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged, without a copy."""
     x = as_tensor(input, "transpose", "input")
     order = list(range(x.ndim))
-    a, b = _dim("transpose", dim0, x.ndim), _dim("transpose", dim1, x.ndim)
+    a, b = as_dim("transpose", dim0, x.ndim, "dim0"), as_dim("transpose", dim1, x.ndim, "dim1")
     order[a], order[b] = b, a
     return _Permute(tuple(order))(x)
 
@@ -142,15 +147,15 @@ def matrix_transpose(input: Tensor) -> Tensor:
 def squeeze(input: ArrayLike | Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Without its dimensions of size 1, or without those among `dim` that have size 1."""
     x = as_tensor(input, "squeeze", "input")
-    given = range(x.ndim) if dim is None else (dim,) if isinstance(dim, (int, np.integer)) else dim
-    dims = {_dim("squeeze", one, x.ndim) for one in given}
+    given = range(x.ndim) if dim is None else dim if isinstance(dim, Iterable) else (dim,)
+    dims = {as_dim("squeeze", one, x.ndim) for one in given}
     return _Reshape(tuple(size for axis, size in enumerate(x.shape) if size != 1 or axis not in dims))(x)
 
 
 def unsqueeze(input: ArrayLike | Tensor, dim: int) -> Tensor:
     """With a new dimension of size 1 at `dim` of the result."""
     x = as_tensor(input, "unsqueeze", "input")
-    at = _dim("unsqueeze", dim, x.ndim + 1)
+    at = as_dim("unsqueeze", dim, x.ndim + 1)
     return _Reshape((*x.shape[:at], 1, *x.shape[at:]))(x)
 
 
@@ -166,6 +171,7 @@ def expand(input: ArrayLike | Tensor, *sizes: Any) -> Tensor:
     fits = lead >= 0 and all(old in (1, new) for old, new in zip(x.shape, shape[lead:], strict=True))
     if not fits or min(shape, default=0) < 0:
         raise bad_value("expand", "sizes", given, f"a shape that {x.shape} broadcasts to")
+    count_elements("expand", "sizes", [*filter(None, shape)], x.dtype.itemsize)
     return broadcast_to(x, shape)
 
 
@@ -185,11 +191,11 @@ def cat(tensors: Sequence[ArrayLike | Tensor], dim: int = 0) -> Tensor:
     >>> tk.autograd.cat([tk.tensor([1.0]), tk.tensor([2.0, 3.0])])
     tensor([1., 2., 3.])
     """
-    parts = [as_tensor(one, "cat", "tensors") for one in tensors]
+    parts = _parts("cat", tensors)
     if not parts:
         raise bad_value("cat", "tensors", "none", "at least one Tensor")
     first = parts[0]
-    axis = _dim("cat", dim, first.ndim)
+    axis = as_dim("cat", dim, first.ndim)
     for part in parts[1:]:
         if part.dtype != first.dtype:
             raise bad_type("cat", "tensors", f"{first.dtype.name} and {part.dtype.name}", "one dtype")
@@ -212,7 +218,7 @@ def stack(tensors: Sequence[ArrayLike | Tensor], dim: int = 0) -> Tensor:
     >>> tk.autograd.stack([tk.tensor([1.0, 2.0]), tk.tensor([3.0, 4.0])]).shape
     (2, 2)
     """
-    parts = [as_tensor(one, "stack", "tensors") for one in tensors]
+    parts = _parts("stack", tensors)
     for part in parts[1:]:
         if part.shape != parts[0].shape:
             raise bad_value("stack", "tensors", f"{parts[0].shape} and {part.shape}", "equal shapes")
@@ -230,14 +236,14 @@ def split(input: ArrayLike | Tensor, split_size: int | Sequence[int], dim: int =
     (tensor([1., 2.]), tensor([3.]))
     """
     x = as_tensor(input, "split", "input")
-    axis = _dim("split", dim, x.ndim)
+    axis = as_dim("split", dim, x.ndim)
     length = x.shape[axis]
     if isinstance(split_size, (int, np.integer)):
         if split_size < 1:
             raise bad_value("split", "split_size", split_size, "a positive size")
         sizes = [min(split_size, length - start) for start in range(0, length, split_size)] or [0]
     else:
-        sizes = list(split_size)
+        sizes = list(_ints("split", "split_size", (split_size,)))
         if sum(sizes) != length or min(sizes, default=0) < 0:
             raise bad_value("split", "split_size", sizes, f"sizes that add up to {length}")
     pieces, start = [], 0

@@ -141,6 +141,9 @@ class Tensor(Base):
     def __neg__(self) -> Tensor:
         return elementwise.neg(self)
 
+    def __pos__(self) -> Tensor:
+        return self
+
     def __abs__(self) -> Tensor:
         return elementwise.abs(self)
 
@@ -184,6 +187,10 @@ class Tensor(Base):
 
     def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
         """See `tk.autograd.clip`."""
+        return elementwise.clip(self, min, max)
+
+    def clamp(self, min: float | None = None, max: float | None = None) -> Tensor:
+        """As `clip`."""
         return elementwise.clip(self, min, max)
 
     def clone(self) -> Tensor:

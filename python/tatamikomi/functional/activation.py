@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
+from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.autograd.tensor import wrap
-from tatamikomi.errors import bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, overwrite
+from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite
 from tatamikomi.kernels.arrays import Array
 
 
@@ -103,8 +103,9 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     tensor([0., 2.])
     """
     x = as_input("relu", "input", input)
+    replace = flag("relu", "inplace", inplace)
     y = _Relu()(x)
-    return overwrite(x, y, input) if inplace else y
+    return overwrite(x, y, input) if replace else y
 
 
 def sigmoid(input: TensorLike) -> Tensor:
@@ -141,9 +142,7 @@ def tanh(input: TensorLike) -> Tensor:
 
 def _along(op: str, input: TensorLike, dim: int) -> tuple[Tensor, int]:
     x = as_input(op, "input", input)
-    if not -x.ndim <= dim < x.ndim:
-        raise bad_value(op, "dim", dim, f"-{x.ndim} <= dim < {x.ndim}")
-    return x, dim % x.ndim
+    return x, as_dim(op, dim, x.ndim)
 
 
 def softmax(input: TensorLike, dim: int) -> Tensor:

@@ -7,12 +7,15 @@ y(x, w), dx(dy, w) and dw(dy, x), each of whose gradients are the other two.
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
 from typing import NamedTuple
+
+import numpy as np
 
 from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled
 from tatamikomi.autograd.tensor import wrap
-from tatamikomi.errors import bad_value
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, unbatched
 from tatamikomi.geometry import Padding, Size, per_axis
 from tatamikomi.kernels.arrays import Array
@@ -246,6 +249,15 @@ def _window(kernel_size: Size, dilation: Size, padding: Padding, stride: Size) -
     return _Window(*map(frozen, (kernel_size, dilation, padding, stride)))
 
 
+def _axes(op: str, argument: str, size: Size) -> int:
+    """How many axes a size is for: an integer means two."""
+    if isinstance(size, (int, np.integer)):
+        return 2
+    if isinstance(size, (str, bytes)) or not isinstance(size, Sized):
+        raise bad_type(op, argument, size, "an integer or one per axis")
+    return len(size)
+
+
 def unfold(input: TensorLike, kernel_size: Size, dilation: Size = 1, padding: Padding = 0, stride: Size = 1) -> Tensor:
     """Every window of the input as a column.
 
@@ -264,7 +276,7 @@ def unfold(input: TensorLike, kernel_size: Size, dilation: Size = 1, padding: Pa
     tensor([[1., 2.],
             [2., 3.]])
     """
-    axes = 2 if isinstance(kernel_size, int) else len(kernel_size)
+    axes = _axes("unfold", "kernel_size", kernel_size)
     x, single = batched("unfold", input, axes)
     return unbatched(_Unfold(_window(kernel_size, dilation, padding, stride))(x), single)
 
@@ -295,7 +307,7 @@ def fold(
     tensor([[1., 4., 3.]])
     """
     cols, single = batched("fold", input, 1)
-    axes = 2 if isinstance(output_size, int) else len(output_size)
+    axes = _axes("fold", "output_size", output_size)
     sizes = per_axis("fold", "output_size", output_size, axes, 1)
     taps = math.prod(per_axis("fold", "kernel_size", kernel_size, axes, 1))
     if cols.shape[1] % taps:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor
-from tatamikomi.errors import bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, overwrite
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.random import Generator, default_generator
 
@@ -60,10 +62,15 @@ def dropout(
     >>> sorted(set(x.tolist()))
     [0.0, 1.3333333730697632]
     """
+    if isinstance(p, bool) or not isinstance(p, (int, float, np.integer, np.floating)):
+        raise bad_type("dropout", "p", p, "a number")
     if not 0 <= p <= 1:
         raise bad_value("dropout", "p", p, "0 <= p <= 1")
     x = as_input("dropout", "input", input)
-    if not training or p == 0:
+    drop, replace = flag("dropout", "training", training), flag("dropout", "inplace", inplace)
+    if generator is not None and not isinstance(generator, Generator):
+        raise bad_type("dropout", "generator", generator, "a tatamikomi Generator or None")
+    if not drop or p == 0:
         return x
     y = _Dropout(p, *(generator or default_generator()).take())(x)
-    return overwrite(x, y, input) if inplace else y
+    return overwrite(x, y, input) if replace else y

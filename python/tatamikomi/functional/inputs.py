@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.autograd import Tensor, as_tensor
-from tatamikomi.errors import bad_value
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.kernels.arrays import as_float
 
 TensorLike: TypeAlias = ArrayLike | Tensor
@@ -26,6 +26,17 @@ def as_input(op: str, argument: str, value: TensorLike) -> Tensor:
     if value.dtype.kind != "f":
         as_float(op, argument, value.data)  # raises
     return value
+
+
+def flag(op: str, argument: str, value: object) -> bool:
+    """True or False.
+
+    Raises:
+        TypeError: anything else.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise bad_type(op, argument, value, "True or False")
+    return bool(value)
 
 
 def batched(op: str, value: TensorLike, axes: int) -> tuple[Tensor, bool]:

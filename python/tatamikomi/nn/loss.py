@@ -9,7 +9,7 @@ from tatamikomi.nn.module import Module
 
 
 class _Loss(Module):
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
         self.reduction = checks.reduction(type(self).__name__, reduction)
 

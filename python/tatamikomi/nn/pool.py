@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tatamikomi import functional as F
 from tatamikomi.autograd import Tensor
@@ -17,7 +17,7 @@ class _Pool(Module):
     """What the windowed pools share: the window, its step, the padding."""
 
     axes: ClassVar[int]
-    function: ClassVar[Callable[..., Tensor]]
+    function: ClassVar[Callable[..., Any]]
 
     def __init__(self, kernel_size: Size, stride: Size | None, padding: Padding, ceil_mode: bool) -> None:
         super().__init__()
@@ -39,16 +39,26 @@ class _MaxPool(_Pool):
         stride: Size | None = None,
         padding: Padding = 0,
         dilation: Size = 1,
+        return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
-        per_axis(type(self).__name__, "dilation", dilation, self.axes, 1)
+        op = type(self).__name__
+        per_axis(op, "dilation", dilation, self.axes, 1)
         self.dilation = dilation
+        self.return_indices = checks.flag(op, "return_indices", return_indices)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, *spatial) or (C, *spatial) -> the largest number of every window."""
-        function = type(self).function
-        return function(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+    def forward(self, x: Tensor) -> Any:
+        """x (N, C, *spatial) or (C, *spatial) -> the largest number of every window, perhaps with where it is."""
+        return type(self).function(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            ceil_mode=self.ceil_mode,
+            return_indices=self.return_indices,
+        )
 
     def extra_repr(self) -> str:
         """The window's options, as torch writes them."""
@@ -77,7 +87,7 @@ class _AvgPool(_Pool):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, C, *spatial) or (C, *spatial) -> the mean of every window."""
-        return type(self).function(
+        y: Tensor = type(self).function(
             x,
             self.kernel_size,
             self.stride,
@@ -86,6 +96,7 @@ class _AvgPool(_Pool):
             count_include_pad=self.count_include_pad,
             divisor_override=self.divisor_override,
         )
+        return y
 
     def extra_repr(self) -> str:
         """The window's options, as torch writes them."""
@@ -120,6 +131,7 @@ class MaxPool2d(_MaxPool):
         stride: step between two windows; kernel_size when None.
         padding: an integer, one per axis, a (before, after) pair per axis, "valid" or "same".
         dilation: step between two taps of a window.
+        return_indices: return (y, indices), where each largest number is in the flattened image.
         ceil_mode: whether a window that begins inside and ends outside counts.
 
     Shape: x (N, C, H, W) or (C, H, W) -> y (N, C, oH, oW) or (C, oH, oW).
