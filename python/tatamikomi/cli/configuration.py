@@ -19,7 +19,7 @@ class Configuration:
 
     model: str = "deep_convnet"
     data: str = "mnist-5k"
-    epochs: int = 50
+    epochs: int = 40
     batch_size: int = 100
     optimizer: str = "adam"
     lr: float = LEARNING_RATES["adam"]

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", metavar="NAME", help="deep_convnet, simple_convnet or lenet5; default: deep_convnet")
     add("--data", metavar="NAME", help="mnist-5k, fashion-mnist or a folder of IDX files; default: mnist-5k")
     add("--data-dir", metavar="DIR", help="where named data sets are looked for; default: $TATAMIKOMI_DATA")
-    add("--epochs", type=int, metavar="N", help="passes over the training images; default: 50")
+    add("--epochs", type=int, metavar="N", help="passes over the training images; default: 40")
     add("--batch-size", type=int, metavar="N", help="images per step; default: 100")
     add("--optimizer", metavar="NAME", help="adam, adamw or sgd (Nesterov's momentum 0.9); default: adam")
     add("--lr", type=float, metavar="X", help="highest learning rate; default: 0.002, for sgd 0.02")
