@@ -37,7 +37,7 @@ def test_forward(layer: Any, engine: str, draw: Any, measure: Any) -> None:
     _, flops, terms = _sizes(layer)
     x, w = draw(*layer["x"]), draw(*layer["weight"])
     with tk.backend("reference"):
-        want = tk.kernels.conv_forward(x, w, **_options(layer))
+        want = tk.kernels.conv_forward(x.astype(float), w.astype(float), **_options(layer))
         scale = tk.kernels.conv_forward(abs(x), abs(w), **_options(layer))
     if engine == "torch":
         import torch
@@ -55,7 +55,7 @@ def test_backward_input(layer: Any, engine: str, draw: Any, measure: Any) -> Non
     dy, w, x_shape = draw(*shape), draw(*layer["weight"]), tuple(layer["x"])
     terms = math.prod(layer["weight"]) // layer["weight"][1]
     with tk.backend("reference"):
-        want = tk.kernels.conv_backward_input(dy, w, x_shape, **_options(layer))
+        want = tk.kernels.conv_backward_input(dy.astype(float), w.astype(float), x_shape, **_options(layer))
         scale = tk.kernels.conv_backward_input(abs(dy), abs(w), x_shape, **_options(layer))
     if engine == "torch":
         import torch
@@ -73,7 +73,7 @@ def test_backward_weight(layer: Any, engine: str, draw: Any, measure: Any) -> No
     dy, x, w_shape = draw(*shape), draw(*layer["x"]), tuple(layer["weight"])
     terms = shape[0] * math.prod(shape[2:])
     with tk.backend("reference"):
-        want = tk.kernels.conv_backward_weight(dy, x, w_shape, **_options(layer))
+        want = tk.kernels.conv_backward_weight(dy.astype(float), x.astype(float), w_shape, **_options(layer))
         scale = tk.kernels.conv_backward_weight(abs(dy), abs(x), w_shape, **_options(layer))
     if engine == "torch":
         import torch
