@@ -6,53 +6,85 @@ namespace {
 int64_t x_size(const ConvShape& s) { return s.n * s.ic * s.id * s.ih * s.iw; }
 int64_t y_size(const ConvShape& s) { return s.n * s.oc * s.od * s.oh * s.ow; }
 int64_t weight_size(const ConvShape& s) { return s.oc * (s.ic / s.groups) * s.kd * s.kh * s.kw; }
+template <class T> int64_t packed_size(const ConvShape& s, const ConvPolicy& p) {
+    for (int i = 0;; ++i) {
+        const AlgorithmReport r = kernels<T>().conv_algorithm(ConvDirection::forward, i, s, p, 1);
+        if (!r.name || !r.declined) return r.packed;
+    }
+}
 int64_t cols_size(const ConvShape& s) { return s.n * s.ic * s.kd * s.kh * s.kw * s.od * s.oh * s.ow; }
 
+// How to choose among the algorithms, as Python's kernels/algorithm.py encodes it: bit 0 exact, bit 1 fastest, then one
+// bit for each preferred algorithm. The limit is the process's.
+ConvPolicy policy_from(int64_t code) {
+    return {(code & 1) != 0, (code & 2) != 0, static_cast<uint32_t>(code >> 2), workspace_limit()};
+}
+
 void conv_forward(py::array y, const py::array& x, const py::array& weight, const py::object& bias,
-                  const py::tuple& shape) {
+                  const py::object& packed, const py::tuple& shape, bool relu, int64_t policy) {
     const auto s = shape_from<ConvShape>(shape);
+    auto p = policy_from(policy);
+    if (!packed.is_none()) p.limit = INT64_MAX;   // the choice was made when the weight was packed
     by_dtype(x, [&](auto t) {
         using T = decltype(t);
         T* to = out<T>(y, y_size(s));
         const T *from = in<T>(x, x_size(s)), *w = in<T>(weight, weight_size(s)), *b = optional_in<T>(bias, s.oc);
+        const T* held = optional_in<T>(packed, packed.is_none() ? 0 : packed_size<T>(s, p));
         const py::gil_scoped_release unlocked;
-        const Workspace<T> workspace(kernels<T>().conv_forward_workspace(s, max_threads()));
-        kernels<T>().conv_forward(to, from, w, b, s, workspace);
+        const Workspace<T> workspace(kernels<T>().conv_forward_workspace(s, p, max_threads(), held != nullptr));
+        kernels<T>().conv_forward(to, from, w, b, held, s, relu, p, workspace);
     });
 }
 
-void conv_backward_input(py::array dx, const py::array& dy, const py::array& weight, const py::tuple& shape) {
+void conv_pack_weight(py::array packed, const py::array& weight, const py::tuple& shape, int64_t policy) {
     const auto s = shape_from<ConvShape>(shape);
+    auto p = policy_from(policy);
+    p.limit = INT64_MAX;
+    by_dtype(weight, [&](auto t) {
+        using T = decltype(t);
+        T* to = out<T>(packed, packed_size<T>(s, p));
+        const T* w = in<T>(weight, weight_size(s));
+        const py::gil_scoped_release unlocked;
+        kernels<T>().conv_pack_weight(to, w, s, p);
+    });
+}
+
+void conv_backward_input(py::array dx, const py::array& dy, const py::object& y, const py::array& weight,
+                         const py::tuple& shape, int64_t policy) {
+    const auto s = shape_from<ConvShape>(shape);
+    const auto p = policy_from(policy);
     by_dtype(dy, [&](auto t) {
         using T = decltype(t);
         T* to = out<T>(dx, x_size(s));
-        const T *from = in<T>(dy, y_size(s)), *w = in<T>(weight, weight_size(s));
+        const T *from = in<T>(dy, y_size(s)), *mask = optional_in<T>(y, y_size(s)), *w = in<T>(weight, weight_size(s));
         const py::gil_scoped_release unlocked;
-        const Workspace<T> workspace(kernels<T>().conv_backward_input_workspace(s, max_threads()));
-        kernels<T>().conv_backward_input(to, from, w, s, workspace);
+        const Workspace<T> workspace(kernels<T>().conv_backward_input_workspace(s, p, max_threads(), mask != nullptr));
+        kernels<T>().conv_backward_input(to, from, mask, w, s, p, workspace);
     });
 }
 
-void conv_backward_weight(py::array dweight, const py::array& dy, const py::array& x, const py::tuple& shape) {
+void conv_backward_weight(py::array dweight, py::object dbias, const py::array& dy, const py::object& y,
+                          const py::array& x, const py::tuple& shape, int64_t policy) {
     const auto s = shape_from<ConvShape>(shape);
+    const auto p = policy_from(policy);
     by_dtype(dy, [&](auto t) {
         using T = decltype(t);
-        T* to = out<T>(dweight, weight_size(s));
-        const T *g = in<T>(dy, y_size(s)), *from = in<T>(x, x_size(s));
+        T *to = out<T>(dweight, weight_size(s)), *db = optional_out<T>(dbias, s.oc);
+        const T *g = in<T>(dy, y_size(s)), *mask = optional_in<T>(y, y_size(s)), *from = in<T>(x, x_size(s));
         const py::gil_scoped_release unlocked;
-        const Workspace<T> workspace(kernels<T>().conv_backward_weight_workspace(s, max_threads()));
-        kernels<T>().conv_backward_weight(to, g, from, s, workspace);
+        const Workspace<T> workspace(kernels<T>().conv_backward_weight_workspace(s, p, max_threads(), mask != nullptr));
+        kernels<T>().conv_backward_weight(to, db, g, mask, from, s, p, workspace);
     });
 }
 
-void conv_backward_bias(py::array dbias, const py::array& dy, const py::tuple& shape) {
+void conv_backward_bias(py::array dbias, const py::array& dy, const py::object& y, const py::tuple& shape) {
     const auto s = shape_from<ConvShape>(shape);
     by_dtype(dy, [&](auto t) {
         using T = decltype(t);
         T* to = out<T>(dbias, s.oc);
-        const T* g = in<T>(dy, y_size(s));
+        const T *g = in<T>(dy, y_size(s)), *mask = optional_in<T>(y, y_size(s));
         const py::gil_scoped_release unlocked;
-        kernels<T>().conv_backward_bias(to, g, s);
+        kernels<T>().conv_backward_bias(to, g, mask, s);
     });
 }
 
@@ -78,33 +110,51 @@ void col2im(py::array x, const py::array& cols, const py::tuple& shape) {
     });
 }
 
-// The ordered list of one direction: (name, why it declines or None, workspace bytes in float32).
-using Algorithms = List<Tuple<py::str, py::typing::Optional<py::str>, py::int_>>;
-Algorithms conv_algorithms(const std::string& direction, const py::tuple& shape) {
+// The ordered list of one direction: (name, why it does not run or None, workspace bytes, pack's elements, error).
+using Algorithms = List<Tuple<py::str, py::typing::Optional<py::str>, py::int_, py::int_, py::float_>>;
+Algorithms conv_algorithms(const std::string& direction, const py::dtype& dtype, const py::tuple& shape,
+                           int64_t policy) {
     const auto s = shape_from<ConvShape>(shape);
+    const auto p = policy_from(policy);
     const auto d = direction == "forward"          ? ConvDirection::forward
                    : direction == "backward_input" ? ConvDirection::backward_input
                                                    : ConvDirection::backward_weight;
+    const bool twice = dtype.itemsize() == sizeof(double);
     Algorithms list;
     for (int i = 0;; ++i) {
-        const AlgorithmReport report = kernels<float>().conv_algorithm(d, i, s, max_threads());
-        if (!report.name) return list;
-        list.append(py::make_tuple(report.name, report.declined, report.workspace * sizeof(float)));
+        const AlgorithmReport r = twice ? kernels<double>().conv_algorithm(d, i, s, p, max_threads())
+                                        : kernels<float>().conv_algorithm(d, i, s, p, max_threads());
+        if (!r.name) return list;
+        list.append(py::make_tuple(r.name, r.declined, r.workspace * dtype.itemsize(), r.packed, r.error));
     }
+}
+
+// Names of all algorithms, in the order of their policy bits.
+List<py::str> conv_algorithm_names() {
+    List<py::str> names;
+#define TK_ID(name) names.append(#name);
+    TK_CONV_ALGORITHMS(TK_ID)
+#undef TK_ID
+    return names;
 }
 
 }   // namespace
 
 void bind_conv(py::module_& m) {
     m.def("conv_forward", &conv_forward, py::arg("y"), py::arg("x"), py::arg("weight"), py::arg("bias").none(true),
+          py::arg("packed").none(true), py::arg("shape"), py::arg("relu"), py::arg("policy"));
+    m.def("conv_pack_weight", &conv_pack_weight, py::arg("packed"), py::arg("weight"), py::arg("shape"),
+          py::arg("policy"));
+    m.def("conv_backward_input", &conv_backward_input, py::arg("dx"), py::arg("dy"), py::arg("y").none(true),
+          py::arg("weight"), py::arg("shape"), py::arg("policy"));
+    m.def("conv_backward_weight", &conv_backward_weight, py::arg("dweight"), py::arg("dbias").none(true), py::arg("dy"),
+          py::arg("y").none(true), py::arg("x"), py::arg("shape"), py::arg("policy"));
+    m.def("conv_backward_bias", &conv_backward_bias, py::arg("dbias"), py::arg("dy"), py::arg("y").none(true),
           py::arg("shape"));
-    m.def("conv_backward_input", &conv_backward_input, py::arg("dx"), py::arg("dy"), py::arg("weight"),
-          py::arg("shape"));
-    m.def("conv_backward_weight", &conv_backward_weight, py::arg("dweight"), py::arg("dy"), py::arg("x"),
-          py::arg("shape"));
-    m.def("conv_backward_bias", &conv_backward_bias, py::arg("dbias"), py::arg("dy"), py::arg("shape"));
-    m.def("conv_algorithms", &conv_algorithms, py::arg("direction"), py::arg("shape"),
-          "(name, why it declines or None, workspace bytes) of each algorithm, in the order of preference");
+    m.def("conv_algorithms", &conv_algorithms, py::arg("direction"), py::arg("dtype"), py::arg("shape"),
+          py::arg("policy"),
+          "(name, why it does not run or None, workspace bytes, elements of a pack, error to expect), best first");
+    m.def("conv_algorithm_names", &conv_algorithm_names, "all of them, in the order of their policy bits");
     m.def("im2col", &im2col, py::arg("cols"), py::arg("x"), py::arg("shape"));
     m.def("col2im", &col2im, py::arg("x"), py::arg("cols"), py::arg("shape"));
 }

@@ -87,6 +87,8 @@ PYBIND11_MODULE(_native, m) {
     m.def("empty", &bindings::pool_empty, py::arg("shape"), py::arg("dtype"));
     m.def("memory_stats", &bindings::memory_stats);
     m.def("empty_cache", &pool_trim);
+    m.def("workspace_limit", &workspace_limit);
+    m.def("set_workspace_limit", &set_workspace_limit, py::arg("bytes"));
     bindings::bind_conv(m);
     bindings::bind_linear(m);
     bindings::bind_activation(m);

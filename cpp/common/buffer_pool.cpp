@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -27,6 +29,8 @@ Pool& pool() {
     static Pool* instance = new Pool;
     return *instance;
 }
+
+std::atomic<int64_t> limit{INT64_MAX};
 
 // The lock may be held by another thread at the moment of a fork: take it before, renew it in the child.
 const int fork_handler =
@@ -109,5 +113,8 @@ PoolStats pool_stats() {
     const std::lock_guard<std::mutex> guard(p.mutex);
     return p.stats;
 }
+
+int64_t workspace_limit() { return limit; }
+void set_workspace_limit(int64_t bytes) { limit = bytes; }
 
 }   // namespace tk

@@ -16,6 +16,10 @@ void pool_release(void* block, size_t bytes);   // `bytes` as acquired
 void pool_trim();                               // give cached blocks back to the system
 PoolStats pool_stats();
 
+// Bytes of workspace that an algorithm may ask for one thread; one that asks for more is not chosen.
+int64_t workspace_limit();
+void set_workspace_limit(int64_t bytes);
+
 // Workspace for the length of a call.
 class Lease {
 public:

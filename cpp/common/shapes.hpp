@@ -49,10 +49,28 @@ struct LossShape {
 
 enum class ConvDirection { forward, backward_input, backward_weight };
 
+// Every algorithm of convolution, by name; cpp/kernels/conv.cpp orders them, a list for each direction.
+#define TK_CONV_ALGORITHMS(F) F(direct) F(plain)
+
+enum class ConvAlgorithm {
+#define TK_ID(name) name,
+    TK_CONV_ALGORITHMS(TK_ID)
+#undef TK_ID
+};
+
+// How to choose among them.
+struct ConvPolicy {
+    bool exact;     // none but those that add products of the factors themselves
+    bool fastest;   // by the true batch size; otherwise by a nominal one, so that a sample's bits do not depend on it
+    uint32_t preferred;   // bits of algorithms to take where they can run, before all others
+    int64_t limit;        // bytes of workspace for one thread
+};
+
 // One entry of an ordered list of algorithms. name: nullptr past the end; declined: why, nullptr when it does not.
 struct AlgorithmReport {
     const char *name, *declined;
-    int64_t workspace;   // elements
+    int64_t workspace, packed;   // elements
+    double error;                // to expect: max |result - exact| / max |exact|
 };
 
 }   // namespace tk

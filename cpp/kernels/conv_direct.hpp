@@ -13,7 +13,8 @@
 // input, reversed taps and outputs `step` apart (conv.cpp). Every output's terms are added in the same order whatever
 // tile, strip or thread computes it: channel blocks in order, within each tap by tap, channel by channel.
 #pragma once
-#include "kernels/conv_plain.hpp"
+#include "kernels/conv_algorithms.hpp"
+#include "kernels/positions.hpp"
 #include "kernels/register_tile.hpp"
 #include "kernels/simd.hpp"
 
@@ -41,6 +42,39 @@ struct Axis {
     }
     int64_t span(int64_t outputs) const { return (outputs - 1) * step + (taps - 1) * reach + 1; }
 };
+
+inline Axis forward_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
+    return {in, out, kernel, stride, dilation, -pad, 1};
+}
+
+// 1x1, stride 1, no padding: all positions form one long row.
+inline bool is_pointwise(const ConvShape& s) {
+    return s.kd * s.kh * s.kw == 1 && s.sd * s.sh * s.sw == 1 && s.id == s.od && s.ih == s.oh && s.iw == s.ow &&
+           s.pd + s.ph + s.pw == 0;
+}
+
+template <class Problem> void set_forward_axes(Problem& p, const ConvShape& s) {
+    p.n = s.n;
+    p.groups = s.groups;
+    p.ic = s.ic / s.groups;
+    p.oc = s.oc / s.groups;
+    p.in_plane = s.id * s.ih * s.iw;
+    p.out_plane = s.od * s.oh * s.ow;
+    if (is_pointwise(s)) {
+        p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
+        p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        return;
+    }
+    p.d = forward_axis(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d);
+    p.h = forward_axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h);
+    p.w = forward_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w);
+}
+
+inline bool pads_columns(const ConvShape& s) {
+    return s.pw > 0 || (s.ow - 1) * s.sw + (s.kw - 1) * s.dil_w - s.pw >= s.iw;
+}
+
+constexpr const char* kTooWide = "the taps lie so far apart that the narrowest strip outgrows its scratch";
 
 struct DirectProblem {
     int64_t n, groups, ic, oc;   // channels per group
@@ -118,8 +152,13 @@ template <class T> void plan(DirectProblem& p, int threads) {
     p.scratch = ceil_div(p.lists + p.row_slots() * p.row_pitch + (p.pack_all ? 0 : p.packed_block), 64) * 64;
 }
 
-inline int64_t direct_workspace(const DirectProblem& p, int threads) {
-    return threads * p.scratch + (p.pack_all ? p.packed : 0);
+template <class T> DirectProblem planned(DirectProblem p, int threads) {
+    plan<T>(p, threads);
+    return p;
+}
+
+inline int64_t direct_workspace(const DirectProblem& p, int threads, bool packed = false) {
+    return threads * p.scratch + (p.pack_all && !packed ? p.packed : 0);
 }
 
 // ---- the register tile ------------------------------------------------------------------------------------------
@@ -151,12 +190,13 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Pixels][Vectors], const T* in, const T* 
     }
 }
 
-// Where a tile goes: out[channel * plane + pixel * pixel_stride] = (first ? bias : what is there) + acc
+// Where a tile goes: out[channel * plane + pixel * pixel_stride] = (first ? bias : what is there) + acc, and ReLU of it
+// where asked for
 template <class T> struct Destination {
     T* out;
     const T* bias;   // nullptr: none
     int64_t plane, pixel_stride, channels;
-    bool first;
+    bool first, relu;
 };
 
 template <class T, int Pixels, int Vectors>
@@ -183,12 +223,13 @@ TK_INLINE void write(Vec<T> (&acc)[Pixels][Vectors], const Destination<T>& to) {
                     Vec<T> sum = rows[k];
                     if (!to.first) sum += load_first(out, pixels);
                     else if (bias) sum += broadcast(bias[k]);
-                    store_first(out, sum, pixels);
+                    store_first(out, to.relu ? rectify<T>(sum) : sum, pixels);
                 } else {
                     for (int i = 0; i < pixels; ++i) {
                         T* one = out + i * to.pixel_stride;
                         const T before = to.first ? (bias ? bias[k] : T(0)) : *one;
-                        *one = rows[k][i] + before;
+                        const T sum = rows[k][i] + before;
+                        *one = to.relu ? rectify_one(sum) : sum;
                     }
                 }
             }
@@ -300,9 +341,17 @@ void copy_strip(T* scratch, const T* x, const DirectProblem& p, const Strip& s, 
     }
 }
 
+// The operands of a problem: out, in, weight; bias or nullptr.
+template <class T> struct DirectCall {
+    T* y;
+    const T *x, *weight, *bias, *packed;
+    bool relu;
+    T* workspace;
+};
+
 template <class T>
-void compute_strip(T* y, const T* x, const T* weight, const T* packed, const T* bias, const DirectProblem& p,
-                   const Strip& s, int64_t k_begin, int64_t k_end, T* workspace) {
+void compute_strip(const DirectCall<T>& a, const T* packed, const DirectProblem& p, const Strip& s, int64_t k_begin,
+                   int64_t k_end, T* workspace) {
     Tap* lists = reinterpret_cast<Tap*>(workspace);
     T* scratch = workspace + p.lists;
     T* own_pack = scratch + p.row_slots() * p.row_pitch;
@@ -310,22 +359,25 @@ void compute_strip(T* y, const T* x, const T* weight, const T* packed, const T* 
     for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r);
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block, channels = smaller(p.c_block, p.ic - c0);
-        copy_strip(scratch, x, p, s, c0, channels);
+        copy_strip(scratch, a.x, p, s, c0, channels);
         for (int64_t k_block = k_begin; k_block < k_end; ++k_block) {
-            const T* w = packed + ((s.group * p.k_blocks + k_block) * p.c_blocks + c_block) * p.packed_block;
-            if (!p.pack_all) {
-                pack(own_pack, weight, p, s.group, k_block, c_block);
-                w = own_pack;
-            }
+            const T* w = own_pack;
+            if (packed) w = packed + ((s.group * p.k_blocks + k_block) * p.c_blocks + c_block) * p.packed_block;
+            else pack(own_pack, a.weight, p, s.group, k_block, c_block);
             const int64_t k0 = s.group * p.oc + k_block * kBlock<T>;
             const int vectors = vectors_of<T>(p, k_block);
-            T* out = y + (s.image * p.groups * p.oc + k0) * p.out_plane + p.out_offset + s.od * p.out_d;
+            T* out = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + p.out_offset + s.od * p.out_d;
             for (int64_t r = 0; r < s.rows; ++r) {
                 for (int64_t i = 0; i < tiles; ++i) {
                     const int64_t begin = s.columns * i / tiles, end = s.columns * (i + 1) / tiles;
                     T* to = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
-                    const Destination<T> destination{to,      bias ? bias + k0 : nullptr, p.out_plane,
-                                                     p.out_w, p.oc - k_block * kBlock<T>, c_block == 0};
+                    const Destination<T> destination{to,
+                                                     a.bias ? a.bias + k0 : nullptr,
+                                                     p.out_plane,
+                                                     p.out_w,
+                                                     p.oc - k_block * kBlock<T>,
+                                                     c_block == 0,
+                                                     a.relu && c_block == p.c_blocks - 1};
                     tile_of<T, kTilePixels>(
                         end - begin, vectors,
                         {scratch + begin, w, lists + r * list_pitch, channels, p.channel_pitch, destination});
@@ -335,17 +387,24 @@ void compute_strip(T* y, const T* x, const T* weight, const T* packed, const T* 
     }
 }
 
+template <class T> void pack_all(T* packed, const T* weight, const DirectProblem& p) {
+    parallel_for(p.groups * p.k_blocks * p.c_blocks, p.packed, [&](int64_t unit, int) {
+        pack(packed + unit * p.packed_block, weight, p, unit / (p.k_blocks * p.c_blocks),
+             unit / p.c_blocks % p.k_blocks, unit % p.c_blocks);
+    });
+}
+
 // Runs a planned problem. workspace: direct_workspace() elements.
-template <class T> void direct(T* y, const T* x, const T* weight, const T* bias, const DirectProblem& p, T* workspace) {
+template <class T> void direct(const DirectCall<T>& a, const DirectProblem& p) {
     const int64_t work = p.n * p.groups * p.oc * p.ic * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     if (work == 0) return;
-    T* packed = workspace;
-    T* scratch = workspace + (p.pack_all ? p.packed : 0);
-    if (p.pack_all)
-        parallel_for(p.groups * p.k_blocks * p.c_blocks, p.packed, [&](int64_t unit, int) {
-            pack(packed + unit * p.packed_block, weight, p, unit / (p.k_blocks * p.c_blocks),
-                 unit / p.c_blocks % p.k_blocks, unit % p.c_blocks);
-        });
+    const T* packed = a.packed;
+    T* scratch = a.workspace;
+    if (!packed && p.pack_all) {
+        pack_all(a.workspace, a.weight, p);
+        packed = a.workspace;
+        scratch += p.packed;
+    }
     const int64_t strips = p.d.grid * p.row_strips * p.column_strips;
     parallel_for(p.n * p.groups * strips * p.k_splits, work, [&](int64_t unit, int thread) {
         const int64_t k_split = unit % p.k_splits, strip = unit / p.k_splits % strips;
@@ -358,8 +417,8 @@ template <class T> void direct(T* y, const T* x, const T* weight, const T* bias,
                       smaller(p.rows, p.h.grid - h0),
                       w0,
                       smaller(p.columns, p.w.grid - w0)};
-        compute_strip(y, x, weight, packed, bias, p, s, p.k_blocks * k_split / p.k_splits,
-                      p.k_blocks * (k_split + 1) / p.k_splits, scratch + thread * p.scratch);
+        compute_strip(a, packed, p, s, p.k_blocks * k_split / p.k_splits, p.k_blocks * (k_split + 1) / p.k_splits,
+                      scratch + thread * p.scratch);
     });
 }
 

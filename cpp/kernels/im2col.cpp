@@ -1,7 +1,7 @@
 // im2col: every window of x as a column; col2im: its adjoint, which adds overlapping windows up.
 //   cols[n][(c, a, b, r)][(d, h, w)] = x[n, c, d*sd + a*dil_d - pd, h*sh + b*dil_h - ph, w*sw + r*dil_w - pw]
 // and zero where that lies in the padding. The layout is that of unfold: columns are windows.
-#include "kernels/conv_plain.hpp"
+#include "kernels/positions.hpp"
 #include "kernels/simd.hpp"
 
 namespace tk::TK_ISA {

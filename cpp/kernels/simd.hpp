@@ -98,6 +98,10 @@ template <class T> TK_INLINE void store_first(T* p, Vec<T> v, int64_t count) {
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 
+// ReLU: max(v, 0); NaN stays NaN, and -0 becomes 0.
+template <class T> TK_INLINE Vec<T> rectify(Vec<T> v) { return v <= 0 ? Vec<T>{} : v; }
+template <class T> TK_INLINE T rectify_one(T x) { return x <= 0 ? T(0) : x; }
+
 // sum over the lanes, in a fixed order
 template <class T> TK_INLINE T sum_lanes(Vec<T> v) {
     T total = v[0];

@@ -44,7 +44,9 @@ def test_padding_contributes_nothing_to_non_finite_factors(bad: float, tap: tupl
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_list_ends_with_a_loop_that_never_declines_and_needs_no_workspace(direction: str) -> None:
     shape = conv_shape("test", (1, 3, 9, 9), (3, 1, 3, 3), 1, 1, 1, 3)
-    names, reasons, workspace = zip(*_native.conv_algorithms(direction, shape), strict=True)
+    names, reasons, workspace, *_ = zip(
+        *_native.conv_algorithms(direction, np.dtype(np.float32), shape, 0), strict=True
+    )
     assert names == ("direct", "plain")
     assert "lanes" in reasons[0]
     assert (reasons[-1], workspace[-1]) == (None, 0)
@@ -64,7 +66,7 @@ def test_workspace_stays_below_8_mb_per_thread(direction: str) -> None:
     for threads, (x_shape, weight_shape, stride, padding, dilation) in itertools.product((1, 2, 7), layers):
         shape = conv_shape("test", x_shape, weight_shape, stride, padding, dilation, 1)
         with tk.threads(threads):
-            name, _, workspace = _native.conv_algorithms(direction, shape)[0]
+            name, _, workspace, *_ = _native.conv_algorithms(direction, np.dtype(np.float32), shape, 0)[0]
         assert name == "direct"
         assert workspace <= threads * 8 * 2**20, (x_shape, threads, workspace)
 
@@ -108,7 +110,7 @@ def test_taps_far_apart_take_the_plain_loop() -> None:
     padding = ((reach, 0),)
     shape = conv_shape("test", x.shape, weight.shape, 1, padding, reach, 1)
     for direction in DIRECTIONS[:2]:
-        assert "far apart" in _native.conv_algorithms(direction, shape)[0][1]
+        assert "far apart" in _native.conv_algorithms(direction, np.dtype(np.float32), shape, 0)[0][1]
     y = tk.kernels.conv_forward(x, weight, padding=padding, dilation=reach)
     np.testing.assert_array_equal(y, np.full((1, 4, 5), 4, np.float32))
 

@@ -8,7 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tatamikomi as tk
-from tests.op_specs.spec import Call, Direction, Draw, ErrorCase, Gradient, Identity, OpSpec, Sample, copied, leading
+from tatamikomi.kernels.arrays import as_float, empty
+from tests.op_specs.spec import (
+    Call,
+    Direction,
+    Draw,
+    ErrorCase,
+    Gradient,
+    Identity,
+    OpSpec,
+    Sample,
+    copied,
+    leading,
+    multilinear,
+)
 from tests.oracles import conv as oracle
 
 
@@ -113,20 +126,62 @@ def _samples(make: Any, cases: list[Case] = CASES) -> list[Sample]:
     return [Sample(case.label, lambda draw, case=case: make(draw, case), case.big) for case in cases]
 
 
-def _forward(draw: Draw, case: Case) -> Call:
-    return Call((draw(*case.x), draw(*case.weight), draw(case.weight[0]) if case.bias else None), case.options)
+# Algorithms that add products of the factors themselves: the oracles' bounds hold for these. The others are tested one
+# by one in tests/kernels/test_conv_algorithms.py, against the bounds that they publish.
+EXACT = {"algorithm": "exact"}
 
 
-def _backward_input(draw: Draw, case: Case) -> Call:
-    return Call((draw(*case.y), draw(*case.weight), case.x), case.options)
+def forward_call(draw: Draw, case: Case) -> Call:
+    arrays = draw(*case.x), draw(*case.weight), draw(case.weight[0]) if case.bias else None
+    return Call(arrays, {**case.options, **EXACT})
 
 
-def _backward_weight(draw: Draw, case: Case) -> Call:
-    return Call((draw(*case.y), draw(*case.x), case.weight), case.options)
+def backward_input_call(draw: Draw, case: Case) -> Call:
+    return Call((draw(*case.y), draw(*case.weight), case.x), {**case.options, **EXACT})
+
+
+def backward_weight_call(draw: Draw, case: Case) -> Call:
+    return Call((draw(*case.y), draw(*case.x), case.weight), {**case.options, **EXACT})
 
 
 def _backward_bias(draw: Draw, case: Case) -> Call:
     return Call((draw(*case.y),))
+
+
+def _packed(draw: Draw, case: Case) -> Call:
+    """The reference packs nothing: what the pack is good for shows in a forward pass."""
+    return forward_call(draw, case)
+
+
+def _forward_with_pack(x: Any, weight: Any, bias: Any, algorithm: str, **options: Any) -> Any:
+    packed = tk.kernels.conv_pack_weight(weight, np.shape(x), **options, algorithm=algorithm)
+    return tk.kernels.conv_forward(x, packed, bias, **options)
+
+
+def _activated(call: Call) -> Call:
+    return Call(call.args, {**call.kwargs, "activation": "relu"})
+
+
+def _masked(make: Any) -> Any:
+    """With an output of ReLU beside dy, a half of it zeros."""
+
+    def masked(draw: Draw, case: Case) -> Call:
+        call = make(draw, case)
+        return Call(call.args, {**call.kwargs, "y": np.maximum(draw(*case.y), 0)})
+
+    return masked
+
+
+def _with_bias(*args: Any, **options: Any) -> Any:
+    """dweight and dbias of one call."""
+    dy = as_float("test", "dy", args[0])
+    dbias = empty("test", (dy.shape[1],), dy.dtype)
+    return tk.kernels.conv_backward_weight(*args, **options, dbias=dbias), dbias
+
+
+def _backward_weight_and_bias(dy: Any, *args: Any, **options: Any) -> Any:
+    y = options.get("y")
+    return oracle.backward_weight(dy, *args, **options), oracle.backward_bias(dy if y is None else dy * (y > 0))
 
 
 def _im2col(draw: Draw, case: Case) -> Call:
@@ -201,7 +256,7 @@ def _fold_gradient(case: Case) -> Gradient:
 def _twin(torch: Any, call: Call) -> Any:
     """torch pads on one side only through a pad of its own."""
     x, weight, bias = call.args
-    options = dict(call.kwargs)
+    options = {name: value for name, value in call.kwargs.items() if name != "algorithm"}
     axes = x.ndim - 2
     stride = oracle.per_axis(options.pop("stride", 1), axes)
     dilation = oracle.per_axis(options.get("dilation", 1), axes)
@@ -349,25 +404,83 @@ UNFOLD_ERRORS = (
     ),
 )
 
+
+def _relu_bound(_: Any, call: Call, dtype: Any) -> tuple[Any, ...]:
+    """That of the sums: max(y, 0) rounds nothing."""
+    options = {name: value for name, value in call.kwargs.items() if name != "activation"}
+    return multilinear(oracle.forward, Call(call.args, options), dtype)
+
+
+def _masked_bound(function: Any, call: Call, dtype: Any) -> tuple[Any, ...]:
+    """That of the sums over dy as the mask leaves it: terms that are masked away are zeros."""
+    dy, *others = call.args
+    options = {name: value for name, value in call.kwargs.items() if name != "y"}
+    return multilinear(function, Call((dy * (call.kwargs["y"] > 0), *others), options), dtype)
+
+
+def _split_masked(call: Call, part: slice) -> Call:
+    args, options = leading(0, 2)(call, part)
+    return Call(args, {**options, "y": options["y"][part]})
+
+
 SPECS = (
     OpSpec(
         name="conv",
         kind="kernel",
         functional=("conv1d", "conv2d", "conv3d"),
         directions=(
-            Direction("conv_forward", _samples(_forward), oracle.forward, split=leading(0), twin=_twin),
+            Direction("conv_forward", _samples(forward_call), oracle.forward, split=leading(0), twin=_twin),
             Direction(
                 "conv_backward_input",
-                _samples(_backward_input),
+                _samples(backward_input_call),
                 oracle.backward_input,
                 split=leading(0, 2),
             ),
-            Direction("conv_backward_weight", _samples(_backward_weight), oracle.backward_weight),
+            Direction("conv_backward_weight", _samples(backward_weight_call), oracle.backward_weight),
+            Direction(
+                "conv_pack_weight",
+                _samples(_packed),
+                oracle.forward,
+                split=leading(0),
+                function=_forward_with_pack,
+                has_out=False,
+            ),
             Direction("conv_backward_bias", _samples(_backward_bias, WINDOWS), oracle.backward_bias),
         ),
         identities=tuple(_adjoints(case) for case in SMALL + FILLED + HOSTILE),
         gradients=tuple(_gradient(case) for case in SMALL),
         errors=ERRORS,
+    ),
+    OpSpec(
+        name="conv and relu",
+        kind="composed",
+        functional=(),
+        directions=(
+            Direction(
+                "forward",
+                _samples(lambda draw, case: _activated(forward_call(draw, case))),
+                oracle.forward,
+                bound=_relu_bound,
+                split=leading(0),
+                function=tk.kernels.conv_forward,
+            ),
+            Direction(
+                "backward_input",
+                _samples(_masked(backward_input_call)),
+                oracle.backward_input,
+                bound=_masked_bound,
+                split=_split_masked,
+                function=tk.kernels.conv_backward_input,
+            ),
+            Direction(
+                "backward_weight",
+                _samples(_masked(backward_weight_call)),
+                _backward_weight_and_bias,
+                bound=_masked_bound,
+                function=_with_bias,
+                has_out=False,
+            ),
+        ),
     ),
     OpSpec(
         name="unfold",

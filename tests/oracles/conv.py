@@ -59,7 +59,7 @@ def _groups(groups, ic, oc):
     ]
 
 
-def forward(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def forward(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, activation=None, algorithm=None):
     (n, ic, *sizes), (oc, _, *kernel) = x.shape, weight.shape
     out_sizes, meet = meetings(sizes, kernel, stride, padding, dilation)
     x, weight = x.astype(EXACT), weight.astype(EXACT)
@@ -70,13 +70,17 @@ def forward(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if bias is not None:
         for k in range(oc):
             y[:, k] += bias[k]
-    return y
+    return np.maximum(y, 0) if activation else y
 
 
-def backward_input(dy, weight, input_shape, stride=1, padding=0, dilation=1, groups=1):
+def masked(dy, y):
+    return dy if y is None else np.where(y > 0, dy, 0)
+
+
+def backward_input(dy, weight, input_shape, stride=1, padding=0, dilation=1, groups=1, y=None, algorithm=None):
     (_, ic, *sizes), (oc, _, *kernel) = input_shape, weight.shape
     _, meet = meetings(sizes, kernel, stride, padding, dilation)
-    dy, weight = dy.astype(EXACT), weight.astype(EXACT)
+    dy, weight = masked(dy, y).astype(EXACT), weight.astype(EXACT)
     dx = np.zeros(input_shape, EXACT)
     for o, r, i in meet:
         for c, k in _groups(groups, ic, oc):
@@ -84,10 +88,10 @@ def backward_input(dy, weight, input_shape, stride=1, padding=0, dilation=1, gro
     return dx
 
 
-def backward_weight(dy, x, weight_shape, stride=1, padding=0, dilation=1, groups=1):
+def backward_weight(dy, x, weight_shape, stride=1, padding=0, dilation=1, groups=1, y=None, algorithm=None):
     (_, ic, *sizes), (oc, _, *kernel) = x.shape, weight_shape
     _, meet = meetings(sizes, kernel, stride, padding, dilation)
-    dy, x = dy.astype(EXACT), x.astype(EXACT)
+    dy, x = masked(dy, y).astype(EXACT), x.astype(EXACT)
     dweight = np.zeros(weight_shape, EXACT)
     for o, r, i in meet:
         for c, k in _groups(groups, ic, oc):

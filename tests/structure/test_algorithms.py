@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from tests.op_specs import conv
 
@@ -16,7 +17,9 @@ def shape_of(case):
 
 def algorithms(direction, case):
     """Those that do not decline, the chosen one first."""
-    return [name for name, why, _ in _native.conv_algorithms(direction, shape_of(case)) if not why]
+    return [
+        name for name, why, *_ in _native.conv_algorithms(direction, np.dtype(np.float32), shape_of(case), 0) if not why
+    ]
 
 
 TRAITS = {
@@ -35,7 +38,9 @@ TRAITS = {
 }
 DIRECTIONS = ["forward", "backward_input", "backward_weight"]
 NAMES = {
-    direction: [name for name, *_ in _native.conv_algorithms(direction, shape_of(conv.CASES[0]))]
+    direction: [
+        name for name, *_ in _native.conv_algorithms(direction, np.dtype(np.float32), shape_of(conv.CASES[0]), 0)
+    ]
     for direction in DIRECTIONS
 }
 

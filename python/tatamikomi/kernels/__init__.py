@@ -16,6 +16,12 @@ from tatamikomi.kernels.activation import (
     tanh_backward,
     tanh_forward,
 )
+from tatamikomi.kernels.algorithm import (
+    get_conv_algorithm,
+    get_workspace_limit,
+    set_conv_algorithm,
+    set_workspace_limit,
+)
 from tatamikomi.kernels.backend import backend, get_backend, set_backend
 from tatamikomi.kernels.config import (
     config,
@@ -27,11 +33,13 @@ from tatamikomi.kernels.config import (
     threads,
 )
 from tatamikomi.kernels.conv import (
+    PackedWeight,
     col2im,
     conv_backward_bias,
     conv_backward_input,
     conv_backward_weight,
     conv_forward,
+    conv_pack_weight,
     im2col,
 )
 from tatamikomi.kernels.dropout import dropout_backward, dropout_forward
@@ -42,6 +50,7 @@ from tatamikomi.kernels.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 
 __all__ = [
+    "PackedWeight",
     "adam_step",
     "avg_pool_backward",
     "avg_pool_forward",
@@ -55,11 +64,14 @@ __all__ = [
     "conv_backward_input",
     "conv_backward_weight",
     "conv_forward",
+    "conv_pack_weight",
     "dropout_backward",
     "dropout_forward",
     "empty_cache",
     "get_backend",
+    "get_conv_algorithm",
     "get_num_threads",
+    "get_workspace_limit",
     "im2col",
     "log_softmax_backward",
     "log_softmax_forward",
@@ -70,7 +82,9 @@ __all__ = [
     "relu_backward",
     "relu_forward",
     "set_backend",
+    "set_conv_algorithm",
     "set_num_threads",
+    "set_workspace_limit",
     "sgd_step",
     "show_config",
     "sigmoid_backward",

@@ -132,7 +132,14 @@ def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
         raise _no_memory(op, "output", shape, dtype) from None
 
 
-def output(op: str, out: Array | None, shape: Sequence[int], dtype: DTypeLike, *inputs: Array | None) -> Array:
+def output(
+    op: str,
+    out: Array | None,
+    shape: Sequence[int],
+    dtype: DTypeLike,
+    *inputs: Array | None,
+    argument: str = "out",
+) -> Array:
     """`out` if it is given and fits, else a new array.
 
     Raises:
@@ -142,13 +149,13 @@ def output(op: str, out: Array | None, shape: Sequence[int], dtype: DTypeLike, *
     if out is None:
         return empty(op, shape, dtype)
     if not isinstance(out, np.ndarray):
-        raise bad_type(op, "out", type(out).__name__, "an ndarray")
+        raise bad_type(op, argument, type(out).__name__, "an ndarray")
     if out.dtype != np.dtype(dtype) or not out.dtype.isnative:
-        raise bad_type(op, "out", str(out.dtype), str(np.dtype(dtype)))
+        raise bad_type(op, argument, str(out.dtype), str(np.dtype(dtype)))
     if out.shape != tuple(shape):
-        raise bad_value(op, "out", f"shape {out.shape}", f"shape {tuple(shape)}")
+        raise bad_value(op, argument, f"shape {out.shape}", f"shape {tuple(shape)}")
     if not out.flags.carray:
-        raise bad_value(op, "out", "another layout", "a writable, aligned, C-contiguous array")
+        raise bad_value(op, argument, "another layout", "a writable, aligned, C-contiguous array")
     if any(array is not None and np.may_share_memory(out, array) for array in inputs):
-        raise bad_value(op, "out", "memory shared with an input", "memory of its own")
+        raise bad_value(op, argument, "memory shared with an input", "memory of its own")
     return out

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from tatamikomi.errors import bad_value
+from tatamikomi import _native
+from tatamikomi.errors import bad_value, unknown_name
 from tatamikomi.geometry import ConvShape, Padding, Size, as_shape, conv_shape, per_axis
-from tatamikomi.kernels.arrays import Array, as_float, output, same_dtype
-from tatamikomi.kernels.backend import active
+from tatamikomi.kernels.algorithm import POLICIES, chosen, policy_code
+from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
+from tatamikomi.kernels.backend import active, get_backend
 
 
 def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
@@ -24,25 +26,30 @@ def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
 
 def conv_forward(
     x: ArrayLike,
-    weight: ArrayLike,
+    weight: ArrayLike | PackedWeight,
     bias: ArrayLike | None = None,
     stride: Size = 1,
     padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
     out: Array | None = None,
+    *,
+    activation: str | None = None,
+    algorithm: str | None = None,
 ) -> Array:
     """Convolve x with weight.
 
     Args:
         x: (n, ic, *sizes), 1 to 3 axes; float32 or float64.
-        weight: (oc, ic / groups, *kernel), dtype of x.
+        weight: (oc, ic / groups, *kernel), dtype of x; or what `conv_pack_weight` made of it for this geometry.
         bias: (oc,) or None.
         stride, dilation: an integer, or one per axis; >= 1.
         padding: an integer, one per axis, ((before, after), ...), "valid", or "same" (TensorFlow's rule:
             output = ceil(size / stride), the odd element after).
         groups: a divisor of ic and oc; output channel k sees the input channels of its group.
         out: (n, oc, *output sizes), receives the result.
+        activation: None, or "relu": max(y, 0) in the same pass.
+        algorithm: instead of the policy in force (`set_conv_algorithm`); one that is named must take this shape.
 
     Returns:
         (n, oc, *output sizes), output = floor((size + pads - dilation * (kernel - 1) - 1) / stride) + 1.
@@ -59,16 +66,109 @@ def conv_forward(
            [24., 28.]])
     """
     op = "conv_forward"
-    x, weight = as_float(op, "x", x), as_float(op, "weight", weight)
-    s = conv_shape(op, x.shape, weight.shape, stride, padding, dilation, groups)
+    x = as_float(op, "x", x)
+    w = weight.weight if isinstance(weight, PackedWeight) else as_float(op, "weight", weight)
+    s = conv_shape(op, x.shape, w.shape, stride, padding, dilation, groups)
     if bias is not None:
         bias = as_float(op, "bias", bias)
         if bias.shape != (s.oc,):
             raise bad_value(op, "bias", f"shape {bias.shape}", f"shape ({s.oc},), one per output channel")
-    dtype = same_dtype(op, x=x, weight=weight, bias=bias)
-    y = output(op, out, _out_shape(s, x.ndim - 2), dtype, x, weight, bias)
-    active().conv_forward(y, x, weight, bias, s)
+    dtype = same_dtype(op, x=x, weight=w, bias=bias)
+    relu = _is_relu(op, activation)
+    packed = None
+    if isinstance(weight, PackedWeight):
+        packed, code = weight.for_call(op, s, algorithm)
+    else:
+        code = policy_code(op, "forward", dtype, s, algorithm)
+    y = output(op, out, _out_shape(s, x.ndim - 2), dtype, x, w, bias)
+    active().conv_forward(y, x, w, bias, packed, s, relu, code)
     return y
+
+
+class PackedWeight:
+    """A weight laid out for the algorithm that one geometry's forward pass runs; `conv_pack_weight` makes it.
+
+    Attributes:
+        weight: a read-only copy of the weight.
+        algorithm: the algorithm that it is packed for.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> packed = tk.kernels.conv_pack_weight(np.ones((8, 4, 3, 3)), (1, 4, 16, 16), algorithm="direct")
+    >>> packed
+    PackedWeight((8, 4, 3, 3), algorithm='direct')
+    """
+
+    __slots__ = ("_backend", "_code", "_packed", "_shape", "algorithm", "weight")
+
+    def __init__(self, weight: Array, s: ConvShape, code: int) -> None:
+        self.weight = weight.copy()
+        self.weight.flags.writeable = False
+        self.algorithm, size = chosen("forward", weight.dtype, s, code)
+        self._shape, self._backend = s[1:], _engine()
+        self._code = POLICIES.get(self.algorithm, 0)
+        self._packed = empty("conv_pack_weight", (size,), weight.dtype)
+        active().conv_pack_weight(self._packed, weight, s, self._code)
+
+    def __repr__(self) -> str:
+        return f"PackedWeight({self.weight.shape}, algorithm={self.algorithm!r})"
+
+    def for_call(self, op: str, s: ConvShape, algorithm: str | None) -> tuple[Array, int]:
+        """The pack and the code of its algorithm.
+
+        Raises:
+            ValueError: it was packed for another geometry, backend or instruction set.
+        """
+        if s[1:] != self._shape:
+            expected = f"x and options as given to conv_pack_weight, {ConvShape(s.n, *self._shape)}"
+            raise bad_value(op, "weight", f"a weight packed for another geometry than {s}", expected)
+        if _engine() != self._backend:
+            raise bad_value(op, "weight", f"a weight packed for {self._backend}", f"one packed for {_engine()}")
+        if algorithm is not None:
+            raise bad_value(op, "algorithm", algorithm, f"None beside a packed weight ({self.algorithm})")
+        return self._packed, self._code
+
+
+def _engine() -> str:
+    return f"{get_backend()} {_native.active_isa()}"
+
+
+def conv_pack_weight(
+    weight: ArrayLike,
+    x_shape: Sequence[int],
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    *,
+    algorithm: str | None = None,
+) -> PackedWeight:
+    """Lay a weight out once for many forward passes over inputs of one shape; the batch size may vary.
+
+    Args:
+        weight: (oc, ic / groups, *kernel), float32 or float64; copied.
+        x_shape: (n, ic, *sizes), the shape of x; n does not matter.
+        stride, padding, dilation, groups: as in conv_forward.
+        algorithm: instead of the policy in force (`set_conv_algorithm`); one that is named must take this shape.
+
+    Returns:
+        What conv_forward takes in place of the weight. Results are the same, bit for bit.
+
+    Raises:
+        TypeError, ValueError: as conv_forward.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> x, weight = np.ones((2, 4, 6, 6)), np.ones((8, 4, 3, 3))
+    >>> packed = tk.kernels.conv_pack_weight(weight, x.shape, padding=1)
+    >>> y = tk.kernels.conv_forward(x, packed, padding=1)
+    >>> np.array_equal(y, tk.kernels.conv_forward(x, weight, padding=1))
+    True
+    """
+    op = "conv_pack_weight"
+    w = as_float(op, "weight", weight)
+    s = conv_shape(op, as_shape(op, "x_shape", x_shape), w.shape, stride, padding, dilation, groups)
+    return PackedWeight(w, s, policy_code(op, "forward", w.dtype, s, algorithm))
 
 
 def conv_backward_input(
@@ -80,6 +180,9 @@ def conv_backward_input(
     dilation: Size = 1,
     groups: int = 1,
     out: Array | None = None,
+    *,
+    y: ArrayLike | None = None,
+    algorithm: str | None = None,
 ) -> Array:
     """The gradient of a convolution with respect to its input; the adjoint of conv_forward in x.
 
@@ -91,6 +194,8 @@ def conv_backward_input(
         input_shape: (n, ic, *sizes), the shape of x.
         stride, padding, dilation, groups: as in conv_forward.
         out: receives the result.
+        y: (n, oc, *output sizes), the output of conv_forward with activation="relu": dy counts where y > 0.
+        algorithm: as in conv_forward.
 
     Returns:
         dx of `input_shape`.
@@ -108,8 +213,11 @@ def conv_backward_input(
     sizes = as_shape(op, "input_shape", input_shape)
     s = conv_shape(op, sizes, weight.shape, stride, padding, dilation, groups)
     _check_dy(op, dy, s)
-    dx = output(op, out, sizes, same_dtype(op, dy=dy, weight=weight), dy, weight)
-    active().conv_backward_input(dx, dy, weight, s)
+    y = _mask(op, y, dy)
+    dtype = same_dtype(op, dy=dy, weight=weight, y=y)
+    code = policy_code(op, "backward_input", dtype, s, algorithm)
+    dx = output(op, out, sizes, dtype, dy, weight, y)
+    active().conv_backward_input(dx, dy, y, weight, s, code)
     return dx
 
 
@@ -122,6 +230,10 @@ def conv_backward_weight(
     dilation: Size = 1,
     groups: int = 1,
     out: Array | None = None,
+    *,
+    y: ArrayLike | None = None,
+    dbias: Array | None = None,
+    algorithm: str | None = None,
 ) -> Array:
     """The gradient of a convolution with respect to its weight; the adjoint of conv_forward in the weight.
 
@@ -133,6 +245,9 @@ def conv_backward_weight(
         weight_shape: (oc, ic / groups, *kernel).
         stride, padding, dilation, groups: as in conv_forward.
         out: receives the result.
+        y: (n, oc, *output sizes), the output of conv_forward with activation="relu": dy counts where y > 0.
+        dbias: (oc,), receives the gradient of the bias, dy summed, in the same pass.
+        algorithm: as in conv_forward.
 
     Returns:
         dweight of `weight_shape`.
@@ -150,13 +265,23 @@ def conv_backward_weight(
     shape = as_shape(op, "weight_shape", weight_shape, 1)
     s = conv_shape(op, x.shape, shape, stride, padding, dilation, groups)
     _check_dy(op, dy, s)
-    dweight = output(op, out, shape, same_dtype(op, dy=dy, x=x), dy, x)
-    active().conv_backward_weight(dweight, dy, x, s)
+    y = _mask(op, y, dy)
+    dtype = same_dtype(op, dy=dy, x=x, y=y)
+    code = policy_code(op, "backward_weight", dtype, s, algorithm)
+    dweight = output(op, out, shape, dtype, dy, x, y)
+    if dbias is not None:
+        output(op, dbias, (s.oc,), dtype, dy, x, y, dweight, argument="dbias")
+    active().conv_backward_weight(dweight, dbias, dy, y, x, s, code)
     return dweight
 
 
-def conv_backward_bias(dy: ArrayLike, out: Array | None = None) -> Array:
+def conv_backward_bias(dy: ArrayLike, out: Array | None = None, *, y: ArrayLike | None = None) -> Array:
     """The gradient of a convolution with respect to its bias: dy (n, oc, *sizes) summed to (oc,).
+
+    Args:
+        dy: (n, oc, *sizes), the gradient of the output.
+        out: (oc,), receives the result.
+        y: of dy's shape, the output of conv_forward with activation="relu": dy counts where y > 0.
 
     Raises:
         TypeError: dy is not float32 or float64.
@@ -171,11 +296,29 @@ def conv_backward_bias(dy: ArrayLike, out: Array | None = None) -> Array:
     dy = as_float(op, "dy", dy)
     if not 3 <= dy.ndim <= 5:
         raise bad_value(op, "dy", f"shape {dy.shape}", "a shape (n, channels, 1 to 3 axes)")
+    y = _mask(op, y, dy)
     n, oc = dy.shape[:2]
     s = conv_shape(op, (n, 1, *dy.shape[2:]), (oc, 1, *(1,) * (dy.ndim - 2)), 1, 0, 1, 1)
-    dbias = output(op, out, (oc,), dy.dtype, dy)
-    active().conv_backward_bias(dbias, dy, s)
+    dbias = output(op, out, (oc,), same_dtype(op, dy=dy, y=y), dy, y)
+    active().conv_backward_bias(dbias, dy, y, s)
     return dbias
+
+
+def _is_relu(op: str, activation: str | None) -> bool:
+    if activation is None:
+        return False
+    if activation != "relu":
+        raise unknown_name(op, "activation", activation, ["relu"])
+    return True
+
+
+def _mask(op: str, y: ArrayLike | None, dy: Array) -> Array | None:
+    if y is None:
+        return None
+    y = as_float(op, "y", y)
+    if y.shape != dy.shape:
+        raise bad_value(op, "y", f"shape {y.shape}", f"the shape of dy {dy.shape}")
+    return y
 
 
 def im2col(

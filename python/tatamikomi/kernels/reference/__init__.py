@@ -18,10 +18,12 @@ from tatamikomi.kernels.reference.activation import (
 )
 from tatamikomi.kernels.reference.conv import (
     col2im,
+    conv_algorithms,
     conv_backward_bias,
     conv_backward_input,
     conv_backward_weight,
     conv_forward,
+    conv_pack_weight,
     im2col,
 )
 from tatamikomi.kernels.reference.dropout import dropout_backward, dropout_forward
@@ -39,10 +41,12 @@ __all__ = [
     "batch_norm_forward",
     "batch_norm_inference",
     "col2im",
+    "conv_algorithms",
     "conv_backward_bias",
     "conv_backward_input",
     "conv_backward_weight",
     "conv_forward",
+    "conv_pack_weight",
     "dropout_backward",
     "dropout_forward",
     "im2col",

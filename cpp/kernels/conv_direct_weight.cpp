@@ -9,7 +9,6 @@
 //
 // Strips are dealt to a fixed number of chunks, each with sums of its own, which are added in the order of the chunks:
 // the same bits for every number of threads.
-#pragma once
 #include "kernels/conv_direct.hpp"
 #include "kernels/register_tile.hpp"
 
@@ -87,6 +86,11 @@ template <class T> void plan(WeightProblem& p, int threads) {
     p.padded = p.lowered ? p.d.taps * p.h.span(p.rows) * p.ic * p.phases * p.position_pitch : 0;
     p.scratch = ceil_div(p.images * p.x_image + p.k_blocks * p.dy_block + p.padded, 64) * 64;
     (void)threads;
+}
+
+template <class T> WeightProblem planned(WeightProblem p, int threads) {
+    plan<T>(p, threads);
+    return p;
 }
 
 inline int64_t weight_workspace(const WeightProblem& p, int threads) {
@@ -290,5 +294,31 @@ template <class T> void direct_weight(T* dweight, const T* dy, const T* x, const
                  [&](int64_t unit, int) { add_chunks(dweight, sums, p, unit / p.k_blocks, unit % p.k_blocks); });
 }
 
+WeightProblem weight_problem(const ConvShape& s) {
+    WeightProblem p{};
+    set_forward_axes(p, s);
+    return p;
+}
+
+template <class T> const char* cannot(const ConvShape& s) { return fits<T>(weight_problem(s)) ? nullptr : kTooWide; }
+const char* declines(const ConvShape& s) {
+    return s.oc / s.groups < 4 ? "fewer than 4 output channels per group: most vector lanes would idle" : nullptr;
+}
+template <class T> int64_t workspace(const ConvShape& s, int threads, bool) {
+    return weight_workspace(planned<T>(weight_problem(s), threads), threads);
+}
+template <class T> void run(const BackwardWeightCall<T>& a, const ConvShape& s) {
+    direct_weight(a.dweight, a.dy, a.x, planned<T>(weight_problem(s), max_threads()), a.workspace);
+}
+
 }   // namespace
+
+template <class T> const BackwardWeightAlgorithm<T>& direct_backward_weight() {
+    static constexpr BackwardWeightAlgorithm<T> entry = {{ConvAlgorithm::direct, true, pads_columns, false, false,
+                                                          cannot<T>, declines, workspace<T>, backward_weight_error},
+                                                         run<T>};
+    return entry;
+}
+TK_EMIT(direct_backward_weight)
+
 }   // namespace tk::TK_ISA

@@ -1,0 +1,158 @@
+// How a forward convolution and its input gradient become direct problems (conv_direct.hpp).
+#include "kernels/conv_direct.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+DirectProblem forward_problem(const ConvShape& s) {
+    DirectProblem p{};
+    set_forward_axes(p, s);
+    p.out_w = 1;
+    p.out_h = p.w.grid;
+    p.out_d = p.h.grid * p.w.grid;
+    const int64_t taps = s.kd * s.kh * s.kw;
+    p.w_group = p.oc * p.ic * taps;
+    p.w_oc = p.ic * taps;
+    p.w_ic = taps;
+    p.w_d = s.kh * s.kw;
+    p.w_h = s.kw;
+    p.w_w = 1;
+    return p;
+}
+
+// One axis of one sub-pixel part: the input positions first, first + stride, ... They receive from the taps r with
+// r * dilation = first + pad modulo stride, which lie stride/g apart (g = gcd(stride, dilation)); in dy these taps lie
+// dilation/g apart. Taps are taken backwards so that dy is read forwards.
+struct Part {
+    Axis axis;
+    int64_t last_tap, tap_step;   // the kernel index of its tap 0, and from a tap to the next (downwards)
+};
+
+Part part_of(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, int64_t first) {
+    const int64_t g = gcd(stride, dilation), tap_step = stride / g, residue = (first + pad) % stride;
+    const int64_t positions = (in - first - 1) / stride + 1;
+    int64_t tap = 0;
+    while (tap < kernel && tap * dilation % stride != residue) ++tap;
+    const int64_t taps = tap < kernel ? (kernel - 1 - tap) / tap_step + 1 : 0;
+    const int64_t last_tap = tap + (taps - 1) * tap_step;
+    const int64_t origin = taps ? (first + pad - last_tap * dilation) / stride : 0;   // divides without remainder
+    return {{out, positions, taps, 1, dilation / g, origin, 1}, last_tap, tap_step};
+}
+
+// The sub-pixel part whose first input position is (fd, fh, fw) as a direct problem that reads dy and writes dx.
+DirectProblem backward_input_problem(const ConvShape& s, int64_t fd, int64_t fh, int64_t fw) {
+    DirectProblem p{};
+    p.n = s.n;
+    p.groups = s.groups;
+    p.ic = s.oc / s.groups;
+    p.oc = s.ic / s.groups;
+    p.in_plane = s.od * s.oh * s.ow;
+    p.out_plane = s.id * s.ih * s.iw;
+    const int64_t taps = s.kd * s.kh * s.kw;
+    p.w_group = p.ic * p.oc * taps;
+    p.w_oc = taps;
+    p.w_ic = p.oc * taps;
+    if (is_pointwise(s)) {
+        p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
+        p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        p.out_w = 1;
+        return p;
+    }
+    const Part d = part_of(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d, fd);
+    const Part h = part_of(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, fh);
+    const Part w = part_of(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, fw);
+    p.d = d.axis;
+    p.h = h.axis;
+    p.w = w.axis;
+    p.out_offset = (fd * s.ih + fh) * s.iw + fw;
+    p.out_d = s.sd * s.ih * s.iw;
+    p.out_h = s.sh * s.iw;
+    p.out_w = s.sw;
+    p.w_origin = (d.last_tap * s.kh + h.last_tap) * s.kw + w.last_tap;
+    p.w_d = -d.tap_step * s.kh * s.kw;
+    p.w_h = -h.tap_step * s.kw;
+    p.w_w = -w.tap_step;
+    return p;
+}
+
+// f(problem) for every part, also those without taps, whose input positions receive nothing.
+template <class F> void for_each_part(const ConvShape& s, F&& f) {
+    for (int64_t fd = 0; fd < smaller(s.sd, s.id); ++fd)
+        for (int64_t fh = 0; fh < smaller(s.sh, s.ih); ++fh)
+            for (int64_t fw = 0; fw < smaller(s.sw, s.iw); ++fw) f(backward_input_problem(s, fd, fh, fw));
+}
+
+// ---- forward ----------------------------------------------------------------------------------------------------
+
+template <class T> const char* forward_cannot(const ConvShape& s) {
+    return fits<T>(forward_problem(s)) ? nullptr : kTooWide;
+}
+const char* forward_declines(const ConvShape& s) {
+    return s.oc / s.groups < 4 ? "fewer than 4 output channels per group: most vector lanes would idle" : nullptr;
+}
+template <class T> int64_t forward_workspace(const ConvShape& s, int threads, bool packed) {
+    return direct_workspace(planned<T>(forward_problem(s), threads), threads, packed);
+}
+template <class T> int64_t forward_packed(const ConvShape& s) { return planned<T>(forward_problem(s), 1).packed; }
+template <class T> void forward_pack(T* packed, const T* weight, const ConvShape& s) {
+    pack_all(packed, weight, planned<T>(forward_problem(s), 1));
+}
+template <class T> void run_forward(const ForwardCall<T>& a, const ConvShape& s) {
+    direct<T>({a.y, a.x, a.weight, a.bias, a.packed, a.relu, a.workspace},
+              planned<T>(forward_problem(s), max_threads()));
+}
+
+// ---- backward-input ---------------------------------------------------------------------------------------------
+
+template <class T> const char* backward_input_cannot(const ConvShape& s) {
+    bool all_fit = true;
+    for_each_part(s, [&](const DirectProblem& p) { all_fit = all_fit && (p.taps() == 0 || fits<T>(p)); });
+    return all_fit ? nullptr : kTooWide;
+}
+const char* backward_input_declines(const ConvShape& s) {
+    return s.ic / s.groups < 4 ? "fewer than 4 input channels per group: most vector lanes would idle" : nullptr;
+}
+// Seen from dx, the borders of dy are padding, whatever the layer's own padding.
+bool always(const ConvShape&) { return true; }
+template <class T> int64_t backward_input_workspace(const ConvShape& s, int threads, bool) {
+    int64_t most = 0;
+    for_each_part(s, [&](const DirectProblem& p) {
+        if (p.taps()) most = larger(most, direct_workspace(planned<T>(p, threads), threads));
+    });
+    return most;
+}
+template <class T> void run_backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
+    bool silent = false;
+    for_each_part(s, [&](const DirectProblem& p) { silent = silent || p.taps() == 0; });
+    if (silent)
+        parallel_chunks(s.n * s.ic * in_plane(s), 1 << 16, 1, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) a.dx[i] = 0;
+        });
+    for_each_part(s, [&](const DirectProblem& p) {
+        if (p.taps())
+            direct<T>({a.dx, a.dy, a.weight, nullptr, nullptr, false, a.workspace}, planned<T>(p, max_threads()));
+    });
+}
+
+}   // namespace
+
+template <class T> const ForwardAlgorithm<T>& direct_forward() {
+    static constexpr ForwardAlgorithm<T> entry = {
+        {ConvAlgorithm::direct, true, pads_columns, false, false, forward_cannot<T>, forward_declines,
+         forward_workspace<T>, forward_error},
+        run_forward<T>,
+        forward_packed<T>,
+        forward_pack<T>};
+    return entry;
+}
+template <class T> const BackwardInputAlgorithm<T>& direct_backward_input() {
+    static constexpr BackwardInputAlgorithm<T> entry = {
+        {ConvAlgorithm::direct, true, always, false, false, backward_input_cannot<T>, backward_input_declines,
+         backward_input_workspace<T>, backward_input_error},
+        run_backward_input<T>};
+    return entry;
+}
+TK_EMIT(direct_forward)
+TK_EMIT(direct_backward_input)
+
+}   // namespace tk::TK_ISA

@@ -1,0 +1,118 @@
+"""Every algorithm of convolution, forced one by one, on every geometry that it can take.
+
+Those that add products of the factors themselves are exact on small integers; the others stay within the error that
+they publish, relative to the largest result. All of them promise the same bits for any number of threads and, forward
+and backward-input, for a sample in any batch; and a fused call gives the bits of the separate ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.op_specs import conv
+from tests.op_specs.running import assert_same_bits, draw_for, guarded_outputs
+from tests.op_specs.spec import Call, leading
+from tests.oracles import conv as oracle
+
+import tatamikomi as tk
+from tatamikomi import _native
+from tatamikomi.geometry import conv_shape
+from tatamikomi.kernels.algorithm import POLICIES
+
+DIRECTIONS = {
+    "forward": (conv.forward_call, tk.kernels.conv_forward, oracle.forward, leading(0)),
+    "backward_input": (conv.backward_input_call, tk.kernels.conv_backward_input, oracle.backward_input, leading(0, 2)),
+    "backward_weight": (conv.backward_weight_call, tk.kernels.conv_backward_weight, oracle.backward_weight, None),
+}
+INEXACT = ("winograd", "fft")  # by first letters
+
+
+def shape_of(case: conv.Case) -> Any:
+    options = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **case.options}
+    return conv_shape("test", case.x, case.weight, **options)
+
+
+def entry(direction: str, algorithm: str, case: conv.Case, dtype: str) -> Any:
+    """(name, reason, workspace, pack, error) of a forced algorithm."""
+    listed = _native.conv_algorithms(direction, np.dtype(dtype), shape_of(case), POLICIES[algorithm])
+    return next((one for one in listed if one[0] == algorithm), None)
+
+
+def parameters(big: bool) -> list[Any]:
+    return [
+        pytest.param(direction, algorithm, case, id=f"{direction}-{algorithm}-{case.label}")
+        for direction in DIRECTIONS
+        for algorithm in _native.conv_algorithm_names()
+        for case in conv.CASES
+        if case.big <= big and (found := entry(direction, algorithm, case, "float32")) and not found[1]
+    ]
+
+
+def call_of(direction: str, algorithm: str, case: conv.Case, dtype: str, integers: bool) -> Call:
+    make = DIRECTIONS[direction][0]
+    args, options = make(draw_for(f"{direction} {case.label}", dtype, integers), case)
+    return Call(args, {**options, "algorithm": algorithm})
+
+
+def run(direction: str, call: Call) -> Any:
+    with guarded_outputs():
+        return DIRECTIONS[direction][1](*call.args, **call.kwargs)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("direction", "algorithm", "case"), parameters(big=False))
+def test_values(direction: str, algorithm: str, case: conv.Case, dtype: str) -> None:
+    exact = not algorithm.startswith(INEXACT)
+    call = call_of(direction, algorithm, case, dtype, integers=exact)
+    result = run(direction, call)
+    expected = DIRECTIONS[direction][2](*call.args, **call.kwargs)
+    if exact:
+        np.testing.assert_array_equal(result, expected)
+    elif expected.size:
+        error = np.abs(result.astype(np.longdouble) - expected).max() / np.abs(expected).max()
+        assert error <= entry(direction, algorithm, case, dtype)[4]
+
+
+@pytest.mark.parametrize(("direction", "algorithm", "case"), parameters(big=True))
+def test_bits(direction: str, algorithm: str, case: conv.Case) -> None:
+    split = DIRECTIONS[direction][3]
+    for dtype in ("float32", "float64"):
+        call = call_of(direction, algorithm, case, dtype, integers=False)
+        with tk.threads(1):
+            expected = (run(direction, call),)
+        for count in (2, 3, 7):
+            with tk.threads(count):
+                assert_same_bits((run(direction, call),), expected, f"{count} threads, {dtype}")
+        for part in (slice(0, 1), slice(1, None)) if split else ():
+            pieces = (run(direction, split(call, part)),)
+            assert_same_bits(pieces, (expected[0][part],), f"batch {part}, {dtype}")
+
+
+@pytest.mark.parametrize(("direction", "algorithm", "case"), parameters(big=True))
+def test_fused_calls_have_the_bits_of_separate_ones(direction: str, algorithm: str, case: conv.Case) -> None:
+    args, options = call_of(direction, algorithm, case, "float32", integers=False)
+    draw = draw_for(f"mask {case.label}", "float32", integers=False)
+    if direction == "forward":
+        plain = run(direction, Call(args, options))
+        fused = run(direction, Call(args, {**options, "activation": "relu"}))
+        assert_same_bits((fused,), (tk.kernels.relu_forward(plain),), "relu")
+        packed = tk.kernels.conv_pack_weight(args[1], case.x, **options)
+        held = tk.kernels.conv_forward(args[0], packed, args[2], **case.options)
+        assert_same_bits((held,), (plain,), "packed")
+        return
+    y = np.maximum(draw(*case.y), 0)
+    masked = tk.kernels.relu_backward(args[0], y)
+    fused = run(direction, Call(args, {**options, "y": y}))
+    assert_same_bits((fused,), (run(direction, Call((masked, *args[1:]), options)),), "mask")
+    if direction == "backward_weight":
+        dbias = np.full(case.y[1], np.nan, np.float32)
+        fused = run(direction, Call(args, {**options, "dbias": dbias}))
+        assert_same_bits((fused,), (run(direction, Call(args, options)),), "dweight beside dbias")
+        terms = max(args[0].size // case.y[1], 1)
+        exact = args[0].astype(np.float64)
+        axes = (0, *range(2, exact.ndim))
+        unit = float(np.finfo(np.float32).eps) / 2
+        allowed = terms * unit / (1 - terms * unit) * np.abs(exact).sum(axes)
+        assert (np.abs(dbias - exact.sum(axes)) <= allowed).all()
