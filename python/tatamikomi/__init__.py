@@ -18,6 +18,7 @@ from tatamikomi.autograd import (
 from tatamikomi.kernels import (
     backend,
     empty_cache,
+    explain_conv,
     get_backend,
     get_conv_algorithm,
     get_num_threads,
@@ -47,6 +48,7 @@ __all__ = [
     "default_generator",
     "empty_cache",
     "enable_grad",
+    "explain_conv",
     "from_dlpack",
     "functional",
     "get_backend",

@@ -236,6 +236,18 @@ def _gradient(case: Case) -> Gradient:
     return Gradient(case.label, make)
 
 
+def _relu_gradient(case: Case) -> Gradient:
+    """Every other channel far above 0, the rest far below: no kink of ReLU's is near."""
+
+    def make(draw: Draw) -> Any:
+        function = getattr(tk.functional, f"conv{len(case.kernel)}d")
+        far = np.where(np.arange(case.weight[0]) % 2, -1e3, 1e3)
+        arrays = [draw(*case.x), draw(*case.weight), draw(case.weight[0]) + far]
+        return lambda x, w, b: function(x, w, b, **case.options, activation="relu"), arrays
+
+    return Gradient(case.label, make)
+
+
 def _unfold_gradient(case: Case) -> Gradient:
     return Gradient(
         f"unfold {case.label}",
@@ -481,6 +493,7 @@ SPECS = (
                 has_out=False,
             ),
         ),
+        gradients=tuple(_relu_gradient(case) for case in SMALL),
     ),
     OpSpec(
         name="unfold",

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sized
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from tatamikomi import kernels
-from tatamikomi.autograd import Function, Tensor, is_grad_enabled
+from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.tensor import wrap
-from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, unbatched
 from tatamikomi.geometry import Padding, Size, per_axis
-from tatamikomi.kernels.arrays import Array
+from tatamikomi.kernels import PackedWeight
+from tatamikomi.kernels.arrays import Array, empty
 
 _Pair = tuple[Tensor | None, Tensor | None]
 
@@ -30,37 +32,72 @@ class _Options(NamedTuple):
     groups: int
 
 
+class _Call(NamedTuple):
+    """How a convolution is computed: its geometry, and the algorithm asked for by name, or None."""
+
+    options: _Options
+    algorithm: str | None = None
+
+    def preference(self) -> AbstractContextManager[None]:
+        """Backward passes run what was asked for wherever it can."""
+        return nullcontext() if self.algorithm is None else kernels.set_conv_algorithm(self.algorithm)
+
+
 class _Conv(Function):
     """y from x (N, IC, *sizes), weight (OC, IC / groups, *kernel) and perhaps a bias (OC,)."""
 
     saves = ((1,), (0,))
     fresh = True
+    activation: ClassVar[str | None] = None
 
-    def __init__(self, options: _Options) -> None:
-        self.options = options
+    def __init__(self, call: _Call) -> None:
+        self.call = call
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         self.shapes = x.shape, weight.shape
-        return kernels.conv_forward(x, weight, bias, *self.options)
+        options, algorithm = self.call
+        return kernels.conv_forward(x, weight, bias, *options, activation=self.activation, algorithm=algorithm)
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
         dy = dy.contiguous()
+        y = self.output().data if self.activation else None
+        gradients = self._composed(dy, y) if is_grad_enabled() else self._fused(dy.data, y)
+        return gradients[: len(self.needs)]
+
+    def _composed(self, dy: Tensor, y: Array | None) -> tuple[Tensor | None, ...]:
+        """In operations that have gradients themselves."""
+        if y is not None:
+            dy = where(y > 0, dy, 0.0)
         dx = dweight = dbias = None
         if self.needs[0]:
-            dx = _ConvBackwardInput(self.options, self.shapes[0])(dy, self.saved(1))
+            dx = _ConvBackwardInput(self.call, self.shapes[0])(dy, self.saved(1))
         if self.needs[1]:
-            dweight = _ConvBackwardWeight(self.options, self.shapes[1])(dy, self.saved(0))
-        if len(self.needs) == 2:
-            return dx, dweight
-        if self.needs[2]:
-            dbias = _bias_gradient(dy)
+            dweight = _ConvBackwardWeight(self.call, self.shapes[1])(dy, self.saved(0))
+        if True in self.needs[2:]:
+            dbias = dy.sum((0, *range(2, dy.ndim)))
         return dx, dweight, dbias
 
+    def _fused(self, dy: Array, y: Array | None) -> tuple[Tensor | None, ...]:
+        """ReLU's mask, and the gradient of the bias beside the weight's, in the passes over dy that are made anyway."""
+        options = self.call.options
+        dx = dweight = None
+        dbias = empty("conv", dy.shape[1:2], dy.dtype) if True in self.needs[2:] else None
+        with self.call.preference():
+            if self.needs[0]:
+                dx = kernels.conv_backward_input(dy, self.saved(1).data, self.shapes[0], *options, y=y)
+            if self.needs[1]:
+                x = self.saved(0).data
+                dweight = kernels.conv_backward_weight(dy, x, self.shapes[1], *options, y=y, dbias=dbias)
+            elif dbias is not None:
+                kernels.conv_backward_bias(dy, dbias, y=y)
+        return tuple(None if one is None else wrap(one) for one in (dx, dweight, dbias))
 
-def _bias_gradient(dy: Tensor) -> Tensor:
-    if is_grad_enabled():
-        return dy.sum((0, *range(2, dy.ndim)))
-    return wrap(kernels.conv_backward_bias(dy.data))
+
+class _ConvRelu(_Conv):
+    """max(y, 0) in the same pass."""
+
+    saves_output = True
+    activation = "relu"
 
 
 class _ConvBackwardInput(Function):
@@ -69,19 +106,20 @@ class _ConvBackwardInput(Function):
     saves = ((1,), (0,))
     fresh = True
 
-    def __init__(self, options: _Options, input_shape: tuple[int, ...]) -> None:
-        self.options, self.input_shape = options, input_shape
+    def __init__(self, call: _Call, input_shape: tuple[int, ...]) -> None:
+        self.call, self.input_shape = call, input_shape
 
     def forward(self, dy: Array, weight: Array) -> Array:
         self.weight_shape = weight.shape
-        return kernels.conv_backward_input(dy, weight, self.input_shape, *self.options)
+        with self.call.preference():
+            return kernels.conv_backward_input(dy, weight, self.input_shape, *self.call.options)
 
     def backward(self, ddx: Tensor) -> _Pair:
         d_dy = d_weight = None
         if self.needs[0]:
-            d_dy = _Conv(self.options)(ddx, self.saved(1))
+            d_dy = _Conv(self.call)(ddx, self.saved(1))
         if self.needs[1]:
-            d_weight = _ConvBackwardWeight(self.options, self.weight_shape)(self.saved(0), ddx)
+            d_weight = _ConvBackwardWeight(self.call, self.weight_shape)(self.saved(0), ddx)
         return d_dy, d_weight
 
 
@@ -91,19 +129,20 @@ class _ConvBackwardWeight(Function):
     saves = ((1,), (0,))
     fresh = True
 
-    def __init__(self, options: _Options, weight_shape: tuple[int, ...]) -> None:
-        self.options, self.weight_shape = options, weight_shape
+    def __init__(self, call: _Call, weight_shape: tuple[int, ...]) -> None:
+        self.call, self.weight_shape = call, weight_shape
 
     def forward(self, dy: Array, x: Array) -> Array:
         self.input_shape = x.shape
-        return kernels.conv_backward_weight(dy, x, self.weight_shape, *self.options)
+        with self.call.preference():
+            return kernels.conv_backward_weight(dy, x, self.weight_shape, *self.call.options)
 
     def backward(self, ddweight: Tensor) -> _Pair:
         d_dy = d_x = None
         if self.needs[0]:
-            d_dy = _Conv(self.options)(self.saved(1), ddweight)
+            d_dy = _Conv(self.call)(self.saved(1), ddweight)
         if self.needs[1]:
-            d_x = _ConvBackwardInput(self.options, self.input_shape)(self.saved(0), ddweight)
+            d_x = _ConvBackwardInput(self.call, self.input_shape)(self.saved(0), ddweight)
         return d_dy, d_x
 
 
@@ -148,32 +187,54 @@ class _Fold(Function):
 def _conv(
     axes: int,
     input: TensorLike,
-    weight: TensorLike,
+    weight: TensorLike | PackedWeight,
     bias: TensorLike | None,
-    stride: Size,
-    padding: Padding,
-    dilation: Size,
-    groups: int,
+    options: _Options,
+    activation: str | None,
+    algorithm: str | None,
 ) -> Tensor:
     op = f"conv{axes}d"
     x, single = batched(op, input, axes)
+    if isinstance(weight, PackedWeight):
+        return unbatched(_packed(op, x, weight, bias, options, activation, algorithm), single)
     w = as_input(op, "weight", weight)
     if w.ndim != axes + 2:
         rule = f"(out_channels, in_channels / groups, {axes} kernel sizes)"
         raise bad_value(op, "weight", f"shape {w.shape}", rule)
-    options = _Options(*map(frozen, (stride, padding, dilation, groups)))
+    if activation not in (None, "relu"):
+        raise unknown_name(op, "activation", activation, ["relu"])
+    call = _Call(_Options(*map(frozen, options)), algorithm)
     inputs = (x, w) if bias is None else (x, w, as_input(op, "bias", bias))
-    return unbatched(_Conv(options)(*inputs), single)
+    return unbatched((_ConvRelu if activation else _Conv)(call)(*inputs), single)
+
+
+def _packed(
+    op: str,
+    x: Tensor,
+    weight: PackedWeight,
+    bias: TensorLike | None,
+    options: _Options,
+    activation: str | None,
+    algorithm: str | None,
+) -> Tensor:
+    b = None if bias is None else as_input(op, "bias", bias)
+    if is_grad_enabled() and (x.requires_grad or (b is not None and b.requires_grad)):
+        raise bad_value(op, "weight", "a packed weight", "an array or Tensor where a gradient is wanted")
+    bias_data = None if b is None else b.data
+    return wrap(kernels.conv_forward(x.data, weight, bias_data, *options, activation=activation, algorithm=algorithm))
 
 
 def conv1d(
     input: TensorLike,
-    weight: TensorLike,
+    weight: TensorLike | PackedWeight,
     bias: TensorLike | None = None,
     stride: Size = 1,
     padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
+    *,
+    activation: str | None = None,
+    algorithm: str | None = None,
 ) -> Tensor:
     """Convolve sequences (N, C, L) or (C, L) with weight (OC, C / groups, K); see `conv2d`.
 
@@ -181,17 +242,21 @@ def conv1d(
     >>> tk.functional.conv1d([[1.0, 2.0, 3.0]], [[[1.0, 10.0]]])
     tensor([[21., 32.]])
     """
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+    options = _Options(stride, padding, dilation, groups)
+    return _conv(1, input, weight, bias, options, activation, algorithm)
 
 
 def conv2d(
     input: TensorLike,
-    weight: TensorLike,
+    weight: TensorLike | PackedWeight,
     bias: TensorLike | None = None,
     stride: Size = 1,
     padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
+    *,
+    activation: str | None = None,
+    algorithm: str | None = None,
 ) -> Tensor:
     """Convolve images with kernels (a cross-correlation, as neural networks call it).
 
@@ -201,13 +266,17 @@ def conv2d(
 
     Args:
         input: (N, C, H, W) or (C, H, W), float32 or float64.
-        weight: (OC, C / groups, KH, KW), dtype of input.
+        weight: (OC, C / groups, KH, KW), dtype of input; or, where no gradient is wanted, what
+            `kernels.conv_pack_weight` made of it.
         bias: (OC,) or None.
         stride: a positive integer, or one per axis.
         padding: zeros around the input: an integer, one per axis, ((before, after), ...), "valid" (none), or "same"
             (an output of ceil(size / stride), the odd zero after; TensorFlow's rule).
         dilation: a positive integer, or one per axis: the distance between taps.
         groups: divides the channels into groups that do not see each other.
+        activation: None, or "relu": max(y, 0), both ways in the same passes over memory; same bits as `relu` after.
+        algorithm: instead of the policy in force (`tk.set_conv_algorithm`); one that is named must take this shape
+            in the forward pass, and runs wherever it can in the backward ones.
 
     Returns:
         (N, OC, OH, OW) or (OC, OH, OW), OH = floor((H + pads - dilation * (KH - 1) - 1) / stride) + 1.
@@ -224,17 +293,21 @@ def conv2d(
     tensor([[[ 8.,  7.],
              [13.,  8.]]])
     """
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
+    options = _Options(stride, padding, dilation, groups)
+    return _conv(2, input, weight, bias, options, activation, algorithm)
 
 
 def conv3d(
     input: TensorLike,
-    weight: TensorLike,
+    weight: TensorLike | PackedWeight,
     bias: TensorLike | None = None,
     stride: Size = 1,
     padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
+    *,
+    activation: str | None = None,
+    algorithm: str | None = None,
 ) -> Tensor:
     """Convolve volumes (N, C, D, H, W) or (C, D, H, W) with weight (OC, C / groups, KD, KH, KW); see `conv2d`.
 
@@ -242,7 +315,8 @@ def conv3d(
     >>> tk.functional.conv3d(np.ones((1, 2, 2, 2)), np.ones((1, 1, 2, 2, 2))).item()
     8.0
     """
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
+    options = _Options(stride, padding, dilation, groups)
+    return _conv(3, input, weight, bias, options, activation, algorithm)
 
 
 def _window(kernel_size: Size, dilation: Size, padding: Padding, stride: Size) -> _Window:

@@ -43,6 +43,7 @@ from tatamikomi.kernels.conv import (
     im2col,
 )
 from tatamikomi.kernels.dropout import dropout_backward, dropout_forward
+from tatamikomi.kernels.explain import AlgorithmNote, ConvExplanation, explain_conv
 from tatamikomi.kernels.linear import matmul
 from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
@@ -50,6 +51,8 @@ from tatamikomi.kernels.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 
 __all__ = [
+    "AlgorithmNote",
+    "ConvExplanation",
     "PackedWeight",
     "adam_step",
     "avg_pool_backward",
@@ -68,6 +71,7 @@ __all__ = [
     "dropout_backward",
     "dropout_forward",
     "empty_cache",
+    "explain_conv",
     "get_backend",
     "get_conv_algorithm",
     "get_num_threads",

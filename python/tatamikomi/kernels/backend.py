@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
 
+from tatamikomi import _native
 from tatamikomi.errors import unknown_name
 from tatamikomi.kernels import native, reference
 
@@ -42,6 +43,16 @@ def get_backend() -> str:
     'reference'
     """
     return next(name for name, module in _BACKENDS.items() if module is _active.get())
+
+
+def engine() -> tuple[str, str]:
+    """The active backend and the native one's instruction set: packed weights are laid out for one of these.
+
+    >>> from tatamikomi.kernels.backend import engine
+    >>> len(engine())
+    2
+    """
+    return get_backend(), _native.active_isa()
 
 
 def set_backend(name: str) -> None:

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from tatamikomi import _native
 from tatamikomi.errors import bad_value, unknown_name
 from tatamikomi.geometry import ConvShape, Padding, Size, as_shape, conv_shape, per_axis
 from tatamikomi.kernels.algorithm import POLICIES, chosen, policy_code
 from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
-from tatamikomi.kernels.backend import active, get_backend
+from tatamikomi.kernels.backend import active, engine
 
 
 def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
@@ -99,13 +98,13 @@ class PackedWeight:
     PackedWeight((8, 4, 3, 3), algorithm='direct')
     """
 
-    __slots__ = ("_backend", "_code", "_packed", "_shape", "algorithm", "weight")
+    __slots__ = ("_code", "_engine", "_packed", "_shape", "algorithm", "weight")
 
     def __init__(self, weight: Array, s: ConvShape, code: int) -> None:
         self.weight = weight.copy()
         self.weight.flags.writeable = False
         self.algorithm, size = chosen("forward", weight.dtype, s, code)
-        self._shape, self._backend = s[1:], _engine()
+        self._shape, self._engine = s[1:], engine()
         self._code = POLICIES.get(self.algorithm, 0)
         self._packed = empty("conv_pack_weight", (size,), weight.dtype)
         active().conv_pack_weight(self._packed, weight, s, self._code)
@@ -122,15 +121,11 @@ class PackedWeight:
         if s[1:] != self._shape:
             expected = f"x and options as given to conv_pack_weight, {ConvShape(s.n, *self._shape)}"
             raise bad_value(op, "weight", f"a weight packed for another geometry than {s}", expected)
-        if _engine() != self._backend:
-            raise bad_value(op, "weight", f"a weight packed for {self._backend}", f"one packed for {_engine()}")
+        if engine() != self._engine:
+            raise bad_value(op, "weight", f"one packed for {self._engine}", f"one packed for {engine()}")
         if algorithm is not None:
             raise bad_value(op, "algorithm", algorithm, f"None beside a packed weight ({self.algorithm})")
         return self._packed, self._code
-
-
-def _engine() -> str:
-    return f"{get_backend()} {_native.active_isa()}"
 
 
 def conv_pack_weight(

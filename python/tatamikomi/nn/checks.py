@@ -66,3 +66,10 @@ def reduction(op: str, value: object) -> Literal["none", "mean", "sum"]:
     if value not in ("none", "mean", "sum"):
         raise bad_value(op, "reduction", value, 'one of "none", "mean", "sum"')
     return value
+
+
+def activation(op: str, value: object) -> str | None:
+    """None, or the name of an activation that runs inside of the layer's own passes."""
+    if value not in (None, "relu"):
+        raise unknown_name(op, "activation", value, ["relu"])
+    return None if value is None else "relu"

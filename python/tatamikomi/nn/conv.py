@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tatamikomi import functional as F
-from tatamikomi.autograd import Parameter, Tensor
+from tatamikomi.autograd import Parameter, Tensor, is_grad_enabled
 from tatamikomi.errors import bad_value
 from tatamikomi.geometry import Padding, Size, per_axis
+from tatamikomi.kernels import PackedWeight, conv_pack_weight, get_conv_algorithm, get_workspace_limit
+from tatamikomi.kernels.backend import engine
 from tatamikomi.nn import checks
 from tatamikomi.nn.linear import init_weight_and_bias
 from tatamikomi.nn.module import Module
 from tatamikomi.random import Generator
+
+_PACKS = 4  # geometries for which a layer keeps its packed weight
 
 
 class _Conv(Module):
@@ -36,6 +41,7 @@ class _Conv(Module):
         groups: int = 1,
         bias: bool = True,
         *,
+        activation: str | None = None,
         dtype: Any = None,
         generator: Generator | None = None,
     ) -> None:
@@ -55,16 +61,41 @@ class _Conv(Module):
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         self.weight = Parameter(np.zeros(shape, kind))
         self.bias = Parameter(np.zeros(self.out_channels, kind)) if checks.flag(op, "bias", bias) else None
+        self.activation = checks.activation(op, activation)
+        self._packs: OrderedDict[Any, PackedWeight] = OrderedDict()
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
         """Draw the initial values anew."""
         init_weight_and_bias(self.weight, self.bias, generator)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, in_channels, *spatial) or (in_channels, *spatial) -> the same with out_channels."""
-        function = type(self).function
-        return function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
+        """x (N, in_channels, *spatial) or (in_channels, *spatial) -> the same with out_channels.
+
+        `activation` stands in for the layer's own where that is None.
+        """
+        options = self.stride, self.padding, self.dilation, self.groups
+        weight = self.weight if is_grad_enabled() else self._packed(x, options)
+        return type(self).function(x, weight, self.bias, *options, activation=self.activation or activation)
+
+    def _packed(self, x: Tensor, options: tuple[Any, ...]) -> Parameter | PackedWeight:
+        """The weight laid out for x's sizes, kept while nobody writes to it; itself, where writes can go unseen."""
+        shape = np.shape(x)
+        if self.weight.exported or len(shape) != self.axes + 2 or shape[1] != self.in_channels:
+            return self.weight
+        key = self.weight.version, shape[1:], get_conv_algorithm(), get_workspace_limit(), *engine()
+        found = self._packs.get(key)
+        if found is None:
+            if self._packs and next(iter(self._packs))[0] != self.weight.version:
+                self._packs.clear()
+            found = self._packs[key] = conv_pack_weight(self.weight.data, shape, *options)
+            if len(self._packs) > _PACKS:
+                self._packs.popitem(last=False)
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Packs stay behind: they are made anew from the weight."""
+        return {**self.__dict__, "_packs": OrderedDict()}
 
     def extra_repr(self) -> str:
         """The options that differ from their defaults, as torch writes them."""
@@ -76,7 +107,9 @@ class _Conv(Module):
             text += f", dilation={self.dilation}"
         if self.groups != 1:
             text += f", groups={self.groups}"
-        return text if self.bias is not None else text + ", bias=False"
+        if self.bias is None:
+            text += ", bias=False"
+        return text if self.activation is None else text + f", activation={self.activation!r}"
 
 
 class Conv1d(_Conv):
@@ -109,6 +142,7 @@ class Conv2d(_Conv):
         dilation: step between two taps.
         groups: blocks of channels that do not see each other; divides in_channels and out_channels.
         bias: whether there is a bias.
+        activation: None, or "relu": max(y, 0) in the same passes, forward and backward.
         dtype: float32 (None) or float64, of the parameters.
         generator: where the initial values come from; the default Generator when None.
 

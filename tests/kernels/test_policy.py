@@ -1,0 +1,207 @@
+"""Choosing algorithms: the policies, a call's own choice, the limit on workspace, packed weights, explain_conv."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import numpy as np
+import pytest
+
+import tatamikomi as tk
+from tatamikomi import _native
+
+X, W = (2, 16, 14, 14), (32, 16, 3, 3)
+
+
+def arrays(x_shape=X, weight_shape=W, dtype=np.float32):
+    rng = np.random.default_rng(0)
+    return rng.standard_normal(x_shape).astype(dtype), rng.standard_normal(weight_shape).astype(dtype)
+
+
+def chosen(direction="forward", **options):
+    return tk.explain_conv(X, W, padding=1, **options).chosen(direction).name
+
+
+def test_the_policy_is_a_context_and_each_threads_own():
+    seen = []
+    assert tk.get_conv_algorithm() == "auto"
+    with tk.set_conv_algorithm("plain"):
+        assert chosen() == "plain"
+        thread = threading.Thread(target=lambda: seen.append(tk.get_conv_algorithm()))
+        thread.start()
+        thread.join()
+        with tk.set_conv_algorithm("exact"):
+            assert tk.get_conv_algorithm() == "exact"
+        assert tk.get_conv_algorithm() == "plain"
+    assert seen == ["auto"]
+    tk.set_conv_algorithm("direct")
+    try:
+        assert tk.get_conv_algorithm() == "direct"
+    finally:
+        tk.set_conv_algorithm("auto")
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "pattern"),
+    [
+        ("fast", ValueError, "set_conv_algorithm: name: expected one of 'auto'.*'exact'.*'fastest'.*got 'fast'"),
+        (3, TypeError, "set_conv_algorithm: name: expected the name .*got 3"),
+    ],
+)
+def test_unknown_policies_are_refused(name, error, pattern):
+    with pytest.raises(error, match=pattern):
+        tk.set_conv_algorithm(name)
+    assert tk.get_conv_algorithm() == "auto"
+
+
+def test_exact_adds_products_of_the_factors():
+    """Small integers come out exactly, whatever auto would have chosen."""
+    rng = np.random.default_rng(1)
+    x = rng.integers(-4, 5, (2, 64, 28, 28)).astype(np.float32)
+    weight = rng.integers(-4, 5, (64, 64, 3, 3)).astype(np.float32)
+    with tk.set_conv_algorithm("exact"):
+        y = tk.kernels.conv_forward(x, weight, padding=1)
+    with tk.backend("reference"):
+        expected = tk.kernels.conv_forward(x.astype(np.float64), weight.astype(np.float64), padding=1)
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_auto_does_not_look_at_the_batch():
+    for x_shape, weight_shape, options in [
+        ((1, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}),
+        ((1, 512, 7, 7), (512, 512, 3, 3), {"padding": 1}),
+        ((1, 3, 224, 224), (64, 3, 7, 7), {"stride": 2, "padding": 3}),
+    ]:
+        for direction in ("forward", "backward_input", "backward_weight"):
+            names = {
+                tk.explain_conv((n, *x_shape[1:]), weight_shape, **options).chosen(direction).name for n in (1, 3, 64)
+            }
+            assert len(names) == 1
+
+
+def test_a_call_may_choose_for_itself():
+    x, weight = arrays()
+    for name in ("auto", "exact", "fastest", "direct", "plain"):
+        y = tk.kernels.conv_forward(x, weight, padding=1, algorithm=name)
+        np.testing.assert_allclose(y, tk.kernels.conv_forward(x, weight, padding=1), rtol=0, atol=1e-3)
+    with pytest.raises(ValueError, match=r"conv_forward: algorithm: expected one of .*got 'none'"):
+        tk.kernels.conv_forward(x, weight, algorithm="none")
+    for call in (
+        lambda: tk.kernels.conv_forward(np.ones((1, 4, 5)), np.ones((4, 4, 2)), dilation=2**30,
+                                        padding=((2**30, 0),), algorithm="direct"),
+        lambda: tk.explain_conv((1, 4, 5), (4, 4, 2), dilation=2**30, padding=((2**30, 0),), algorithm="direct"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"algorithm: expected .*takes this shape, got direct \(.*far apart"):
+            call()
+
+
+def test_the_reference_has_no_native_algorithms():
+    x, weight = arrays()
+    with tk.backend("reference"):
+        assert chosen() == "im2col"
+        tk.kernels.conv_forward(x, weight, algorithm="exact")
+        with pytest.raises(ValueError, match=r"algorithm: expected .*got direct .*no such algorithm"):
+            tk.kernels.conv_forward(x, weight, algorithm="direct")
+
+
+def test_preferences_hold_through_functional_both_ways():
+    x, weight = arrays()
+    results = []
+    for algorithm in ("direct", "plain"):
+        a, b = (tk.tensor(one, requires_grad=True) for one in (x, weight))
+        tk.functional.conv2d(a, b, padding=1, algorithm=algorithm).sum().backward()
+        results.append(a.grad.numpy())
+        with tk.set_conv_algorithm(algorithm):
+            direct = tk.kernels.conv_backward_input(np.ones((2, 32, 14, 14), np.float32), weight, x.shape, padding=1)
+        np.testing.assert_array_equal(results[-1], direct)
+
+
+def test_without_workspace_everything_still_runs():
+    x, weight = arrays()
+    dy = np.ones((2, 32, 14, 14), np.float32)
+    calls = {
+        "forward": lambda: tk.kernels.conv_forward(x, weight, padding=1),
+        "backward_input": lambda: tk.kernels.conv_backward_input(dy, weight, X, padding=1),
+        "backward_weight": lambda: tk.kernels.conv_backward_weight(dy, x, W, padding=1),
+    }
+    expected = {name: call() for name, call in calls.items()}
+    tk.set_workspace_limit(0)
+    try:
+        assert tk.get_workspace_limit() == 0
+        for name, call in calls.items():
+            note = tk.explain_conv(X, W, padding=1).chosen(name)
+            assert note.workspace == 0
+            np.testing.assert_allclose(call(), expected[name], rtol=0, atol=1e-2)
+        assert any("limit" in (note.declined or "") for note in tk.explain_conv(X, W, padding=1).forward)
+    finally:
+        tk.set_workspace_limit(None)
+    assert tk.get_workspace_limit() is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "error"), [(-1, ValueError), (2**63, ValueError), (1.5, TypeError), (True, TypeError)]
+)
+def test_limits_of_another_kind_are_refused(limit, error):
+    with pytest.raises(error, match="set_workspace_limit: limit: expected an integer >= 0 or None, got"):
+        tk.set_workspace_limit(limit)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_a_packed_weight_gives_the_same_bits_for_any_batch(backend, dtype):
+    x, weight = arrays(dtype=dtype)
+    with tk.backend(backend):
+        packed = tk.kernels.conv_pack_weight(weight, X, padding=1)
+        expected = tk.kernels.conv_forward(x, weight, padding=1)
+        weight[...] = 0  # the pack keeps a copy
+        for part in (slice(0, 1), slice(0, 2)):
+            np.testing.assert_array_equal(tk.kernels.conv_forward(x[part], packed, padding=1), expected[part])
+        y = tk.functional.conv2d(x, packed, padding=1)
+        np.testing.assert_array_equal(y.numpy(), expected)
+
+
+def test_a_packed_weight_survives_a_limit_set_later():
+    x, weight = arrays()
+    packed = tk.kernels.conv_pack_weight(weight, X, padding=1)
+    expected = tk.kernels.conv_forward(x, packed, padding=1)
+    tk.set_workspace_limit(0)
+    try:
+        np.testing.assert_array_equal(tk.kernels.conv_forward(x, packed, padding=1), expected)
+    finally:
+        tk.set_workspace_limit(None)
+
+
+def test_a_packed_weight_serves_its_geometry_alone():
+    x, weight = arrays()
+    packed = tk.kernels.conv_pack_weight(weight, X, padding=1)
+    with pytest.raises(ValueError, match="conv_forward: weight: expected x and options as given to conv_pack_weight"):
+        tk.kernels.conv_forward(x, packed)
+    with pytest.raises(ValueError, match="conv_forward: algorithm: expected None beside a packed weight"):
+        tk.kernels.conv_forward(x, packed, padding=1, algorithm="exact")
+    with tk.backend("reference"), pytest.raises(ValueError, match=r"weight: expected one packed for .*reference"):
+        tk.kernels.conv_forward(x, packed, padding=1)
+    with pytest.raises(TypeError, match=r"conv_forward: weight: expected float64 as x"):
+        tk.kernels.conv_forward(x.astype(np.float64), packed, padding=1)
+    with pytest.raises(ValueError, match=r"conv2d: weight: expected .*where a gradient is wanted"):
+        tk.functional.conv2d(tk.tensor(x, requires_grad=True), packed, padding=1)
+
+
+def test_explain_conv_tells_all():
+    told = tk.explain_conv(X, W, padding=1)
+    assert told.y_shape == (2, 32, 14, 14)
+    assert told.flops == 2 * 2 * 32 * 14 * 14 * 16 * 9
+    for direction in ("forward", "backward_input", "backward_weight"):
+        notes = getattr(told, direction)
+        assert [note.name for note in notes][-1] == "plain"
+        assert [note.declined for note in notes].count(None) == 1
+        assert all(0 < note.error < 1e-3 for note in notes if note.declined is None)
+    text = str(told)
+    assert re.search(r"native, auto, float32: output \(2, 32, 14, 14\), 3.6 MFLOP", text)
+    assert "runs: workspace" in text
+    for name in _native.conv_algorithm_names():
+        assert name in text
+    with pytest.raises(TypeError, match="explain_conv: dtype: expected float32 or float64, got int64"):
+        tk.explain_conv(X, W, dtype="int64")
+    with pytest.raises(ValueError, match="explain_conv: weight: expected"):
+        tk.explain_conv(X, (32, 15, 3, 3))

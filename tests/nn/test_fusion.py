@@ -1,0 +1,119 @@
+"""What layers do behind the same values: a ReLU inside of the layer before it, and packed weights at inference."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tatamikomi as tk
+from tatamikomi import nn
+from tatamikomi.nn import container
+
+
+def image(*shape):
+    return np.random.default_rng(3).standard_normal(shape).astype(np.float32)
+
+
+def gradients(net, x):
+    net.zero_grad()
+    given = tk.tensor(x, requires_grad=True)
+    y = net(given)
+    y.backward(image(*y.shape))
+    return [y.numpy(), given.grad.numpy(), *(one.grad.numpy() for one in net.parameters())]
+
+
+@pytest.fixture
+def net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 24, 3, stride=2), nn.ReLU(), nn.Conv2d(24, 5, 1)
+    )
+
+
+def test_sequential_runs_a_relu_inside_of_the_layer_before_it(net, monkeypatch):
+    x = image(2, 3, 15, 17)
+    fused = gradients(net, x)
+    monkeypatch.setattr(container, "_is_plain_relu", lambda module: False)
+    for one, other in zip(fused, gradients(net, x), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(fused[0], gradients(net, x)[0])
+
+
+def test_hooks_see_what_each_module_gave(net):
+    x = image(2, 3, 15, 17)
+    expected, seen = net(x).numpy(), []
+    net[0].register_forward_hook(lambda module, args, output: seen.append(output.numpy().min()))
+    net[3].register_forward_hook(lambda module, args, output: seen.append(output.numpy().min()))
+    np.testing.assert_array_equal(net(x).numpy(), expected)
+    assert seen[0] < 0, "the convolution's own output, before ReLU"
+    assert seen[1] == 0
+
+
+def test_a_layer_of_its_own_activation(net):
+    layer = nn.Conv2d(3, 16, 3, padding=1, activation="relu")
+    assert "activation='relu'" in repr(layer)
+    layer.load_state_dict(net[0].state_dict())
+    x = image(2, 3, 15, 17)
+    np.testing.assert_array_equal(layer(x).numpy(), tk.functional.relu(net[0](x)).numpy())
+    with pytest.raises(ValueError, match="Conv2d: activation: expected one of 'relu', got 'tanh'"):
+        nn.Conv2d(3, 16, 3, activation="tanh")
+    with pytest.raises(ValueError, match="conv2d: activation: expected one of 'relu', got 'tanh'"):
+        tk.functional.conv2d(x, net[0].weight, activation="tanh")
+
+
+def test_packs_are_kept_until_the_weight_changes():
+    layer, x = nn.Conv2d(8, 16, 3, padding=1), image(2, 8, 12, 12)
+    expected = layer(x).numpy()
+    assert not layer._packs
+    with tk.no_grad():
+        np.testing.assert_array_equal(layer(x).numpy(), expected)
+        (pack,) = layer._packs.values()
+        np.testing.assert_array_equal(layer(x[:1]).numpy(), expected[:1])
+        assert list(layer._packs.values()) == [pack], "another batch, the same pack"
+        layer.weight.data *= 2
+        layer.bias.data *= 2
+        np.testing.assert_array_equal(layer(x).numpy(), 2 * expected)
+        assert pack not in layer._packs.values()
+        for size in range(5, 15):
+            layer(image(1, 8, size, size))
+        assert len(layer._packs) <= 4
+    layer(x).sum().backward()
+
+
+def test_optimizers_make_packs_stale():
+    layer, x = nn.Conv2d(8, 16, 3), image(2, 8, 12, 12)
+    with tk.no_grad():
+        before = layer(x).numpy()
+    layer(x).sum().backward()
+    tk.optim.SGD(layer.parameters(), lr=0.1).step()
+    with tk.no_grad():
+        after = layer(x).numpy()
+    assert not np.array_equal(before, after)
+    np.testing.assert_array_equal(after, layer(x).numpy())
+
+
+def test_writable_exports_switch_packs_off():
+    layer, x = nn.Conv2d(8, 16, 3), image(2, 8, 12, 12)
+    with tk.no_grad():
+        layer(x)
+        outside = np.from_dlpack(layer.weight)
+        if not outside.flags.writeable:
+            outside = np.frombuffer(memoryview(outside), outside.dtype)
+        assert layer.weight.exported
+        assert layer._packed(x, (1, 0, 1, 1)) is layer.weight
+
+
+def test_packs_do_not_travel():
+    layer, x = nn.Conv2d(8, 16, 3), image(2, 8, 12, 12)
+    with tk.no_grad():
+        expected = layer(x).numpy()
+        for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            assert not other._packs
+            np.testing.assert_array_equal(other(x).numpy(), expected)
+        with tk.backend("reference"):
+            np.testing.assert_allclose(layer(x).numpy(), expected, rtol=1e-4, atol=1e-5)
+        with tk.set_conv_algorithm("plain"):
+            layer(x)
+            assert list(layer._packs.values())[-1].algorithm == "plain"
