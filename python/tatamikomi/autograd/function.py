@@ -112,9 +112,9 @@ class Function:
         kept: dict[int, tuple[Tensor, int, NDArray[Any] | None]] = {}
         for need, positions in zip(self.needs, self.saves, strict=False):
             if need:
-                for tensor, position in [(inputs[i], i) for i in positions if i < len(inputs)]:
-                    if position not in kept:
-                        kept[position] = _keep(tensor)
+                for position in positions:
+                    if position < len(inputs) and position not in kept:
+                        kept[position] = _keep(inputs[position])
         self._kept = kept
         if self.saves_output:
             storage.pinned = True

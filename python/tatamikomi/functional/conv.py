@@ -25,17 +25,10 @@ from tatamikomi.kernels.arrays import Array, empty
 _Pair = tuple[Tensor | None, Tensor | None]
 
 
-class _Options(NamedTuple):
-    stride: Size
-    padding: Padding
-    dilation: Size
-    groups: int
-
-
 class _Call(NamedTuple):
     """How a convolution is computed: its geometry, and the algorithm asked for by name, or None."""
 
-    options: _Options
+    options: tuple[Size, Padding, Size, int]  # stride, padding, dilation, groups
     algorithm: str | None = None
 
     def preference(self) -> AbstractContextManager[None]:
@@ -184,16 +177,19 @@ class _Fold(Function):
         return _Unfold(self.window)(dy)
 
 
+_NAMES = ("", "conv1d", "conv2d", "conv3d")
+
+
 def _conv(
     axes: int,
     input: TensorLike,
     weight: TensorLike | PackedWeight,
     bias: TensorLike | None,
-    options: _Options,
+    options: tuple[Size, Padding, Size, int],
     activation: str | None,
     algorithm: str | None,
 ) -> Tensor:
-    op = f"conv{axes}d"
+    op = _NAMES[axes]
     x, single = batched(op, input, axes)
     if isinstance(weight, PackedWeight):
         return unbatched(_packed(op, x, weight, bias, options, activation, algorithm), single)
@@ -203,7 +199,7 @@ def _conv(
         raise bad_value(op, "weight", f"shape {w.shape}", rule)
     if activation not in (None, "relu"):
         raise unknown_name(op, "activation", activation, ["relu"])
-    call = _Call(_Options(*map(frozen, options)), algorithm)
+    call = _Call(frozen(options), algorithm)
     inputs = (x, w) if bias is None else (x, w, as_input(op, "bias", bias))
     return unbatched((_ConvRelu if activation else _Conv)(call)(*inputs), single)
 
@@ -213,7 +209,7 @@ def _packed(
     x: Tensor,
     weight: PackedWeight,
     bias: TensorLike | None,
-    options: _Options,
+    options: tuple[Size, Padding, Size, int],
     activation: str | None,
     algorithm: str | None,
 ) -> Tensor:
@@ -242,7 +238,7 @@ def conv1d(
     >>> tk.functional.conv1d([[1.0, 2.0, 3.0]], [[[1.0, 10.0]]])
     tensor([[21., 32.]])
     """
-    options = _Options(stride, padding, dilation, groups)
+    options = stride, padding, dilation, groups
     return _conv(1, input, weight, bias, options, activation, algorithm)
 
 
@@ -293,7 +289,7 @@ def conv2d(
     tensor([[[ 8.,  7.],
              [13.,  8.]]])
     """
-    options = _Options(stride, padding, dilation, groups)
+    options = stride, padding, dilation, groups
     return _conv(2, input, weight, bias, options, activation, algorithm)
 
 
@@ -315,7 +311,7 @@ def conv3d(
     >>> tk.functional.conv3d(np.ones((1, 2, 2, 2)), np.ones((1, 1, 2, 2, 2))).item()
     8.0
     """
-    options = _Options(stride, padding, dilation, groups)
+    options = stride, padding, dilation, groups
     return _conv(3, input, weight, bias, options, activation, algorithm)
 
 

@@ -57,7 +57,9 @@ def unbatched(y: Tensor, single: bool) -> Tensor:
 
 def frozen(option: object) -> Any:
     """An option as tuples, which nobody can change between a forward and a backward pass."""
-    return tuple(frozen(one) for one in option) if isinstance(option, (list, tuple, np.ndarray)) else option
+    if isinstance(option, (list, tuple, np.ndarray)):
+        return tuple([one if type(one) is int else frozen(one) for one in option])
+    return option
 
 
 def overwrite(x: Tensor, y: Tensor, original: TensorLike) -> Tensor:

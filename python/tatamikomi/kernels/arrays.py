@@ -19,6 +19,7 @@ from tatamikomi.geometry import count_elements
 
 Array = NDArray[Any]
 
+_SURELY_FITS = 1 << 56  # so many elements of any dtype are fewer than 2**63 bytes
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -109,12 +110,19 @@ def same_dtype(op: str, **arrays: Array | None) -> np.dtype[Any]:
     Raises:
         TypeError: dtypes are mixed.
     """
+    first: np.dtype[Any] | None = None
+    for array in arrays.values():
+        if array is not None:
+            if first is None:
+                first = array.dtype
+            elif array.dtype is not first and array.dtype != first:
+                break
+    else:
+        if first is not None:
+            return first
     given = [(name, array.dtype) for name, array in arrays.items() if array is not None]
-    first_name, first = given[0]
-    for name, dtype in given[1:]:
-        if dtype != first:
-            raise bad_type(op, name, str(dtype), f"{first} as {first_name}")
-    return first
+    name, dtype = next(one for one in given if one[1] != given[0][1])
+    raise bad_type(op, name, str(dtype), f"{given[0][1]} as {given[0][0]}")
 
 
 def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
@@ -125,7 +133,8 @@ def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
         MemoryError: the system has no such memory; the message tells the bytes asked for.
     """
     dtype = np.dtype(dtype)
-    count_elements(op, "output", shape, dtype.itemsize)
+    if not 0 < math.prod(shape) < _SURELY_FITS:
+        count_elements(op, "output", shape, dtype.itemsize)
     try:
         return _native.empty(tuple(shape), dtype)
     except MemoryError:

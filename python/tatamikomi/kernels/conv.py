@@ -20,7 +20,7 @@ from tatamikomi.kernels.backend import active, engine
 
 
 def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
-    return (s.n, s.oc, *(s.od, s.oh, s.ow)[3 - axes :])
+    return (s[0], s[2], *s[10 - axes : 10])  # n, oc and the last of od, oh, ow
 
 
 def conv_forward(
