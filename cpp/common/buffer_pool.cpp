@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -16,11 +17,19 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kCacheLimit = size_t{1} << 30;   // bytes kept for reuse; more goes back to the system
 
+// The pool holds at most twice what was ever in use at once: two sets of shapes may alternate without a page fault, and
+// a thousand different ones leave no more behind. Below this many bytes it does not count.
+constexpr int64_t kAlwaysKept = int64_t{64} << 20;
+
+struct Free {
+    void* block;
+    uint64_t released;   // the later, the larger
+};
 struct Pool {
     std::mutex mutex;
-    std::map<size_t, std::vector<void*>> free_blocks;   // by size class
+    std::map<size_t, std::vector<Free>> free_blocks;   // by size class, the oldest first
+    uint64_t releases = 0;
     PoolStats stats{};
 };
 
@@ -43,13 +52,47 @@ size_t size_class(size_t bytes) {
     return (bytes + step - 1) / step * step;
 }
 
+// Large blocks are mapped by themselves, so that giving one back lowers the process's memory at once; those of several
+// huge pages begin at one.
+constexpr size_t kMapped = size_t{1} << 20;
+
 void* fresh(size_t bytes) {
-    const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
-    if (bytes > SIZE_MAX - alignment) return nullptr;
-    void* block = nullptr;
-    if (posix_memalign(&block, alignment, bytes) != 0) return nullptr;
-    if (alignment == kHugePage) madvise(block, bytes, MADV_HUGEPAGE);
-    return block;
+    if (bytes < kMapped) {
+        void* block = nullptr;
+        return posix_memalign(&block, kAlignment, bytes) == 0 ? block : nullptr;
+    }
+    const size_t slack = bytes >= 2 * kHugePage ? kHugePage : 0;
+    if (bytes > SIZE_MAX - slack) return nullptr;
+    void* mapped = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return nullptr;
+    if (!slack) return mapped;
+    char* begin = static_cast<char*>(mapped);
+    const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(begin) % kHugePage) % kHugePage;
+    if (before) munmap(begin, before);
+    if (slack > before) munmap(begin + before + bytes, slack - before);
+    madvise(begin + before, bytes, MADV_HUGEPAGE);
+    return begin + before;
+}
+
+void give_back(void* block, size_t bytes) {
+    if (bytes < kMapped) std::free(block);
+    else munmap(block, bytes);
+}
+
+// Gives the blocks that have waited longest back to the system until `more` bytes have room. The lock is held.
+void make_room(Pool& p, size_t more) {
+    const int64_t most = std::max(kAlwaysKept, 2 * p.stats.peak_bytes);
+    while (p.stats.cached_bytes > 0 &&
+           p.stats.in_use_bytes + p.stats.cached_bytes + static_cast<int64_t>(more) > most) {
+        auto oldest = p.free_blocks.end();
+        for (auto it = p.free_blocks.begin(); it != p.free_blocks.end(); ++it)
+            if (oldest == p.free_blocks.end() || it->second.front().released < oldest->second.front().released)
+                oldest = it;
+        give_back(oldest->second.front().block, oldest->first);
+        oldest->second.erase(oldest->second.begin());
+        p.stats.cached_bytes -= static_cast<int64_t>(oldest->first);
+        if (oldest->second.empty()) p.free_blocks.erase(oldest);
+    }
 }
 
 }   // namespace
@@ -62,11 +105,14 @@ void* pool_acquire(size_t bytes) {
     {
         const std::lock_guard<std::mutex> guard(p.mutex);
         auto found = p.free_blocks.find(size);
-        if (found != p.free_blocks.end() && !found->second.empty()) {
-            block = found->second.back();
+        if (found != p.free_blocks.end()) {
+            block = found->second.back().block;
             found->second.pop_back();
+            if (found->second.empty()) p.free_blocks.erase(found);
             p.stats.cached_bytes -= static_cast<int64_t>(size);
             p.stats.hits += 1;
+        } else {
+            make_room(p, size);
         }
     }
     const bool missed = !block;
@@ -84,28 +130,22 @@ void* pool_acquire(size_t bytes) {
 void pool_release(void* block, size_t bytes) {
     const size_t size = size_class(bytes ? bytes : 1);
     Pool& p = pool();
-    {
-        const std::lock_guard<std::mutex> guard(p.mutex);
-        p.stats.in_use_bytes -= static_cast<int64_t>(size);
-        if (p.stats.cached_bytes + static_cast<int64_t>(size) <= static_cast<int64_t>(kCacheLimit)) {
-            p.free_blocks[size].push_back(block);
-            p.stats.cached_bytes += static_cast<int64_t>(size);
-            return;
-        }
-    }
-    std::free(block);
+    const std::lock_guard<std::mutex> guard(p.mutex);
+    p.stats.in_use_bytes -= static_cast<int64_t>(size);
+    p.stats.cached_bytes += static_cast<int64_t>(size);
+    p.free_blocks[size].push_back({block, ++p.releases});
 }
 
 void pool_trim() {
     Pool& p = pool();
-    std::map<size_t, std::vector<void*>> blocks;
+    std::map<size_t, std::vector<Free>> blocks;
     {
         const std::lock_guard<std::mutex> guard(p.mutex);
         blocks.swap(p.free_blocks);
         p.stats.cached_bytes = 0;
     }
     for (auto& [size, list] : blocks)
-        for (void* block : list) std::free(block);
+        for (const Free& one : list) give_back(one.block, size);
 }
 
 PoolStats pool_stats() {

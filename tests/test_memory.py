@@ -1,0 +1,75 @@
+"""The buffer pool: reuse, statistics, and memory that does not grow with the number of shapes a process has seen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tatamikomi as tk
+from tatamikomi import _native
+
+MEBIBYTE = 1 << 20
+
+
+def test_a_block_that_comes_back_is_handed_out_again():
+    tk.empty_cache()
+    before = tk.memory_stats()
+    assert before["cached_bytes"] == 0
+    first = _native.empty((3, 1000, 1000), np.dtype(np.float32))
+    address = first.ctypes.data
+    held = tk.memory_stats()
+    assert held["misses"] == before["misses"] + 1
+    size = held["in_use_bytes"] - before["in_use_bytes"]
+    assert first.nbytes <= size <= first.nbytes * 9 / 8
+    assert held["peak_bytes"] >= held["in_use_bytes"]
+    del first
+    assert tk.memory_stats()["cached_bytes"] == size
+    again = _native.empty((3000, 1000), np.dtype(np.float32))
+    assert again.ctypes.data == address
+    after = tk.memory_stats()
+    assert (after["hits"], after["misses"]) == (before["hits"] + 1, before["misses"] + 1)
+    assert (after["cached_bytes"], after["in_use_bytes"]) == (0, held["in_use_bytes"])
+
+
+@pytest.mark.parametrize("count", [1, 63, 1 << 16, (1 << 18) - 1, 1 << 18, (1 << 20) + 5, 5 << 20])
+def test_blocks_are_aligned_and_whole(count):
+    block = _native.empty((count,), np.dtype(np.float32))
+    assert block.ctypes.data % 64 == 0
+    block[...] = 1
+    assert block.sum(dtype=np.float64) == count
+
+
+GROWTH = """
+import resource, sys
+import numpy as np
+import tatamikomi as tk
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+rng = np.random.default_rng(0)
+weight = np.ones((8, 8, 3, 3), np.float32)
+big = np.ones((1, 8, 640, 640), np.float32)
+tk.kernels.conv_forward(big, weight, padding=1)
+del big
+marks = []
+for i in range(1000):
+    height, width = rng.integers(40, 600, 2)
+    x = tk.kernels.relu_forward(np.ones((1, 8, height, width), np.float32))
+    y = tk.kernels.conv_forward(x, weight, padding=1)
+    tk.kernels.conv_backward_weight(y, x, weight.shape, padding=1)
+    if i in (99, 999):
+        marks.append(resident())
+stats = tk.memory_stats()
+assert stats["in_use_bytes"] + stats["cached_bytes"] <= max(64 << 20, 2 * stats["peak_bytes"]), stats
+print(marks[1] - marks[0])
+"""
+
+
+def test_memory_stays_flat_over_a_thousand_shapes():
+    done = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True, timeout=300)
+    assert int(done.stdout) < 16 * MEBIBYTE
