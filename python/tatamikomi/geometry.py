@@ -408,7 +408,7 @@ def pool_shape(
     # Kernels count from a window's corner in 32 bits.
     reach = ((s.kd - 1) * s.dil_d * s.ih + (s.kh - 1) * s.dil_h) * s.iw + (s.kw - 1) * s.dil_w
     if reach >= 1 << 31:
-        raise bad_value(op, "kernel_size", kernel_size, "a window that spans fewer than 2**31 elements of x")
+        raise bad_value(op, "kernel_size", kernel_size, "a window that spans fewer than 2**31 elements of the input")
     return s
 
 

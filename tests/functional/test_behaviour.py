@@ -204,6 +204,59 @@ def test_errors_name_operation_argument_and_rule(call, error, message):
         call()
 
 
+def zeros(*shape, dtype=np.float32):
+    return np.zeros(shape, dtype)
+
+
+X, W = zeros(2, 4, 6, 7), zeros(6, 4, 3, 3)
+VAST = np.broadcast_to(np.float32(0), (1 << 50,))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: F.conv2d(X, W, stride=0), ValueError, "conv2d: stride: expected .*, got 0"),
+        (lambda: F.conv1d(X[0], W[0], groups=3), ValueError, "conv1d: groups: expected .*divisor.*, got 3"),
+        (lambda: F.conv2d(X, zeros(6, 4, 8, 3)), ValueError, "conv2d: weight: expected a dilated kernel .*6, got 8"),
+        (lambda: F.conv2d(X, W.astype("f8")), TypeError, "conv2d: weight: expected float32 as input, got float64"),
+        (lambda: F.conv2d(X, W, padding=1 << 28), ValueError, r"conv2d: output: expected fewer than 2\*\*63 bytes"),
+        (lambda: F.conv3d(X, zeros(6, 1, 1, 3, 3), groups=2, dilation=None), TypeError, "conv3d: dilation: expected"),
+        (lambda: F.unfold(X, 9), ValueError, "unfold: kernel_size: expected .*, got 9"),
+        (lambda: F.fold(zeros(1, 4, 3), 5, 2), ValueError, r"fold: input: expected shape \(1, 4, 16\), got"),
+        (lambda: F.fold(zeros(1, 4, 3), 1, 2), ValueError, "fold: kernel_size: expected .* 1, got 2"),
+        (lambda: F.max_pool2d(X, 2, ceil_mode=3), TypeError, "max_pool2d: ceil_mode: expected"),
+        (lambda: F.avg_pool2d(X, 2, divisor_override=0), ValueError, "avg_pool2d: divisor_override: expected"),
+        (lambda: F.global_max_pool(zeros(1, 1, 0)), ValueError, "global_max_pool: input: expected"),
+        (lambda: F.cross_entropy(zeros(2, 3), [0, 3]), ValueError, r"cross_entropy: target\[1\]: expected .* got 3"),
+        (lambda: F.mse_loss(zeros(2), np.zeros(2)), TypeError, "mse_loss: target: expected operands of one dtype"),
+        (lambda: F.batch_norm(X, zeros(3), zeros(4)), ValueError, r"batch_norm: running_mean: expected shape \(4,\)"),
+        (lambda: F.batch_norm(X, zeros(4), zeros(5)), ValueError, r"batch_norm: running_var: expected shape \(4,\)"),
+        (lambda: F.relu(VAST), MemoryError, f"relu: input: no memory for {1 << 52} bytes, shape "),
+        (lambda: F.softmax(VAST, 0), MemoryError, f"softmax: input: no memory for {1 << 52} bytes, shape "),
+        (
+            lambda: F.linear(zeros(1 << 25, 1), zeros(1 << 25, 1)),
+            MemoryError,
+            rf"linear: output: no memory for {1 << 52} bytes, shape \(33554432, 33554432\) of float32",
+        ),
+        (
+            lambda: tk.tensor(zeros(1 << 25, 1)) + zeros(1, 1 << 25),
+            MemoryError,
+            f"add: temporary array: no memory for {1 << 52} bytes, shape ",
+        ),
+    ],
+)
+def test_errors_that_kernels_find_name_the_function_and_its_arguments(call, error, message):
+    with pytest.raises(error, match=f"^{message}") as caught:
+        call()
+    assert type(caught.value) is error
+
+
+def test_a_module_and_its_function_are_named_once():
+    net = tk.nn.Sequential(tk.nn.Conv2d(4, 6, 9))
+    with pytest.raises(ValueError, match=r"^0 \(Conv2d\): conv2d: weight: expected a dilated kernel"):
+        net(X)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -14,6 +14,7 @@ from tests.op_specs import SPECS
 
 import tatamikomi as tk
 from tatamikomi import _native, geometry
+from tatamikomi.functional.inputs import own_names
 from tatamikomi.kernels import native, reference
 
 PACKAGE = Path(tk.__file__).parent
@@ -112,6 +113,13 @@ FUNCTIONAL = [(tk.functional, name) for name in tk.functional.__all__] + [
 @pytest.mark.parametrize(("module", "name"), [pytest.param(*one, id=one[1]) for one in FUNCTIONAL])
 def test_every_operation_has_a_spec(module, name):
     assert name in {one for spec in SPECS for one in spec.functional}, f"{module.__name__}.{name} has no OpSpec"
+
+
+@pytest.mark.parametrize("name", tk.functional.__all__)
+def test_every_function_speaks_of_itself(name):
+    """An error that a kernel finds would name the kernel: `@own_names()` translates it."""
+    function = getattr(tk.functional, name)
+    assert function.__code__ is own_names()(function).__code__, f"functional.{name} lacks @own_names()"
 
 
 def test_specs_name_operations_that_exist():

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from tatamikomi.autograd.base import Storage
 from tatamikomi.autograd.grad_mode import _enabled
 from tatamikomi.autograd.tensor import Tensor, wrap
+from tatamikomi.errors import memory_of
 
 Gradients = Tensor | None | tuple[Tensor | None, ...]
 Edge = Union["Function", Tensor]  # where a gradient goes: to the node of an input, or to a leaf
@@ -93,7 +94,10 @@ class Function:
             if self._edges is not None:
                 raise RuntimeError(f"{type(self).__name__}: one object serves one call")
             self.needs = needs
-        data = self.forward(*[tensor._data for tensor in inputs])
+        try:
+            data = self.forward(*[tensor._data for tensor in inputs])
+        except MemoryError as error:
+            raise memory_of(type(self).__name__.lstrip("_").lower(), error) from None
         if type(data) is not np.ndarray:
             data = np.asarray(data)  # NumPy turns what has no axes into a scalar
         storage = inputs[0]._storage if self.view else Storage()

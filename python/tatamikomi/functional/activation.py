@@ -6,7 +6,7 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.autograd.tensor import wrap
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite
+from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite, own_names
 from tatamikomi.kernels.arrays import Array
 
 
@@ -86,6 +86,7 @@ class _LogSoftmax(Function):
         return wrap(kernels.log_softmax_backward(dy.data, y.data, self.dim))
 
 
+@own_names()
 def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     """max(input, 0), elementwise; its gradient at 0 is 0, NaN stays NaN.
 
@@ -108,6 +109,7 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     return overwrite(x, y, input) if replace else y
 
 
+@own_names()
 def sigmoid(input: TensorLike) -> Tensor:
     """1 / (1 + e**-input), elementwise.
 
@@ -124,6 +126,7 @@ def sigmoid(input: TensorLike) -> Tensor:
     return _Sigmoid()(as_input("sigmoid", "input", input))
 
 
+@own_names()
 def tanh(input: TensorLike) -> Tensor:
     """The hyperbolic tangent, elementwise.
 
@@ -145,6 +148,7 @@ def _along(op: str, input: TensorLike, dim: int) -> tuple[Tensor, int]:
     return x, as_dim(op, dim, x.ndim)
 
 
+@own_names()
 def softmax(input: TensorLike, dim: int) -> Tensor:
     """e**input / sum of e**input along `dim`, computed after subtracting the largest element.
 
@@ -164,6 +168,7 @@ def softmax(input: TensorLike, dim: int) -> Tensor:
     return _Softmax(axis)(x)
 
 
+@own_names()
 def log_softmax(input: TensorLike, dim: int) -> Tensor:
     """The logarithm of `softmax`, without leaving the range of numbers: input - max - log sum e**(input - max).
 

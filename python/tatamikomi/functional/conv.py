@@ -17,7 +17,7 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value, unknown_name
-from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, unbatched
+from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, own_names, unbatched
 from tatamikomi.geometry import Padding, Size, per_axis
 from tatamikomi.kernels import PackedWeight
 from tatamikomi.kernels.arrays import Array, empty
@@ -220,6 +220,7 @@ def _packed(
     return wrap(kernels.conv_forward(x.data, weight, bias_data, *options, activation=activation, algorithm=algorithm))
 
 
+@own_names(kernel_size="weight")
 def conv1d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -242,6 +243,7 @@ def conv1d(
     return _conv(1, input, weight, bias, options, activation, algorithm)
 
 
+@own_names(kernel_size="weight")
 def conv2d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -293,6 +295,7 @@ def conv2d(
     return _conv(2, input, weight, bias, options, activation, algorithm)
 
 
+@own_names(kernel_size="weight")
 def conv3d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -328,6 +331,7 @@ def _axes(op: str, argument: str, size: Size) -> int:
     return len(size)
 
 
+@own_names()
 def unfold(input: TensorLike, kernel_size: Size, dilation: Size = 1, padding: Padding = 0, stride: Size = 1) -> Tensor:
     """Every window of the input as a column.
 
@@ -351,6 +355,7 @@ def unfold(input: TensorLike, kernel_size: Size, dilation: Size = 1, padding: Pa
     return unbatched(_Unfold(_window(kernel_size, dilation, padding, stride))(x), single)
 
 
+@own_names(cols="input", input_shape="output_size")
 def fold(
     input: TensorLike,
     output_size: Size,

@@ -7,7 +7,7 @@ import numpy as np
 from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite
+from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite, own_names
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.random import Generator, default_generator
 
@@ -35,6 +35,7 @@ class _DropoutGradient(_Dropout):
         return _Dropout(*self.mask)(ddx)
 
 
+@own_names()
 def dropout(
     input: TensorLike,
     p: float = 0.5,

@@ -1,17 +1,48 @@
-"""What every functional file does with its arguments before it calls a kernel."""
+"""What every functional file does with its arguments before it calls a kernel, and with errors that come back."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.autograd import Tensor, as_tensor
-from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.errors import bad_type, bad_value, retell
 from tatamikomi.kernels.arrays import as_float
 
 TensorLike: TypeAlias = ArrayLike | Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def own_names(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Errors that leave the function speak of it and of its arguments, not of the kernel that found the fault.
+
+    Above every public function; `renamed` gives the function's names for those of kernels (input for x is understood).
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.unfold([[1.0, 2.0]], (3,))
+    Traceback (most recent call last):
+    ValueError: unfold: kernel_size: expected a dilated kernel of at most the padded input's 2, got 3
+    """
+    names = {"x": "input", **renamed}
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def speaking(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                retell(error, function.__name__, names)
+                raise
+
+        return speaking
+
+    return decorate
 
 
 def as_input(op: str, argument: str, value: TensorLike) -> Tensor:

@@ -10,7 +10,7 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor
 from tatamikomi.autograd.linear import MatMul
 from tatamikomi.errors import bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.kernels.arrays import Array, same_dtype
 
 
@@ -36,6 +36,7 @@ class _Linear(Function):
         return dx, dweight, dy.sum(0) if self.needs[2] else None
 
 
+@own_names(a="input", b="weight")
 def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """y = input weight^T + bias.
 

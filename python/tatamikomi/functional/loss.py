@@ -9,7 +9,7 @@ from tatamikomi.autograd import Function, Tensor, is_grad_enabled, scatter_add
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.functional.activation import softmax
-from tatamikomi.functional.inputs import TensorLike, as_input
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.kernels.arrays import Array
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -43,6 +43,7 @@ def _reduce(op: str, losses: Tensor, reduction: str) -> Tensor:
     return losses.mean() if reduction == "mean" else losses.sum()
 
 
+@own_names(logits="input", labels="target")
 def cross_entropy(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
     """-log softmax(input)[target]: the cross-entropy between labels and the distribution that logits stand for.
 
@@ -79,6 +80,7 @@ def cross_entropy(input: TensorLike, target: TensorLike, *, reduction: str = "me
     return _reduce(op, _SoftmaxCrossEntropy(labels.astype(np.int64, copy=False))(logits), reduction)
 
 
+@own_names(other="target")
 def mse_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
     """(input - target)**2, averaged.
 

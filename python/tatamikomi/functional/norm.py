@@ -8,7 +8,7 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.kernels.arrays import Array
 
 
@@ -90,6 +90,7 @@ def _running(argument: str, value: TensorLike | None) -> Array | None:
     return value.data
 
 
+@own_names(mean="running_mean", var="running_var")
 def batch_norm(
     input: TensorLike,
     running_mean: TensorLike | None,

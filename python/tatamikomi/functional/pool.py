@@ -9,7 +9,7 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, gather
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, unbatched
+from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, own_names, unbatched
 from tatamikomi.geometry import Padding, Size
 from tatamikomi.kernels.arrays import Array
 
@@ -129,6 +129,7 @@ def max_pool1d(
 ) -> _MaxPooled: ...
 
 
+@own_names()
 def max_pool1d(
     input: TensorLike,
     kernel_size: Size,
@@ -173,6 +174,7 @@ def max_pool2d(
 ) -> _MaxPooled: ...
 
 
+@own_names()
 def max_pool2d(
     input: TensorLike,
     kernel_size: Size,
@@ -235,6 +237,7 @@ def max_pool3d(
 ) -> _MaxPooled: ...
 
 
+@own_names()
 def max_pool3d(
     input: TensorLike,
     kernel_size: Size,
@@ -254,6 +257,7 @@ def max_pool3d(
     return _max_pool(3, input, options, return_indices)
 
 
+@own_names()
 def avg_pool1d(
     input: TensorLike,
     kernel_size: Size,
@@ -272,6 +276,7 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@own_names()
 def avg_pool2d(
     input: TensorLike,
     kernel_size: Size,
@@ -306,6 +311,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@own_names()
 def avg_pool3d(
     input: TensorLike,
     kernel_size: Size,
@@ -331,6 +337,7 @@ def _sizes(op: str, input: TensorLike) -> tuple[Tensor, tuple[int, ...]]:
     return x, x.shape[2:]
 
 
+@own_names()
 def global_avg_pool(input: TensorLike) -> Tensor:
     """The mean of every channel: (N, C, *sizes) to (N, C, 1, ...), one 1 per axis.
 
@@ -348,6 +355,7 @@ def global_avg_pool(input: TensorLike) -> Tensor:
     return _avg_pool(len(sizes), x, sizes, None, 0, False, True, None)
 
 
+@own_names()
 def global_max_pool(input: TensorLike) -> Tensor:
     """The largest element of every channel: (N, C, *sizes) to (N, C, 1, ...), one 1 per axis; NaN wins.
 

@@ -6,7 +6,6 @@ or alignment is copied once at most and never written to.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tatamikomi import _native
-from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.errors import bad_type, bad_value, no_memory
 from tatamikomi.geometry import count_elements
 
 Array = NDArray[Any]
@@ -56,11 +55,6 @@ def _coerce(op: str, argument: str, value: ArrayLike) -> Array:
     return contiguous(op, argument, array, array.dtype.newbyteorder("="))
 
 
-def _no_memory(op: str, argument: str, shape: Sequence[int], dtype: np.dtype[Any]) -> MemoryError:
-    size = math.prod(shape) * dtype.itemsize
-    return MemoryError(f"{op}: {argument}: no memory for {size} bytes, shape {tuple(shape)} of {dtype}")
-
-
 def contiguous(op: str, argument: str, array: Array, dtype: np.dtype[Any]) -> Array:
     """`array`, or a copy of it, aligned and C-contiguous in `dtype`.
 
@@ -70,7 +64,7 @@ def contiguous(op: str, argument: str, array: Array, dtype: np.dtype[Any]) -> Ar
     try:
         return np.require(array, dtype=dtype, requirements=["C", "A"])
     except MemoryError:
-        raise _no_memory(op, argument, array.shape, dtype) from None
+        raise no_memory(op, argument, array.shape, dtype) from None
 
 
 def as_integers(op: str, argument: str, value: ArrayLike) -> Array:
@@ -122,7 +116,7 @@ def same_dtype(op: str, **arrays: Array | None) -> np.dtype[Any]:
             return first
     given = [(name, array.dtype) for name, array in arrays.items() if array is not None]
     name, dtype = next(one for one in given if one[1] != given[0][1])
-    raise bad_type(op, name, str(dtype), f"{given[0][1]} as {given[0][0]}")
+    raise bad_type(op, name, str(dtype), str(given[0][1]), as_other=given[0][0])
 
 
 def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
@@ -138,7 +132,7 @@ def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
     try:
         return _native.empty(tuple(shape), dtype)
     except MemoryError:
-        raise _no_memory(op, "output", shape, dtype) from None
+        raise no_memory(op, "output", shape, dtype) from None
 
 
 def output(

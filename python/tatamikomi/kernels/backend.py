@@ -1,36 +1,61 @@
 """Which backend runs: native (C++) or reference (NumPy). A contextvar: each thread and task has its own choice.
 
 Backends offer the same function names with the same arguments. A kernel that a backend lacks raises, naming
-itself; nothing falls back silently.
+itself; nothing falls back silently. Where memory for a workspace or a temporary array lacks, the error names the
+kernel.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
+from typing import Any
 
 from tatamikomi import _native
-from tatamikomi.errors import unknown_name
+from tatamikomi.errors import memory_of, unknown_name
 from tatamikomi.kernels import native, reference
 
-_BACKENDS: dict[str, ModuleType] = {"native": native, "reference": reference}
+
+class Backend:
+    """The kernels of a module, as attributes."""
+
+    def __init__(self, name: str, module: ModuleType) -> None:
+        self.name, self._module = name, module
+
+    def __getattr__(self, op: str) -> Callable[..., Any]:
+        """Called once per kernel: what it finds stays an attribute."""
+        function = getattr(self._module, op, None)
+        if function is None:
+            raise AttributeError(f"{op}: the {self.name} backend has no such kernel")
+
+        def kernel(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except MemoryError as error:
+                raise memory_of(op, error) from None
+
+        setattr(self, op, kernel)
+        return kernel
 
 
-def _lookup(op: str, argument: str, name: str) -> ModuleType:
+_BACKENDS = {"native": Backend("native", native), "reference": Backend("reference", reference)}
+
+
+def _lookup(op: str, argument: str, name: str) -> Backend:
     if name not in _BACKENDS:
         raise unknown_name(op, argument, name, _BACKENDS)
     return _BACKENDS[name]
 
 
 _initial = _lookup("tatamikomi", "TATAMIKOMI_BACKEND", os.environ.get("TATAMIKOMI_BACKEND") or "native")
-_active: ContextVar[ModuleType] = ContextVar("backend", default=_initial)
+_active: ContextVar[Backend] = ContextVar("backend", default=_initial)
 
 
-def active() -> ModuleType:
-    """The module whose functions compute."""
+def active() -> Backend:
+    """The backend whose kernels compute."""
     return _active.get()
 
 
@@ -42,7 +67,7 @@ def get_backend() -> str:
     ...     tk.get_backend()
     'reference'
     """
-    return next(name for name, module in _BACKENDS.items() if module is _active.get())
+    return _active.get().name
 
 
 def engine() -> tuple[str, str]:
