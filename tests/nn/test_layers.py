@@ -324,6 +324,9 @@ def test_pools_take_torchs_positional_arguments():
     assert np.array_equal(indices, where.numpy())
 
 
-def test_a_weight_beyond_any_memory_is_an_error_that_tells_the_bytes():
-    with pytest.raises(ValueError, match=rf"Linear: weight: expected fewer than 2\*\*63 bytes, not {2**82} bytes"):
-        nn.Linear(2**40, 2**40)
+@pytest.mark.parametrize("layer", [lambda n: nn.Conv2d(n, n, 3), lambda n: nn.Linear(n, 9 * n)])
+def test_parameters_past_memory_are_told(layer):
+    with pytest.raises(ValueError, match=r"^(Conv2d|Linear): weight: expected fewer than 2\*\*63 bytes, not \d+ bytes"):
+        layer(1 << 30)
+    with pytest.raises(MemoryError, match=rf"^(Conv2d|Linear): weight: no memory for {36 << 50} bytes, shape \("):
+        layer(1 << 25)

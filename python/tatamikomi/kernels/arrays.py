@@ -6,6 +6,7 @@ or alignment is copied once at most and never written to.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 

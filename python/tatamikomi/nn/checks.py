@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tatamikomi.errors import bad_type, bad_value, unknown_name
-from tatamikomi.geometry import Padding, per_axis
+from tatamikomi.errors import bad_type, bad_value, no_memory, unknown_name
+from tatamikomi.geometry import Padding, count_elements, per_axis
 
 
 def integer(op: str, argument: str, value: object, low: int = 1) -> int:
@@ -73,3 +73,12 @@ def activation(op: str, value: object) -> str | None:
     if value not in (None, "relu"):
         raise unknown_name(op, "activation", value, ["relu"])
     return None if value is None else "relu"
+
+
+def zeros(op: str, argument: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """What a parameter holds before it is initialised; a size past 2**63 bytes or past memory is told."""
+    count_elements(op, argument, shape, dtype.itemsize)
+    try:
+        return np.zeros(shape, dtype)
+    except MemoryError:
+        raise no_memory(op, argument, shape, dtype) from None

@@ -59,7 +59,7 @@ class _Conv(Module):
                 raise bad_value(op, "groups", self.groups, f"a divisor of {name}={channels}")
         kind = checks.floating(op, dtype)
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
-        self.weight = Parameter(np.zeros(shape, kind))
+        self.weight = Parameter(checks.zeros(op, "weight", shape, kind))
         self.bias = Parameter(np.zeros(self.out_channels, kind)) if checks.flag(op, "bias", bias) else None
         self.activation = checks.activation(op, activation)
         self._packs: OrderedDict[Any, PackedWeight] = OrderedDict()

@@ -9,7 +9,6 @@ import numpy as np
 
 from tatamikomi import functional as F
 from tatamikomi.autograd import Parameter, Tensor
-from tatamikomi.geometry import count_elements
 from tatamikomi.nn import checks, init
 from tatamikomi.nn.module import Module
 from tatamikomi.random import Generator
@@ -65,8 +64,7 @@ class Linear(Module):
         self.in_features = checks.integer("Linear", "in_features", in_features)
         self.out_features = checks.integer("Linear", "out_features", out_features)
         kind = checks.floating("Linear", dtype)
-        count_elements("Linear", "weight", (self.out_features, self.in_features), kind.itemsize)
-        self.weight = Parameter(np.zeros((self.out_features, self.in_features), kind))
+        self.weight = Parameter(checks.zeros("Linear", "weight", (self.out_features, self.in_features), kind))
         self.bias = Parameter(np.zeros(self.out_features, kind)) if checks.flag("Linear", "bias", bias) else None
         self.reset_parameters(generator)
 
