@@ -17,8 +17,9 @@ OPTIONS = ["--model", "lenet5", "--epochs", str(EPOCHS), "--batch-size", "8", "-
 
 # Slow enough to be interrupted in the middle of an epoch.
 SLOWLY = """
-import sys, time
+import signal, sys, time
 from tatamikomi import training
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
 def wait(self, trainer, samples, measures): time.sleep(0.02)
 training.ProgressBar.on_batch_end = wait
 from tatamikomi.cli import main
