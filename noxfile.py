@@ -40,7 +40,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     sources = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("cpp/**/*.[ch]pp"))
     session.run("clang-format", "--dry-run", "-Werror", *sources)
-    session.run("mypy", "--strict", "python/tatamikomi")
+    session.run("mypy", "--strict", "python")
 
 
 @nox.session

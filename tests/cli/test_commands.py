@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -260,6 +261,48 @@ def test_words_that_cannot_be_parsed_are_told_in_one_line(words, line, capsys):
     printed = capsys.readouterr().err
     assert line in printed
     assert printed.count("\n") == 1
+
+
+COMMAND = "import sys; from tatamikomi_command import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("words", [["info"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("TATAMIKOMI_ISA", "sse9", "tatamikomi: TATAMIKOMI_ISA: expected one of .*'baseline', got 'sse9'"),
+        (
+            "TATAMIKOMI_BACKEND",
+            "cuda",
+            "tatamikomi: TATAMIKOMI_BACKEND: expected one of 'native', 'reference', got 'cuda'",
+        ),
+        ("OMP_NUM_THREADS", "two", "tatamikomi: OMP_NUM_THREADS: expected a positive integer, got two"),
+    ],
+)
+def test_an_impossible_environment_is_told_in_one_line(words, variable, value, line):
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *words],
+        env={**os.environ, variable: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    told = [
+        text for text in done.stderr.splitlines() if text and not text.startswith("libgomp: ")
+    ]  # it has its own say
+    assert len(told) == 1
+    assert re.fullmatch(line, told[0])
+
+
+def test_the_command_hands_its_words_on():
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "trian"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "invalid choice: 'trian'" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def one_line(capsys) -> str:

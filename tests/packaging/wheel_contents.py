@@ -19,13 +19,15 @@ NEEDED = {
     "the digits": r"tatamikomi/data/assets/mnist_5k\.npz",
     "their origin and licence": r"tatamikomi/data/assets/README\.md",
     "the licence": r"tatamikomi-[^/]+\.dist-info/licenses/LICENSE",
-    "the command": r"tatamikomi-[^/]+\.dist-info/entry_points\.txt",
+    "the command": r"tatamikomi_command/__init__\.py",
+    "its entry": r"tatamikomi-[^/]+\.dist-info/entry_points\.txt",
 }
 # Nothing else: no C++ sources, no tests, no build folder, no debris.
 ALLOWED = (
     r"tatamikomi/([a-z_]+/)*\w+\.py",
     r"tatamikomi/_native\.[\w.-]+\.so",
     r"tatamikomi/(_native\.pyi|py\.typed|data/assets/(mnist_5k\.npz|README\.md))",
+    r"tatamikomi_command/__init__\.py",
     r"tatamikomi-[^/]+\.dist-info/.+",
 )
 
