@@ -20,6 +20,11 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
+def installed() -> list[str]:
+    """Those that a comparison takes when none are named; the ones that only infer are asked for by name."""
+    return ["native", *(("torch", "torch-channels-last") if has_torch() else ()), "numpy"]
+
+
 @contextmanager
 def using(engine: str, threads: int) -> Iterator[None]:
     """Everything that may compute on `threads` threads, tatamikomi on the engine's backend.

@@ -1,0 +1,61 @@
+"""The rows of the table of results: which case belongs where, by its shape, and what is asked there."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from benchmarks.cases import Case, conv_of
+
+FEW = 4  # input channels of an image
+
+
+class Group(NamedTuple):
+    """What is asked of the ratios, torch's time (or bytes) over ours; None: nothing is."""
+
+    title: str
+    better: float | None = None  # geometric mean over torch's better layout
+    worst: float | None = None  # the smallest of these
+    nchw: float | None = None  # geometric mean over torch on contiguous NCHW
+    each_direction: bool = False  # the three directions are judged one by one
+
+
+GROUPS = {
+    "wide3x3": Group("3x3, stride 1, C and K >= 64", 2.2, 1.3, 2.5, each_direction=True),
+    "narrow3x3": Group("3x3, stride 1, 16 to 63 channels", 1.5, 1.2, 1.5),
+    "dense": Group("other dense: 1x1, strided, stem, large kernels", 1.1, 0.9, 1.4),
+    "depthwise": Group("depthwise", 2.0, 1.0, 4.0),
+    "grouped": Group("grouped, dilated, 1-D, 3-D", 1.6, 0.95, 2.0),
+    "few_channels": Group("backward-input with few input channels", 3.0, None, 3.0),
+    "small": Group("small layers at batch 1", 2.0, None, 2.5),
+    "layers": Group("BN, BN+ReLU, pooling, activations, loss, optimizers", 1.5, 1.0, 3.0),
+    "step.deep_convnet": Group("one step of deep_convnet, batch 100", 2.0, None, 2.0),
+    "step.lenet5": Group("one step of LeNet-5, batch 100", 1.5, None, 1.5),
+    "linear": Group("linear, beside NumPy's BLAS and torch", 1.0, None, None),
+    "overhead": Group("call overhead", None, 1.0, None),
+    "memory": Group("peak memory of a step", None, 1.0, None),
+}
+
+
+def group_of(case: Case) -> str:
+    """The group of a case, from its shape and direction alone."""
+    if case.family == "conv":
+        return _conv_group(case)
+    if case.family == "step":
+        return f"step.{case.model}"
+    return case.family if case.family in GROUPS else "layers"
+
+
+def _conv_group(case: Case) -> str:
+    s = conv_of(case)
+    oc, ic = s.weight[0], s.x[1]
+    if s.groups == ic > 1:
+        return "depthwise"
+    if s.groups > 1 or len(s.x) != 4 or any(step > 1 for step in s.dilation):
+        return "grouped"
+    if case.direction == "backward_input" and ic <= FEW:
+        return "few_channels"
+    if s.x[0] == 1 and max(ic, oc) <= 64 and s.x[2] * s.x[3] <= 32 * 32:
+        return "small"
+    if s.weight[2:] == (3, 3) and s.stride == (1, 1) and min(ic, oc) >= 16:
+        return "wide3x3" if min(ic, oc) >= 64 else "narrow3x3"
+    return "dense"

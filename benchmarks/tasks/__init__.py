@@ -1,0 +1,31 @@
+"""One file per family: what each engine calls, and whether what comes back is right."""
+
+from __future__ import annotations
+
+from benchmarks.cases import Case
+from benchmarks.tasks.activation import Activation
+from benchmarks.tasks.conv import Convolution
+from benchmarks.tasks.linear import Linear
+from benchmarks.tasks.loss import Loss
+from benchmarks.tasks.norm import Norm
+from benchmarks.tasks.optimizer import OptimizerStep
+from benchmarks.tasks.overhead import Overhead
+from benchmarks.tasks.pool import Pool
+from benchmarks.tasks.step import TrainingStep
+from benchmarks.tasks.task import Task
+
+TASKS: dict[str, type[Task]] = {
+    "conv": Convolution,
+    "norm": Norm,
+    "pool": Pool,
+    "activation": Activation,
+    "loss": Loss,
+    "optimizer": OptimizerStep,
+    "linear": Linear,
+    "step": TrainingStep,
+    "overhead": Overhead,
+}
+
+
+def task_of(case: Case) -> Task:
+    return TASKS[case.family](case)
