@@ -1,4 +1,4 @@
-"""Checks as sessions: nox -s lint | test | test_isa | bench | sanitize | package | stubs.
+"""Checks as sessions: nox -s lint | test | test_isa | bench | sanitize | sanitize_threads | package | stubs.
 
 With --no-venv a session uses the environment that is active instead of making one of its own.
 """
@@ -70,22 +70,37 @@ def bench(session: nox.Session) -> None:
     session.run("pytest", "benchmarks", "--benchmark-only", *arguments)
 
 
+def install_sanitized(session: nox.Session, option: str, folder: str) -> None:
+    """The package on a build with `option`, kept in build/`folder`."""
+    settings = {"build-dir": f"build/{folder}", f"cmake.define.{option}": "ON"}
+    install(session, ".[test]", *(f"--config-settings={key}={value}" for key, value in settings.items()))
+
+
+def run_sanitized(session: nox.Session, libraries: list[str], **options: str) -> None:
+    """The kernel tests with the sanitizers' libraries loaded before everything else."""
+    runtimes = [output_of(session, "c++", f"-print-file-name={name}") for name in libraries]
+    command = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *(session.posargs or KERNEL_TESTS))
+    session.run(*command, env={"LD_PRELOAD": " ".join(runtimes), "OMP_NUM_THREADS": "2", **options})
+
+
 @nox.session
 def sanitize(session: nox.Session) -> None:
     """The kernel tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer, kept in build/sanitize."""
-    settings = {"build-dir": "build/sanitize", "cmake.define.TATAMIKOMI_SANITIZE": "ON"}
-    install(session, ".[test]", *(f"--config-settings={key}={value}" for key, value in settings.items()))
-    runtimes = [output_of(session, "c++", f"-print-file-name={name}") for name in ("libasan.so", "libubsan.so")]
-    session.run(
-        *("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *(session.posargs or KERNEL_TESTS)),
-        env={
-            "LD_PRELOAD": " ".join(runtimes),
-            # CPython frees not everything at exit; sizes past all memory are asked for on purpose.
-            "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1:allocator_may_return_null=1",
-            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-            "OMP_NUM_THREADS": "2",
-        },
+    install_sanitized(session, "TATAMIKOMI_SANITIZE", "sanitize")
+    run_sanitized(
+        session,
+        ["libasan.so", "libubsan.so"],
+        # CPython frees not everything at exit; sizes past all memory are asked for on purpose.
+        ASAN_OPTIONS="detect_leaks=0:halt_on_error=1:allocator_may_return_null=1",
+        UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1",
     )
+
+
+@nox.session
+def sanitize_threads(session: nox.Session) -> None:
+    """The kernel tests on a build with ThreadSanitizer, kept in build/sanitize_threads."""
+    install_sanitized(session, "TATAMIKOMI_SANITIZE_THREADS", "sanitize_threads")
+    run_sanitized(session, ["libtsan.so"], TSAN_OPTIONS="halt_on_error=1:report_signal_unsafe=0")
 
 
 @nox.session

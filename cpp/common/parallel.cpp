@@ -6,7 +6,10 @@
 #include <atomic>
 #include <cstdlib>
 
-#ifdef _OPENMP
+#ifdef TK_STD_THREADS   // under ThreadSanitizer
+#include <thread>
+#include <vector>
+#elif defined(_OPENMP)
 #include <omp.h>
 #endif
 
@@ -27,7 +30,7 @@ int usable_processors() {
 }   // namespace
 
 bool has_openmp() {
-#ifdef _OPENMP
+#if defined(_OPENMP) || defined(TK_STD_THREADS)
     return true;
 #else
     return false;
@@ -53,6 +56,16 @@ int max_threads() {
 void set_max_threads(int count) { thread_limit = count; }
 
 void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, int)) {
+#ifdef TK_STD_THREADS
+    std::atomic<int64_t> next{0};
+    const auto work = [&](int thread) {
+        for (int64_t unit; (unit = next++) < units;) body(context, unit, thread);
+    };
+    std::vector<std::thread> others;
+    for (int thread = 1; thread < max_threads() && thread < units; ++thread) others.emplace_back(work, thread);
+    work(0);
+    for (std::thread& one : others) one.join();
+#else
 #ifdef _OPENMP
     const int threads = static_cast<int>(units < max_threads() ? units : max_threads());
     if (threads > 1 && !omp_in_parallel()) {
@@ -66,6 +79,7 @@ void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, i
     }
 #endif
     for (int64_t unit = 0; unit < units; ++unit) body(context, unit, 0);
+#endif
 }
 
 }   // namespace tk
