@@ -17,15 +17,7 @@ py::array pool_empty(const py::tuple& shape, const py::dtype& dtype) {
         PyErr_Format(PyExc_MemoryError, "no memory for an array of %zu bytes", bytes);
         throw py::error_already_set();
     }
-    struct Block {
-        void* address;
-        size_t bytes;
-    };
-    const py::capsule owner(new Block{block, bytes}, [](void* held) {
-        auto* b = static_cast<Block*>(held);
-        pool_release(b->address, b->bytes);
-        delete b;
-    });
+    const py::capsule owner(block, [](void* held) { pool_release(held); });
     return py::array(dtype, sizes, block, owner);
 }
 

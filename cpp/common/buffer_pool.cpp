@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <unordered_map>
 #include <vector>
 
 namespace tk {
@@ -18,9 +19,9 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 
-// The pool holds at most twice what was ever in use at once: two sets of shapes may alternate without a page fault, and
-// a thousand different ones leave no more behind. Below this many bytes it does not count.
-constexpr int64_t kAlwaysKept = int64_t{64} << 20;
+// Beside this many bytes the pool holds at most twice what was ever in use at once: two sets of shapes may alternate
+// without a page fault, and a thousand different ones leave no more behind.
+constexpr int64_t kAlwaysKept = int64_t{32} << 20;
 
 struct Free {
     void* block;
@@ -29,6 +30,7 @@ struct Free {
 struct Pool {
     std::mutex mutex;
     std::map<size_t, std::vector<Free>> free_blocks;   // by size class, the oldest first
+    std::unordered_map<void*, size_t> handed_out;      // blocks in use, and their classes
     uint64_t releases = 0;
     PoolStats stats{};
 };
@@ -81,7 +83,7 @@ void give_back(void* block, size_t bytes) {
 
 // Gives the blocks that have waited longest back to the system until `more` bytes have room. The lock is held.
 void make_room(Pool& p, size_t more) {
-    const int64_t most = std::max(kAlwaysKept, 2 * p.stats.peak_bytes);
+    const int64_t most = kAlwaysKept + 2 * p.stats.peak_bytes;
     while (p.stats.cached_bytes > 0 &&
            p.stats.in_use_bytes + p.stats.cached_bytes + static_cast<int64_t>(more) > most) {
         auto oldest = p.free_blocks.end();
@@ -99,13 +101,14 @@ void make_room(Pool& p, size_t more) {
 
 void* pool_acquire(size_t bytes) {
     if (bytes > SIZE_MAX / 2) return nullptr;
-    const size_t size = size_class(bytes ? bytes : 1);
+    size_t size = size_class(bytes ? bytes : 1);
     Pool& p = pool();
     void* block = nullptr;
     {
         const std::lock_guard<std::mutex> guard(p.mutex);
-        auto found = p.free_blocks.find(size);
-        if (found != p.free_blocks.end()) {
+        const auto found = p.free_blocks.lower_bound(size);   // the smallest that is large enough, and not too large
+        if (found != p.free_blocks.end() && found->first <= 2 * size) {
+            size = found->first;
             block = found->second.back().block;
             found->second.pop_back();
             if (found->second.empty()) p.free_blocks.erase(found);
@@ -121,16 +124,19 @@ void* pool_acquire(size_t bytes) {
         if (!(block = fresh(size))) return nullptr;
     }
     const std::lock_guard<std::mutex> guard(p.mutex);
+    p.handed_out[block] = size;
     p.stats.misses += missed;
     p.stats.in_use_bytes += static_cast<int64_t>(size);
     if (p.stats.in_use_bytes > p.stats.peak_bytes) p.stats.peak_bytes = p.stats.in_use_bytes;
     return block;
 }
 
-void pool_release(void* block, size_t bytes) {
-    const size_t size = size_class(bytes ? bytes : 1);
+void pool_release(void* block) {
     Pool& p = pool();
     const std::lock_guard<std::mutex> guard(p.mutex);
+    const auto held = p.handed_out.find(block);
+    const size_t size = held->second;
+    p.handed_out.erase(held);
     p.stats.in_use_bytes -= static_cast<int64_t>(size);
     p.stats.cached_bytes += static_cast<int64_t>(size);
     p.free_blocks[size].push_back({block, ++p.releases});

@@ -11,9 +11,9 @@ struct PoolStats {
     int64_t hits, misses;                             // blocks reused, blocks fresh from the system
 };
 
-void* pool_acquire(size_t bytes);               // nullptr when the system has no such memory
-void pool_release(void* block, size_t bytes);   // `bytes` as acquired
-void pool_trim();                               // give cached blocks back to the system
+void* pool_acquire(size_t bytes);   // nullptr when the system has no such memory
+void pool_release(void* block);
+void pool_trim();   // give cached blocks back to the system
 PoolStats pool_stats();
 
 // Bytes of workspace that an algorithm may ask for one thread; one that asks for more is not chosen.
@@ -25,7 +25,7 @@ class Lease {
 public:
     explicit Lease(size_t bytes) : bytes_(bytes), block_(bytes ? pool_acquire(bytes) : nullptr) {}
     ~Lease() {
-        if (block_) pool_release(block_, bytes_);
+        if (block_) pool_release(block_);
     }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
