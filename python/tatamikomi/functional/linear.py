@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from typing import ClassVar
 
 from tatamikomi import kernels
-from tatamikomi.autograd import Function, Tensor
+from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.linear import MatMul
-from tatamikomi.errors import bad_value
+from tatamikomi.autograd.tensor import wrap
+from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.kernels.arrays import Array, same_dtype
 
@@ -17,15 +17,13 @@ from tatamikomi.kernels.arrays import Array, same_dtype
 class _Linear(Function):
     """x (rows, in) times weight (out, in) transposed, plus perhaps a bias (out,)."""
 
+    activation: ClassVar[str | None] = None
     saves = ((1,), (0,))
     fresh = True
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         same_dtype("linear", input=x, weight=weight, bias=bias)
-        y = kernels.matmul(x, weight, transpose_b=True)
-        if bias is not None:
-            np.add(y, bias, out=y)
-        return y
+        return kernels.matmul(x, weight, False, True, bias, self.activation)
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
         dy = dy.contiguous()
@@ -36,21 +34,37 @@ class _Linear(Function):
         return dx, dweight, dy.sum(0) if self.needs[2] else None
 
 
+class _LinearRelu(_Linear):
+    """The same and ReLU, whose mask is read off the output."""
+
+    activation = "relu"
+    saves_output = True
+
+    def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
+        y = self.output()
+        if is_grad_enabled():
+            return super().backward(where(y.data > 0, dy, 0.0))
+        return super().backward(wrap(kernels.relu_backward(dy.data, y.data)))
+
+
 @own_names(a="input", b="weight")
-def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
-    """y = input weight^T + bias.
+def linear(
+    input: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *, activation: str | None = None
+) -> Tensor:
+    """y = activation(input weight^T + bias).
 
     Args:
         input: (..., in_features), float32 or float64.
         weight: (out_features, in_features), dtype of input.
         bias: (out_features,) or None.
+        activation: "relu", computed in the same pass, or None.
 
     Returns:
         (..., out_features).
 
     Raises:
-        TypeError: other or mixed dtypes.
-        ValueError: shapes that do not fit together.
+        TypeError: other or mixed dtypes, or an activation that is no string.
+        ValueError: shapes that do not fit together, or an unknown activation.
 
     >>> import tatamikomi as tk
     >>> tk.functional.linear([[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]], [0.0, 100.0])
@@ -66,5 +80,9 @@ def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None
         inputs.append(as_input("linear", "bias", bias))
         if inputs[2].shape != w.shape[:1]:
             raise bad_value("linear", "bias", f"shape {inputs[2].shape}", f"({w.shape[0]},)")
-    y = _Linear()(*inputs)
+    if activation is not None and not isinstance(activation, str):
+        raise bad_type("linear", "activation", activation, '"relu" or None')
+    if activation not in (None, "relu"):
+        raise unknown_name("linear", "activation", activation, ["relu"])
+    y = (_Linear if activation is None else _LinearRelu)()(*inputs)
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])

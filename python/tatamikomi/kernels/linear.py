@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.geometry import MatmulShape, count_elements
 from tatamikomi.kernels.arrays import Array, as_float, contiguous, output, same_dtype
 from tatamikomi.kernels.backend import active
@@ -18,14 +18,18 @@ def matmul(
     b: ArrayLike,
     transpose_a: bool = False,
     transpose_b: bool = False,
+    bias: ArrayLike | None = None,
+    activation: str | None = None,
     out: Array | None = None,
 ) -> Array:
-    """op(a) @ op(b), where op transposes the last two dimensions if asked to.
+    """activation(op(a) @ op(b) + bias), where op transposes the last two dimensions if asked to.
 
     Args:
         a: (..., m, k), or (..., k, m) with transpose_a; float32 or float64.
         b: (..., k, n), or (..., n, k) with transpose_b; dtype of a. Leading dimensions broadcast.
         transpose_a, transpose_b: read the operand transposed; nothing is copied.
+        bias: (n,) or None, added to every row.
+        activation: "relu" or None; a NaN stays a NaN.
         out: (..., m, n), receives the result.
 
     Returns:
@@ -33,7 +37,7 @@ def matmul(
 
     Raises:
         TypeError: a dtype is not float32 or float64, dtypes are mixed, or a transpose is not True or False (or 1 or 0).
-        ValueError: fewer than two dimensions, or sizes that do not fit together.
+        ValueError: fewer than two dimensions, sizes that do not fit together, or an unknown activation.
 
     >>> import numpy as np
     >>> import tatamikomi as tk
@@ -42,15 +46,26 @@ def matmul(
     """
     op = "matmul"
     a, b = as_float(op, "a", a), as_float(op, "b", b)
-    for name, array in (("a", a), ("b", b)):
-        if array.ndim < 2:
-            raise bad_value(op, name, f"shape {array.shape}", "at least 2 dimensions")
-    dtype = same_dtype(op, a=a, b=b)
-    transpose_a, transpose_b = _flag(op, "transpose_a", transpose_a), _flag(op, "transpose_b", transpose_b)
+    if a.ndim < 2 or b.ndim < 2:
+        name, array = ("a", a) if a.ndim < 2 else ("b", b)
+        raise bad_value(op, name, f"shape {array.shape}", "at least 2 dimensions")
+    dtype = a.dtype if a.dtype is b.dtype else same_dtype(op, a=a, b=b)
+    if type(transpose_a) is not bool or type(transpose_b) is not bool:
+        transpose_a, transpose_b = _flag(op, "transpose_a", transpose_a), _flag(op, "transpose_b", transpose_b)
     m, k = a.shape[:-3:-1] if transpose_a else a.shape[-2:]
     rows, n = b.shape[:-3:-1] if transpose_b else b.shape[-2:]
     if rows != k:
         raise bad_value(op, "b", f"shape {b.shape}", f"{k} rows as a {a.shape} has columns")
+    if bias is not None:
+        bias = as_float(op, "bias", bias)
+        if bias.shape != (n,):
+            raise bad_value(op, "bias", f"shape {bias.shape}", f"shape ({n},), one per column")
+        same_dtype(op, a=a, bias=bias)
+    relu = activation is not None and _is_relu(op, activation)
+    if a.ndim == b.ndim == 2:
+        c = output(op, out, (m, n), dtype, a, b, bias)
+        active().matmul(c, a, b, bias, MatmulShape(1, m, n, k, transpose_a, transpose_b, 0, 0), relu)
+        return c
     try:
         leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
@@ -63,9 +78,17 @@ def matmul(
         m * k if a.ndim > 2 else 0,
         k * n if b.ndim > 2 else 0,
     )
-    c = output(op, out, (*leading, m, n), dtype, a, b)
-    active().matmul(c, a, b, shape)
+    c = output(op, out, (*leading, m, n), dtype, a, b, bias)
+    active().matmul(c, a, b, bias, shape, relu)
     return c
+
+
+def _is_relu(op: str, activation: object) -> bool:
+    if not isinstance(activation, str):
+        raise bad_type(op, "activation", activation, '"relu" or None')
+    if activation != "relu":
+        raise unknown_name(op, "activation", activation, ["relu"])
+    return True
 
 
 def _flag(op: str, argument: str, value: object) -> bool:

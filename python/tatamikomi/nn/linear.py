@@ -24,12 +24,13 @@ def init_weight_and_bias(weight: Parameter, bias: Parameter | None, generator: G
 
 
 class Linear(Module):
-    """y = x @ weight.T + bias.
+    """y = activation(x @ weight.T + bias).
 
     Args:
         in_features: size of the last axis of x.
         out_features: size of the last axis of y.
         bias: whether there is a bias.
+        activation: "relu", computed in the same pass as the product, or None.
         dtype: float32 (None) or float64, of the parameters.
         generator: where the initial values come from; the default Generator when None.
 
@@ -41,7 +42,7 @@ class Linear(Module):
 
     Raises:
         TypeError: an argument is of the wrong kind.
-        ValueError: a size is not positive; at the call, what `functional.linear` raises.
+        ValueError: a size is not positive or the activation unknown; at the call, what `functional.linear` raises.
 
     >>> import numpy as np, tatamikomi as tk
     >>> tk.nn.Linear(20, 30)(np.ones((128, 20), np.float32)).shape
@@ -57,12 +58,14 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
+        activation: str | None = None,
         dtype: Any = None,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
         self.in_features = checks.integer("Linear", "in_features", in_features)
         self.out_features = checks.integer("Linear", "out_features", out_features)
+        self.activation = checks.activation("Linear", activation)
         kind = checks.floating("Linear", dtype)
         self.weight = Parameter(checks.zeros("Linear", "weight", (self.out_features, self.in_features), kind))
         self.bias = Parameter(np.zeros(self.out_features, kind)) if checks.flag("Linear", "bias", bias) else None
@@ -72,10 +75,11 @@ class Linear(Module):
         """Draw the initial values anew."""
         init_weight_and_bias(self.weight, self.bias, generator)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (..., in_features) -> (..., out_features)."""
-        return F.linear(x, self.weight, self.bias)
+    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
+        """x (..., in_features) -> (..., out_features); `activation` stands in for the layer's own where that is None."""
+        return F.linear(x, self.weight, self.bias, activation=self.activation or activation)
 
     def extra_repr(self) -> str:
         """The sizes, as torch writes them."""
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        text = f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        return text if self.activation is None else f"{text}, activation={self.activation!r}"

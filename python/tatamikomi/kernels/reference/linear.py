@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from tatamikomi.geometry import MatmulShape
 
 
-def matmul(c: NDArray[Any], a: NDArray[Any], b: NDArray[Any], s: MatmulShape) -> None:
-    """c (batch, m, n) = op(a) (batch, m, k) @ op(b) (batch, k, n)."""
+def matmul(
+    c: NDArray[Any], a: NDArray[Any], b: NDArray[Any], bias: NDArray[Any] | None, shape: MatmulShape, relu: bool
+) -> None:
+    """c (batch, m, n) = op(a) (batch, m, k) @ op(b) (batch, k, n) + bias (n), then perhaps ReLU."""
+    s = shape
     left = a.reshape(s.batch if s.a_stride else 1, *((s.k, s.m) if s.transpose_a else (s.m, s.k)))
     right = b.reshape(s.batch if s.b_stride else 1, *((s.n, s.k) if s.transpose_b else (s.k, s.n)))
     np.matmul(
@@ -19,3 +22,7 @@ def matmul(c: NDArray[Any], a: NDArray[Any], b: NDArray[Any], s: MatmulShape) ->
         right.swapaxes(1, 2) if s.transpose_b else right,
         out=c.reshape(s.batch, s.m, s.n),
     )
+    if bias is not None:
+        np.add(c, bias, out=c)
+    if relu:
+        np.copyto(c, 0, where=c <= 0)

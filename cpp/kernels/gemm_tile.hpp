@@ -1,0 +1,149 @@
+// The micro-kernels of the matrix product: a tile of c in registers and one run over k.
+//
+//   c[i][j] = start[i][j] + sum over k of a[i * a_row + k * a_step] * b[k][j]          i < Rows, j < columns
+//
+// The sum is one chain of multiply-adds in the order of k, on any path: start is 0 (`first`) or what c holds, and
+// `last` applies the epilogue (+ bias[j], then ReLU; a NaN stays a NaN). b is
+//   multiply_tile     rows of Vectors whole vectors, b_step apart; all of them are read, columns or not
+//   transposed_tile   columns: b[k][j] = b[j * b_step + k]; turned in registers, only `columns` of them are read
+// c has rows c_row apart and overlaps neither operand; nothing is asked of alignment.
+#pragma once
+#include "kernels/register_tile.hpp"
+#include "kernels/tile_sizes.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+template <class T> struct TileArguments {
+    T* c;
+    int64_t c_row, columns;
+    const T* a;
+    int64_t a_row, a_step;
+    const T* b;
+    int64_t b_step, terms;
+    const T* bias;   // of the tile's columns, or nullptr
+    bool relu, first, last;
+};
+
+template <class T, int Rows, int Vectors>
+TK_INLINE void start_tile(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>& p) {
+    constexpr int64_t L = kLanes<T>;
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+        for (int v = 0; v < Vectors; ++v) acc[i][v] = Vec<T>{};
+    if (p.first) return;
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) {
+        const int64_t lanes = smaller(L, p.columns - v * L);
+        if (lanes <= 0) break;
+#pragma GCC unroll 32
+        for (int i = 0; i < Rows; ++i) acc[i][v] = load_first(p.c + i * p.c_row + v * L, lanes);
+    }
+}
+
+template <class T, int Rows, int Vectors>
+TK_INLINE void finish_tile(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>& p) {
+    constexpr int64_t L = kLanes<T>;
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) {
+        const int64_t lanes = smaller(L, p.columns - v * L);
+        if (lanes <= 0) break;
+        if (p.last && p.bias) {
+            const Vec<T> bias = load_first(p.bias + v * L, lanes);
+#pragma GCC unroll 32
+            for (int i = 0; i < Rows; ++i) acc[i][v] += bias;
+        }
+        if (p.last && p.relu) {
+#pragma GCC unroll 32
+            for (int i = 0; i < Rows; ++i) acc[i][v] = select<T>(acc[i][v] <= 0, Vec<T>{}, acc[i][v]);
+        }
+#pragma GCC unroll 32
+        for (int i = 0; i < Rows; ++i) store_first(p.c + i * p.c_row + v * L, acc[i][v], lanes);
+    }
+}
+
+// Packed: both operands lie in L1 or L2, a_row is 1. Otherwise b is prefetched.
+template <class T, int Rows, int Vectors, bool Packed> [[gnu::noinline]] void multiply_tile(const TileArguments<T>& p) {
+    constexpr int64_t L = kLanes<T>;
+    Vec<T> acc[Rows][Vectors];
+    start_tile<T, Rows, Vectors>(acc, p);
+    const T *a = p.a, *b = p.b;
+    const int64_t a_row = Packed ? 1 : p.a_row, ahead = Packed ? 0 : kAhead * p.b_step;
+    for (int64_t k = 0; k < p.terms; ++k, a += p.a_step, b += p.b_step) {
+        Vec<T> factor[Vectors];
+#pragma GCC unroll 8
+        for (int v = 0; v < Vectors; ++v) {
+            if constexpr (!Packed) __builtin_prefetch(b + ahead + v * L);
+            factor[v] = load(b + v * L);
+        }
+#pragma GCC unroll 32
+        for (int i = 0; i < Rows; ++i) {
+            const Vec<T> value = broadcast(a[i * a_row]);
+#pragma GCC unroll 8
+            for (int v = 0; v < Vectors; ++v) acc[i][v] += value * factor[v];
+        }
+    }
+    finish_tile<T, Rows, Vectors>(acc, p);
+}
+
+template <class T, int Rows, int Vectors> [[gnu::noinline]] void transposed_tile(const TileArguments<T>& p) {
+    constexpr int64_t L = kLanes<T>;
+    Vec<T> acc[Rows][Vectors];
+    start_tile<T, Rows, Vectors>(acc, p);
+    const auto step = [&](int64_t k, auto whole) {
+        const int64_t count = whole ? L : p.terms - k;
+#pragma GCC unroll 8
+        for (int v = 0; v < Vectors; ++v) {
+            Vec<T> rows[L];
+#pragma GCC unroll 16
+            for (int j = 0; j < L; ++j) {
+                const T* from = p.b + smaller(v * L + j, p.columns - 1) * p.b_step + k;
+                __builtin_prefetch(from + 8 * L);
+                rows[j] = whole ? load(from) : load_first(from, count);
+            }
+            transpose<T>(rows);
+#pragma GCC unroll 16
+            for (int j = 0; j < L; ++j) {
+                if (!whole && j >= count) break;
+#pragma GCC unroll 8
+                for (int i = 0; i < Rows; ++i) acc[i][v] += broadcast(p.a[i * p.a_row + (k + j) * p.a_step]) * rows[j];
+            }
+        }
+    };
+    struct Whole {
+        constexpr operator bool() const { return true; }
+    };
+    struct Part {
+        constexpr operator bool() const { return false; }
+    };
+    int64_t k = 0;
+    for (; k + L <= p.terms; k += L) step(k, Whole{});
+    if (k < p.terms) step(k, Part{});
+    finish_tile<T, Rows, Vectors>(acc, p);
+}
+
+// Vectors of c that streamed rows hold in registers at a time.
+template <int Rows> constexpr int kStreamedVectors = kTilePixels < 14 && Rows > 2 ? 2 : 4;
+
+// By the number of rows, at most Rows; vectors: 1 or 2, or any other number for kStreamedVectors.
+template <class T, int Rows, bool Packed> void multiply_rows(int64_t rows, int vectors, const TileArguments<T>& p) {
+    if constexpr (Rows > 0) {
+        if (rows == Rows) {
+            if (vectors == 1) return multiply_tile<T, Rows, 1, Packed>(p);
+            if (vectors == 2) return multiply_tile<T, Rows, 2, Packed>(p);
+            if constexpr (!Packed) return multiply_tile<T, Rows, kStreamedVectors<Rows>, Packed>(p);
+        }
+        multiply_rows<T, Rows - 1, Packed>(rows, vectors, p);
+    }
+}
+
+template <class T, int Rows> void transposed_rows(int64_t rows, const TileArguments<T>& p) {
+    if constexpr (Rows > 0) {
+        if (rows == Rows) return transposed_tile<T, Rows, 1>(p);
+        transposed_rows<T, Rows - 1>(rows, p);
+    }
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
