@@ -16,11 +16,12 @@ import numpy as np
 from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.tensor import wrap
-from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, own_names, unbatched
 from tatamikomi.geometry import Padding, Size, per_axis
 from tatamikomi.kernels import PackedWeight
 from tatamikomi.kernels.arrays import Array, empty
+from tatamikomi.kernels.scalars import is_relu
 
 _Pair = tuple[Tensor | None, Tensor | None]
 
@@ -197,11 +198,10 @@ def _conv(
     if w.ndim != axes + 2:
         rule = f"(out_channels, in_channels / groups, {axes} kernel sizes)"
         raise bad_value(op, "weight", f"shape {w.shape}", rule)
-    if activation not in (None, "relu"):
-        raise unknown_name(op, "activation", activation, ["relu"])
+    function = _ConvRelu if is_relu(op, activation) else _Conv
     call = _Call(frozen(options), algorithm)
     inputs = (x, w) if bias is None else (x, w, as_input(op, "bias", bias))
-    return unbatched((_ConvRelu if activation else _Conv)(call)(*inputs), single)
+    return unbatched(function(call)(*inputs), single)
 
 
 def _packed(

@@ -9,9 +9,10 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.linear import MatMul
 from tatamikomi.autograd.tensor import wrap
-from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.errors import bad_value
 from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.kernels.arrays import Array, same_dtype
+from tatamikomi.kernels.scalars import is_relu
 
 
 class _Linear(Function):
@@ -63,7 +64,7 @@ def linear(
         (..., out_features).
 
     Raises:
-        TypeError: other or mixed dtypes, or an activation that is no string.
+        TypeError: other or mixed dtypes.
         ValueError: shapes that do not fit together, or an unknown activation.
 
     >>> import tatamikomi as tk
@@ -80,9 +81,5 @@ def linear(
         inputs.append(as_input("linear", "bias", bias))
         if inputs[2].shape != w.shape[:1]:
             raise bad_value("linear", "bias", f"shape {inputs[2].shape}", f"({w.shape[0]},)")
-    if activation is not None and not isinstance(activation, str):
-        raise bad_type("linear", "activation", activation, '"relu" or None')
-    if activation not in (None, "relu"):
-        raise unknown_name("linear", "activation", activation, ["relu"])
-    y = (_Linear if activation is None else _LinearRelu)()(*inputs)
+    y = (_LinearRelu if is_relu("linear", activation) else _Linear)()(*inputs)
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from tatamikomi.errors import bad_value, unknown_name
+from tatamikomi.errors import bad_value
 from tatamikomi.geometry import ConvShape, Padding, Size, as_shape, conv_shape, per_axis
 from tatamikomi.kernels.algorithm import POLICIES, chosen, policy_code
 from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
 from tatamikomi.kernels.backend import active, engine
+from tatamikomi.kernels.scalars import is_relu
 
 
 def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
@@ -73,7 +74,7 @@ def conv_forward(
         if bias.shape != (s.oc,):
             raise bad_value(op, "bias", f"shape {bias.shape}", f"shape ({s.oc},), one per output channel")
     dtype = same_dtype(op, x=x, weight=w, bias=bias)
-    relu = _is_relu(op, activation)
+    relu = is_relu(op, activation)
     packed = None
     if isinstance(weight, PackedWeight):
         packed, code = weight.for_call(op, s, algorithm)
@@ -297,14 +298,6 @@ def conv_backward_bias(dy: ArrayLike, out: Array | None = None, *, y: ArrayLike 
     dbias = output(op, out, (oc,), same_dtype(op, dy=dy, y=y), dy, y)
     active().conv_backward_bias(dbias, dy, y, s)
     return dbias
-
-
-def _is_relu(op: str, activation: str | None) -> bool:
-    if activation is None:
-        return False
-    if activation != "relu":
-        raise unknown_name(op, "activation", activation, ["relu"])
-    return True
 
 
 def _mask(op: str, y: ArrayLike | None, dy: Array) -> Array | None:

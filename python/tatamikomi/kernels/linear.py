@@ -7,10 +7,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import MatmulShape, count_elements
 from tatamikomi.kernels.arrays import Array, as_float, contiguous, output, same_dtype
 from tatamikomi.kernels.backend import active
+from tatamikomi.kernels.scalars import is_relu
 
 
 def matmul(
@@ -61,7 +62,7 @@ def matmul(
         if bias.shape != (n,):
             raise bad_value(op, "bias", f"shape {bias.shape}", f"shape ({n},), one per column")
         same_dtype(op, a=a, bias=bias)
-    relu = activation is not None and _is_relu(op, activation)
+    relu = is_relu(op, activation)
     if a.ndim == b.ndim == 2:
         c = output(op, out, (m, n), dtype, a, b, bias)
         active().matmul(c, a, b, bias, MatmulShape(1, m, n, k, transpose_a, transpose_b, 0, 0), relu)
@@ -81,14 +82,6 @@ def matmul(
     c = output(op, out, (*leading, m, n), dtype, a, b, bias)
     active().matmul(c, a, b, bias, shape, relu)
     return c
-
-
-def _is_relu(op: str, activation: object) -> bool:
-    if not isinstance(activation, str):
-        raise bad_type(op, "activation", activation, '"relu" or None')
-    if activation != "relu":
-        raise unknown_name(op, "activation", activation, ["relu"])
-    return True
 
 
 def _flag(op: str, argument: str, value: object) -> bool:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.errors import bad_type, bad_value, unknown_name
 
 
 def as_number(
@@ -48,3 +48,18 @@ def as_integer(op: str, argument: str, value: object, low: int = 0) -> int:
     if not low <= value < 1 << 63:
         raise bad_value(op, argument, value, expected)
     return int(value)
+
+
+def is_relu(op: str, activation: object) -> bool:
+    """Whether a kernel ends in max(y, 0): `activation` is None or "relu".
+
+    Raises:
+        ValueError: another name.
+
+    >>> from tatamikomi.kernels.scalars import is_relu
+    >>> is_relu("batch_norm_forward", "relu")
+    True
+    """
+    if activation is not None and activation != "relu":
+        raise unknown_name(op, "activation", activation, ["relu"])
+    return activation is not None

@@ -9,6 +9,7 @@ import numpy as np
 
 from tatamikomi.errors import bad_type, bad_value, no_memory, unknown_name
 from tatamikomi.geometry import Padding, count_elements, per_axis
+from tatamikomi.kernels.scalars import is_relu
 
 
 def integer(op: str, argument: str, value: object, low: int = 1) -> int:
@@ -70,9 +71,7 @@ def reduction(op: str, value: object) -> Literal["none", "mean", "sum"]:
 
 def activation(op: str, value: object) -> str | None:
     """None, or the name of an activation that runs inside of the layer's own passes."""
-    if value not in (None, "relu"):
-        raise unknown_name(op, "activation", value, ["relu"])
-    return None if value is None else "relu"
+    return "relu" if is_relu(op, value) else None
 
 
 def zeros(op: str, argument: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

@@ -76,7 +76,10 @@ class Linear(Module):
         init_weight_and_bias(self.weight, self.bias, generator)
 
     def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
-        """x (..., in_features) -> (..., out_features); `activation` stands in for the layer's own where that is None."""
+        """x (..., in_features) -> (..., out_features).
+
+        `activation` stands in for the layer's own where that is None.
+        """
         return F.linear(x, self.weight, self.bias, activation=self.activation or activation)
 
     def extra_repr(self) -> str:
