@@ -58,6 +58,16 @@ template <class T> struct BackwardWeightAlgorithm : AlgorithmTraits {
     void (*run)(const BackwardWeightCall<T>&, const ConvShape&);
 };
 
+// conv_winograd.cpp, conv_winograd_strided.cpp, conv_winograd_weight.cpp
+template <class T> const ForwardAlgorithm<T>& winograd_f4_forward();
+template <class T> const ForwardAlgorithm<T>& winograd_f2_forward();
+template <class T> const ForwardAlgorithm<T>& winograd_strided_forward();
+template <class T> const BackwardInputAlgorithm<T>& winograd_f4_backward_input();
+template <class T> const BackwardInputAlgorithm<T>& winograd_f2_backward_input();
+template <class T> const BackwardInputAlgorithm<T>& winograd_strided_backward_input();
+template <class T> const BackwardWeightAlgorithm<T>& winograd_f4_backward_weight();
+template <class T> const BackwardWeightAlgorithm<T>& winograd_f2_backward_weight();
+template <class T> const BackwardWeightAlgorithm<T>& winograd_strided_backward_weight();
 // conv_direct.cpp, conv_direct_weight.cpp
 template <class T> const ForwardAlgorithm<T>& direct_forward();
 template <class T> const BackwardInputAlgorithm<T>& direct_backward_input();

@@ -1,0 +1,301 @@
+// Winograd convolution: outputs of tiles as products of transformed inputs and weights, added up over input channels.
+//
+//   values[point][tile][c] = B^T d B       weights[point][c][k] = G w G^T
+//   sums[point][tile][k]   = sum over c of values[point][tile][c] * weights[point][c][k]
+//   y = A^T sums A
+//
+//   values   [c vector][point][tile][L]
+//   weights  [k block][point][c][2 vectors], as long as a block has both
+//   sums     [point][tile][2 vectors], of one block of output channels at a time
+//
+// A register tile is kTilePixels tiles x 2 vectors of output channels: one element of values is broadcast per tile.
+// A run of bands is either one thread's work from beginning to end, its values and sums in that thread's cache; or,
+// where runs are few or the weights are many, all threads share the values of a long run and each takes blocks of
+// output channels, whose weights it transforms just then. An output's terms are added channel by channel in order
+// either way: which way it goes, and what else is in the run, does not show in the bits.
+#pragma once
+#include "kernels/winograd_tiles.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int64_t kRunBytes = 1 << 20;       // values and sums of a thread's own run
+constexpr int64_t kSharedBytes = 6 << 20;    // values of a shared run
+constexpr int64_t kSumsBytes = 512 * 1024;   // sums of a block over a part of a shared run
+constexpr int64_t kHeldBytes = 12 << 20;     // more weights than this are transformed as they are used
+
+// A convolution that reads `in` and writes `out`: forward, or backward-input with the roles exchanged.
+struct WinogradProblem {
+    int64_t n, groups, ic, oc;   // channels per group
+    View in, out;
+    int64_t w_group, w_oc, w_ic;   // strides of the weight as the user keeps it
+    bool flip;                     // taps in reverse
+};
+
+struct WinogradPlan {
+    Bands bands;
+    int64_t k_blocks, c_vectors, weight_block, weights;
+    int64_t run, shared_run, part;   // bands
+    int64_t rows_in, rows_out, strip, sums;
+    int64_t run_values, shared_values;
+    bool held;
+};
+
+template <class T> int64_t width_of(int64_t channels, int64_t block) {
+    return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
+}
+template <class T> int64_t point_pitch(int64_t tiles, int64_t width) {
+    return tiles * width + kPointPad / static_cast<int64_t>(sizeof(T));
+}
+
+// Bands whose values of `channels` channels fill so many bytes; at least one.
+template <class T> int64_t bands_in(const Bands& b, int64_t bytes, int64_t points, int64_t channels) {
+    return larger(1, bytes / (points * channels * b.most_tiles() * static_cast<int64_t>(sizeof(T))));
+}
+
+template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p) {
+    constexpr int64_t points = kPoints<H, W>, L = kLanes<T>;
+    WinogradPlan q{};
+    q.bands = bands_of(ceil_div(p.out.h.size - p.out.h.origin, H::outputs),
+                       ceil_div(p.out.w.size - p.out.w.origin, W::outputs));
+    q.k_blocks = ceil_div(p.oc, kBlock<T>);
+    q.c_vectors = ceil_div(p.ic, L);
+    q.weight_block = points * p.ic * kBlock<T>;
+    q.weights = p.groups * q.k_blocks * q.weight_block;
+    q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= kHeldBytes;
+    q.run = bands_in<T>(q.bands, kRunBytes, points, q.c_vectors * L + kBlock<T>);
+    q.shared_run = bands_in<T>(q.bands, kSharedBytes, points, q.c_vectors * L);
+    q.part = smaller(q.shared_run, bands_in<T>(q.bands, kSumsBytes, points, kBlock<T>));
+    q.rows_in = strip_rows<T>(p.in, q.bands);
+    q.rows_out = strip_rows<T>(p.out, q.bands);
+    q.strip = larger(strip_size<T>(p.in, q.bands, q.rows_in), strip_size<T>(p.out, q.bands, q.rows_out));
+    const auto tiles = [&](int64_t bands) { return bands * q.bands.most_tiles(); };
+    q.sums = points * point_pitch<T>(larger(tiles(q.run), tiles(q.part)), kBlock<T>);
+    q.run_values = q.c_vectors * points * point_pitch<T>(tiles(q.run), L);
+    q.shared_values = q.c_vectors * points * point_pitch<T>(tiles(q.shared_run), L);
+    return q;
+}
+
+template <class T, class H, class W> int64_t winograd_workspace(const WinogradProblem& p, int threads, bool packed) {
+    const WinogradPlan q = plan<T, H, W>(p);
+    const int64_t shared = q.shared_values + threads * (q.sums + q.strip + (q.held ? 0 : q.weight_block));
+    const int64_t own = q.held ? threads * (q.run_values + q.sums + q.strip) : 0;
+    return larger(shared, own) + (q.held && !packed ? q.weights : 0);
+}
+
+// ---- weights ------------------------------------------------------------------------------------------------------
+
+// weights[point][c][vectors] of channels [c_begin, c_end) of one block of output channels.
+template <class T, class H, class W>
+void transform_weight(T* to, const T* weight, const WinogradProblem& p, int64_t group, int64_t k_block, int64_t c_begin,
+                      int64_t c_end) {
+    constexpr int L = kLanes<T>;
+    constexpr int taps = kTaps<H, W>, most = 16;
+    const int64_t width = width_of<T>(p.oc, k_block);
+    T lanes[most * taps * L];   // [c][tap][L]
+    for (int64_t v = 0; v < width / L; ++v)
+        for (int64_t c0 = c_begin; c0 < c_end; c0 += most) {
+            const int64_t k0 = k_block * kBlock<T> + v * L, count = smaller(most, c_end - c0);
+            const T* from = weight + group * p.w_group + k0 * p.w_oc + c0 * p.w_ic;
+            if (p.w_ic == taps) {   // channels follow each other in memory
+                transpose_in(lanes, L, from, p.w_oc, p.oc - k0, L, count * taps);
+            } else {
+                for (int64_t c = 0; c < count; ++c)
+                    transpose_in(lanes + c * taps * L, L, from + c * p.w_ic, p.w_oc, p.oc - k0, L, taps);
+            }
+            for (int64_t c = 0; c < count; ++c) {
+                const T* tap = lanes + c * taps * L;
+                T* out = to + (c0 + c) * width + v * L;
+                const int first = p.flip ? taps - 1 : 0, step = p.flip ? -1 : 1;
+                weight_both<T, H, W>([&](int i, int j)
+                                         TK_ALWAYS { return load(tap + (first + step * (i * W::taps + j)) * L); },
+                                     [&](int i, int j, Vec<T> value)
+                                         TK_ALWAYS { store(out + (i * W::points + j) * p.ic * width, value); });
+            }
+        }
+}
+
+template <class T, class H, class W> void transform_weights(T* to, const T* weight, const WinogradProblem& p) {
+    const WinogradPlan q = plan<T, H, W>(p);
+    const int64_t cuts = ceil_div(p.ic, 64);
+    parallel_for(p.groups * q.k_blocks * cuts, q.weights, [&](int64_t unit, int) {
+        const int64_t cut = unit % cuts, block = unit / cuts;
+        transform_weight<T, H, W>(to + block * q.weight_block, weight, p, block / q.k_blocks, block % q.k_blocks,
+                                  p.ic * cut / cuts, p.ic * (cut + 1) / cuts);
+    });
+}
+
+// ---- products -----------------------------------------------------------------------------------------------------
+
+// sums[tile][v] = sum over c of values[tile][c] * weights[c][v]
+template <class T> struct ProductArguments {
+    T* sums;
+    const T *values, *weights;
+    int64_t channels, vector_pitch;   // from one vector of channels to the next
+};
+
+template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
+    constexpr int L = kLanes<T>;
+    Vec<T> acc[Tiles][Vectors];
+    TK_UNROLL
+    for (int t = 0; t < Tiles; ++t) TK_UNROLL
+    for (int v = 0; v < Vectors; ++v) acc[t][v] = Vec<T>{};
+    const T* w = a.weights;
+    for (int64_t c = 0; c < a.channels; c += L) {
+        const T* x = a.values + c / L * a.vector_pitch;
+        const int64_t lanes = smaller(L, a.channels - c);
+        asm volatile("" : "+r"(x), "+r"(w));   // keeps the compiler from hoisting loads and spilling
+        for (int64_t lane = 0; lane < lanes; ++lane, ++x, w += Vectors * L) {
+            Vec<T> factor[Vectors];
+            TK_UNROLL
+            for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
+            TK_UNROLL
+            for (int t = 0; t < Tiles; ++t) {
+                const Vec<T> value = broadcast(x[t * L]);
+                TK_UNROLL
+                for (int v = 0; v < Vectors; ++v) acc[t][v] += value * factor[v];
+            }
+        }
+    }
+    TK_UNROLL
+    for (int t = 0; t < Tiles; ++t) TK_UNROLL
+    for (int v = 0; v < Vectors; ++v) store(a.sums + (t * Vectors + v) * L, acc[t][v]);
+}
+
+template <class T, int Tiles> void product_tile_of(int64_t tiles, int64_t vectors, const ProductArguments<T>& a) {
+    if constexpr (Tiles > 0) {
+        if (tiles == Tiles) return vectors == 2 ? product_tile<T, Tiles, 2>(a) : product_tile<T, Tiles, 1>(a);
+        product_tile_of<T, Tiles - 1>(tiles, vectors, a);
+    }
+}
+
+// ---- one run ------------------------------------------------------------------------------------------------------
+
+// The operands of a problem.
+template <class T> struct WinogradCall {
+    T* out;
+    const T *in, *mask, *weight, *bias, *packed;   // mask, bias, packed: or nullptr
+    bool relu;
+    T* workspace;
+};
+
+template <class T, class H, class W> struct Winograd {
+    static constexpr int64_t points = kPoints<H, W>, L = kLanes<T>;
+    const WinogradCall<T>& a;
+    const WinogradProblem& p;
+    const WinogradPlan& q;
+
+    // values of one vector of channels, of bands [first, first + count) of a run of `tiles` tiles that begins at
+    // `start`
+    void transform_inputs(T* values, T* strip, int64_t group, int64_t vector, int64_t tiles, int64_t start,
+                          int64_t first, int64_t count) const {
+        const int64_t pitch = point_pitch<T>(tiles, L), before = tiles_in(q.bands, start, first - start);
+        const Points<T> to{values + vector * points * pitch + before * L, pitch, L};
+        for_each_patch(q.bands, first, count, q.rows_in, [&](const Patch& patch) {
+            const int64_t at = ((patch.image * p.groups + group) * p.ic + vector * L) * p.in.plane();
+            const Source<T> from{a.in + at, a.mask ? a.mask + at : nullptr, p.ic - vector * L};
+            load_strip(strip, from, p.in, patch);
+            transform_strip<T, H, W>(to, strip, p.in, patch);
+        });
+    }
+
+    // out of one block of output channels, of bands [first, first + count) of that run
+    void multiply(const T* values, const T* weights, T* sums, T* strip, int64_t group, int64_t k_block, int64_t tiles,
+                  int64_t start, int64_t first, int64_t count) const {
+        const int64_t width = width_of<T>(p.oc, k_block), vectors = width / L;
+        const int64_t before = tiles_in(q.bands, start, first - start), own = tiles_in(q.bands, first, count);
+        const int64_t pitch = point_pitch<T>(tiles, L), sums_pitch = point_pitch<T>(own, width);
+        const int64_t cuts = ceil_div(own, kTilePixels);
+        for (int64_t point = 0; point < points; ++point)
+            for (int64_t cut = 0; cut < cuts; ++cut) {
+                const int64_t begin = own * cut / cuts, end = own * (cut + 1) / cuts;
+                product_tile_of<T, kTilePixels>(
+                    end - begin, vectors,
+                    {sums + point * sums_pitch + begin * width, values + point * pitch + (before + begin) * L,
+                     weights + point * p.ic * width, p.ic, points * pitch});
+            }
+        for (int64_t v = 0; v < vectors; ++v) {
+            const int64_t k0 = k_block * kBlock<T> + v * L, channels = p.oc - k0;
+            const Vec<T> bias = a.bias ? load_first(a.bias + group * p.oc + k0, smaller(L, channels)) : Vec<T>{};
+            for_each_patch(q.bands, first, count, q.rows_out, [&](const Patch& patch) {
+                transform_outputs<T, H, W>(strip, Points<const T>{sums + v * L, sums_pitch, width}, bias, a.relu, p.out,
+                                           patch);
+                store_strip(a.out + ((patch.image * p.groups + group) * p.oc + k0) * p.out.plane(), strip, channels,
+                            p.out, patch);
+            });
+        }
+    }
+
+    // Each thread takes runs from beginning to end.
+    void run_own(const T* weights, T* scratch, int64_t work) const {
+        const int64_t bands = p.n * q.bands.per_image(), runs = ceil_div(bands, q.run);
+        parallel_for(runs * p.groups, work, [&](int64_t unit, int thread) {
+            const int64_t group = unit % p.groups, start = unit / p.groups * q.run;
+            const int64_t count = smaller(q.run, bands - start), tiles = tiles_in(q.bands, start, count);
+            T* values = scratch + thread * (q.run_values + q.sums + q.strip);
+            T *sums = values + q.run_values, *strip = sums + q.sums;
+            for (int64_t c = 0; c < q.c_vectors; ++c)
+                transform_inputs(values, strip, group, c, tiles, start, start, count);
+            for (int64_t k = 0; k < q.k_blocks; ++k)
+                multiply(values, weights + (group * q.k_blocks + k) * q.weight_block, sums, strip, group, k, tiles,
+                         start, start, count);
+        });
+    }
+
+    // All threads share runs; weights: nullptr where each block's are transformed as they are used.
+    void run_shared(const T* weights, T* values, int64_t work) const {
+        const int64_t bands = p.n * q.bands.per_image(), own_size = q.sums + q.strip + (q.held ? 0 : q.weight_block);
+        T* scratch = values + q.shared_values;
+        for (int64_t start = 0; start < bands; start += q.shared_run) {
+            const int64_t count = smaller(q.shared_run, bands - start), tiles = tiles_in(q.bands, start, count);
+            const int64_t share = work / ceil_div(bands, q.shared_run);
+            const int64_t splits = smaller(count, ceil_div(tiles, 2 * kTilePixels));
+            const int64_t parts =
+                smaller(count, larger(ceil_div(count, q.part), weights ? ceil_div(4, q.k_blocks) : 1));
+            for (int64_t group = 0; group < p.groups; ++group) {
+                parallel_for(q.c_vectors * splits, share, [&](int64_t unit, int thread) {
+                    const int64_t split = unit % splits;
+                    const int64_t begin = start + count * split / splits, end = start + count * (split + 1) / splits;
+                    transform_inputs(values, scratch + thread * own_size + q.sums, group, unit / splits, tiles, start,
+                                     begin, end - begin);
+                });
+                // Whoever transforms a block's weights uses them for the whole run.
+                const int64_t shared_parts = weights ? parts : 1, own_parts = weights ? 1 : parts;
+                parallel_for(q.k_blocks * shared_parts, share, [&](int64_t unit, int thread) {
+                    const int64_t k = unit / shared_parts;
+                    T *sums = scratch + thread * own_size, *strip = sums + q.sums, *own = strip + q.strip;
+                    const T* block = weights + (group * q.k_blocks + k) * q.weight_block;
+                    if (!weights) {
+                        transform_weight<T, H, W>(own, a.weight, p, group, k, 0, p.ic);
+                        block = own;
+                    }
+                    for (int64_t i = 0; i < own_parts; ++i) {
+                        const int64_t part = unit % shared_parts * own_parts + i;
+                        const int64_t begin = start + count * part / parts, end = start + count * (part + 1) / parts;
+                        multiply(values, block, sums, strip, group, k, tiles, start, begin, end - begin);
+                    }
+                });
+            }
+        }
+    }
+};
+
+// Runs a problem. workspace: winograd_workspace() elements.
+template <class T, class H, class W> void winograd(const WinogradCall<T>& a, const WinogradProblem& p) {
+    const WinogradPlan q = plan<T, H, W>(p);
+    const Winograd<T, H, W> self{a, p, q};
+    const int64_t runs = ceil_div(p.n * q.bands.per_image(), q.run) * p.groups;
+    const int64_t work = p.n * p.groups * q.bands.rows * q.bands.columns * kPoints<H, W> * p.ic * p.oc;
+    const T* weights = a.packed;
+    T* scratch = a.workspace;
+    if (!weights && q.held) {
+        transform_weights<T, H, W>(scratch, a.weight, p);
+        weights = scratch;
+        scratch += q.weights;
+    }
+    if (q.held && (runs >= 4 * max_threads() || max_threads() == 1)) self.run_own(weights, scratch, work);
+    else self.run_shared(weights, scratch, work);
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA

@@ -1,0 +1,342 @@
+// The weight gradient through Winograd's points, the exact adjoint of the forward algorithm:
+//
+//   sums[point][c][k] = sum over tiles of (B^T d B)[point][tile][c] * (A dy A^T)[point][tile][k]
+//   dweight           = G^T sums G
+//
+//   values     [c block][point][tile][2 vectors], as long as a block has both
+//   gradients  [k block][point][tile][2 vectors]
+//   sums       [point][c][2 vectors] of one pair of blocks, transformed and added to
+//   parts      [k block][c][tap][2 vectors], one such array for each chunk of the batch
+//
+// A register tile is kTilePixels input channels x 2 vectors of output channels. Few pairs of blocks: a chunk of the
+// batch is one thread's work, and the chunks' number follows from the shape. Many: all threads share the values of a
+// run of tiles and take pairs. A run's sums are added in the order of runs, then those of the chunks in theirs.
+#include "kernels/winograd_tiles.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int64_t kRunBytes = 2 << 20;      // values and gradients of a thread's own run
+constexpr int64_t kSharedBytes = 8 << 20;   // of a shared run
+constexpr int64_t kManyPairs = 16;
+constexpr int64_t kMostChunks = 16;
+
+struct WeightProblem {
+    int64_t n, groups, ic, oc;   // channels per group
+    View x, dy;
+};
+
+template <class H, class W> WeightProblem problem_of(const ConvShape& s) {
+    return {s.n,
+            s.groups,
+            s.ic / s.groups,
+            s.oc / s.groups,
+            {{s.ih, -s.ph, H::step, H::inputs}, {s.iw, -s.pw, W::step, W::inputs}},
+            {{s.oh, 0, H::outputs, H::outputs}, {s.ow, 0, W::outputs, W::outputs}}};
+}
+
+struct WeightPlan {
+    Bands bands;
+    int64_t c_blocks, k_blocks, run, runs, chunks;
+    int64_t block, values, gradients, strip, sums, part;
+    int64_t x_rows, dy_rows;
+    bool shared;
+};
+
+template <class T> int64_t width_of(int64_t channels, int64_t block) {
+    return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
+}
+template <class T> int64_t point_pitch(int64_t tiles) {
+    return tiles * kBlock<T> + kPointPad / static_cast<int64_t>(sizeof(T));
+}
+
+template <class T, class H, class W> WeightPlan plan(const WeightProblem& p) {
+    constexpr int64_t points = kPoints<H, W>, taps = kTaps<H, W>, size = sizeof(T);
+    WeightPlan q{};
+    q.bands = bands_of(ceil_div(p.dy.h.size, H::outputs), ceil_div(p.dy.w.size, W::outputs));
+    q.c_blocks = ceil_div(p.ic, kBlock<T>);
+    q.k_blocks = ceil_div(p.oc, kBlock<T>);
+    q.shared = q.c_blocks * q.k_blocks >= kManyPairs;
+    const int64_t bands = p.n * q.bands.per_image(), tiles = q.bands.most_tiles();
+    const int64_t bytes = points * (q.c_blocks + q.k_blocks) * kBlock<T> * tiles * size;
+    q.run = larger(1, smaller(bands, (q.shared ? kSharedBytes : kRunBytes) / bytes));
+    q.runs = ceil_div(bands, q.run);
+    q.chunks = 1;
+    if (!q.shared) {
+        if (q.runs == 1 && bands > 1) q.run = ceil_div(bands, q.runs = 2);
+        while (q.chunks < kMostChunks && q.chunks * 2 <= q.runs) q.chunks *= 2;
+    }
+    q.block = points * point_pitch<T>(q.run * tiles);
+    q.values = q.c_blocks * q.block;
+    q.gradients = q.k_blocks * q.block;
+    q.x_rows = strip_rows<T>(p.x, q.bands);
+    q.dy_rows = strip_rows<T>(p.dy, q.bands);
+    q.strip = larger(strip_size<T>(p.x, q.bands, q.x_rows), strip_size<T>(p.dy, q.bands, q.dy_rows));
+    q.sums = points * kBlock<T> * kBlock<T>;
+    q.part = q.k_blocks * p.ic * taps * kBlock<T>;
+    return q;
+}
+
+// sums[lane][v] = sum over tiles of values[tile][lane] * gradients[tile][v]
+template <class T> struct ProductArguments {
+    T* sums;
+    const T *values, *gradients;
+    int64_t tiles, values_pitch;
+};
+
+template <class T, int Lanes, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
+    constexpr int L = kLanes<T>;
+    Vec<T> acc[Lanes][Vectors];
+    TK_UNROLL
+    for (int i = 0; i < Lanes; ++i) TK_UNROLL
+    for (int v = 0; v < Vectors; ++v) acc[i][v] = Vec<T>{};
+    const T *x = a.values, *g = a.gradients;
+    for (int64_t tile = 0; tile < a.tiles; ++tile, x += a.values_pitch, g += Vectors * L) {
+        Vec<T> factor[Vectors];
+        TK_UNROLL
+        for (int v = 0; v < Vectors; ++v) factor[v] = load(g + v * L);
+        TK_UNROLL
+        for (int i = 0; i < Lanes; ++i) {
+            const Vec<T> value = broadcast(x[i]);
+            TK_UNROLL
+            for (int v = 0; v < Vectors; ++v) acc[i][v] += value * factor[v];
+        }
+    }
+    TK_UNROLL
+    for (int i = 0; i < Lanes; ++i) TK_UNROLL
+    for (int v = 0; v < Vectors; ++v) store(a.sums + (i * Vectors + v) * L, acc[i][v]);
+}
+
+template <class T, int Lanes> void product_tile_of(int64_t lanes, int64_t vectors, const ProductArguments<T>& a) {
+    if constexpr (Lanes > 0) {
+        if (lanes == Lanes) return vectors == 2 ? product_tile<T, Lanes, 2>(a) : product_tile<T, Lanes, 1>(a);
+        product_tile_of<T, Lanes - 1>(lanes, vectors, a);
+    }
+}
+
+template <class T, class H, class W> struct WinogradWeight {
+    static constexpr int64_t points = kPoints<H, W>, taps = kTaps<H, W>, L = kLanes<T>;
+    const BackwardWeightCall<T>& a;
+    const WeightProblem& p;
+    const WeightPlan& q;
+
+    struct Run {
+        int64_t group, start, tiles;
+    };
+
+    // One vector of channels of x, of bands [first, first + count) of a run.
+    void transform_x(T* values, T* strip, const Run& run, int64_t vector, int64_t first, int64_t count) const {
+        const int64_t width = width_of<T>(p.ic, vector / 2), before = tiles_in(q.bands, run.start, first - run.start);
+        const Points<T> to{values + vector / 2 * q.block + vector % 2 * L + before * width, point_pitch<T>(run.tiles),
+                           width};
+        for_each_patch(q.bands, first, count, q.x_rows, [&](const Patch& patch) {
+            const int64_t at = ((patch.image * p.groups + run.group) * p.ic + vector * L) * p.x.plane();
+            load_strip(strip, Source<T>{a.x + at, nullptr, p.ic - vector * L}, p.x, patch);
+            transform_strip<T, H, W>(to, strip, p.x, patch);
+        });
+    }
+    void transform_dy(T* gradients, T* strip, const Run& run, int64_t vector, int64_t first, int64_t count) const {
+        const int64_t width = width_of<T>(p.oc, vector / 2), before = tiles_in(q.bands, run.start, first - run.start);
+        const Points<T> to{gradients + vector / 2 * q.block + vector % 2 * L + before * width,
+                           point_pitch<T>(run.tiles), width};
+        for_each_patch(q.bands, first, count, q.dy_rows, [&](const Patch& patch) {
+            const int64_t at = ((patch.image * p.groups + run.group) * p.oc + vector * L) * p.dy.plane();
+            load_strip(strip, Source<T>{a.dy + at, a.y ? a.y + at : nullptr, p.oc - vector * L}, p.dy, patch);
+            transform_gradient<T, H, W>(to, strip, p.dy, patch);
+        });
+    }
+
+    // The sums of a pair of blocks over a run, transformed; set in `part`, or added to it.
+    void multiply(T* part, const T* values, const T* gradients, T* sums, const Run& run, int64_t c_block,
+                  int64_t k_block, bool set) const {
+        const int64_t width = width_of<T>(p.oc, k_block), vectors = width / L;
+        const int64_t lanes = smaller(kBlock<T>, p.ic - c_block * kBlock<T>), cuts = ceil_div(lanes, kTilePixels);
+        const int64_t pitch = point_pitch<T>(run.tiles);
+        for (int64_t point = 0; point < points; ++point)
+            for (int64_t cut = 0; cut < cuts; ++cut) {
+                const int64_t begin = lanes * cut / cuts, end = lanes * (cut + 1) / cuts;
+                product_tile_of<T, kTilePixels>(
+                    end - begin, vectors,
+                    {sums + (point * kBlock<T> + begin) * width, values + c_block * q.block + point * pitch + begin,
+                     gradients + k_block * q.block + point * pitch, run.tiles, width_of<T>(p.ic, c_block)});
+            }
+        T* to = part + (k_block * p.ic + c_block * kBlock<T>)*taps * kBlock<T>;
+        for (int64_t c = 0; c < lanes; ++c, to += taps * kBlock<T>)
+            for (int64_t v = 0; v < vectors; ++v)
+                adjoint_weight_both<T, H, W>(
+                    [&](int i, int j)
+                        TK_ALWAYS { return load(sums + ((i * W::points + j) * kBlock<T> + c) * width + v * L); },
+                    [&](int i, int j, Vec<T> value) TK_ALWAYS {
+                        T* tap = to + (i * W::taps + j) * kBlock<T> + v * L;
+                        store(tap, set ? value : load(tap) + value);
+                    });
+    }
+
+    Run run_at(int64_t group, int64_t index) const {
+        const int64_t start = index * q.run, bands = p.n * q.bands.per_image();
+        return {group, start, tiles_in(q.bands, start, smaller(q.run, bands - start))};
+    }
+    int64_t bands_of_run(int64_t index) const { return smaller(q.run, p.n * q.bands.per_image() - index * q.run); }
+
+    void sum_chunks(T* parts, T* scratch, int64_t work) const {
+        parallel_for(p.groups * q.chunks, work, [&](int64_t unit, int thread) {
+            const int64_t group = unit / q.chunks, chunk = unit % q.chunks;
+            T* values = scratch + thread * (q.values + q.gradients + q.strip + q.sums);
+            T *gradients = values + q.values, *strip = gradients + q.gradients, *sums = strip + q.strip;
+            const int64_t begin = q.runs * chunk / q.chunks, end = q.runs * (chunk + 1) / q.chunks;
+            for (int64_t index = begin; index < end; ++index) {
+                const Run run = run_at(group, index);
+                const int64_t bands = bands_of_run(index);
+                for (int64_t c = 0; c < ceil_div(p.ic, L); ++c) transform_x(values, strip, run, c, run.start, bands);
+                for (int64_t k = 0; k < ceil_div(p.oc, L); ++k)
+                    transform_dy(gradients, strip, run, k, run.start, bands);
+                for (int64_t k = 0; k < q.k_blocks; ++k)
+                    for (int64_t c = 0; c < q.c_blocks; ++c)
+                        multiply(parts + unit * q.part, values, gradients, sums, run, c, k, index == begin);
+            }
+        });
+    }
+
+    void sum_together(T* parts, T* values, int64_t work) const {
+        T *gradients = values + q.values, *scratch = gradients + q.gradients;
+        const int64_t own = q.strip + q.sums, c_vectors = ceil_div(p.ic, L), vectors = c_vectors + ceil_div(p.oc, L);
+        for (int64_t group = 0; group < p.groups; ++group)
+            for (int64_t index = 0; index < q.runs; ++index) {
+                const Run run = run_at(group, index);
+                const int64_t bands = bands_of_run(index), splits = smaller(bands, 4);
+                parallel_for(vectors * splits, work, [&](int64_t unit, int thread) {
+                    const int64_t vector = unit / splits, split = unit % splits;
+                    const int64_t begin = bands * split / splits, end = bands * (split + 1) / splits;
+                    T* strip = scratch + thread * own;
+                    if (vector < c_vectors) transform_x(values, strip, run, vector, run.start + begin, end - begin);
+                    else transform_dy(gradients, strip, run, vector - c_vectors, run.start + begin, end - begin);
+                });
+                parallel_for(q.k_blocks * q.c_blocks, work, [&](int64_t unit, int thread) {
+                    multiply(parts + group * q.part, values, gradients, scratch + thread * own + q.strip, run,
+                             unit % q.c_blocks, unit / q.c_blocks, index == 0);
+                });
+            }
+    }
+
+    // dweight of some channels of a vector of output channels: the chunks' parts in order.
+    void add_chunks(const T* parts, int64_t group, int64_t vector, int64_t c_begin, int64_t c_end) const {
+        const int64_t k0 = vector * L, outputs = smaller(L, p.oc - k0);
+        const T* from =
+            parts + group * q.chunks * q.part + (vector / 2 * p.ic + c_begin) * taps * kBlock<T> + vector % 2 * L;
+        T* to = a.dweight + ((group * p.oc + k0) * p.ic + c_begin) * taps;
+        const int64_t count = (c_end - c_begin) * taps;
+        for (int64_t i = 0; i < count; i += L) {
+            Vec<T> rows[L];
+            TK_UNROLL
+            for (int j = 0; j < L; ++j) {
+                rows[j] = Vec<T>{};
+                if (i + j >= count) continue;
+                rows[j] = load(from + (i + j) * kBlock<T>);
+                for (int64_t chunk = 1; chunk < q.chunks; ++chunk)
+                    rows[j] += load(from + chunk * q.part + (i + j) * kBlock<T>);
+            }
+            transpose<T>(rows);
+            TK_UNROLL
+            for (int k = 0; k < L; ++k)
+                if (k < outputs) store_first(to + k * p.ic * taps + i, rows[k], smaller(L, count - i));
+        }
+    }
+};
+
+template <class T, class H, class W> int64_t weight_workspace(const ConvShape& s, int threads) {
+    const WeightProblem p = problem_of<H, W>(s);
+    const WeightPlan q = plan<T, H, W>(p);
+    const int64_t own = q.strip + q.sums, shared = q.values + q.gradients;
+    return p.groups * q.chunks * q.part + (q.shared ? shared + threads * own : threads * (shared + own));
+}
+
+template <class T, class H, class W> void weight_gradient(const BackwardWeightCall<T>& a, const ConvShape& s) {
+    const WeightProblem p = problem_of<H, W>(s);
+    const WeightPlan q = plan<T, H, W>(p);
+    const WinogradWeight<T, H, W> self{a, p, q};
+    const int64_t work = p.n * p.groups * q.bands.rows * q.bands.columns * kPoints<H, W> * p.ic * p.oc;
+    T *parts = a.workspace, *scratch = parts + p.groups * q.chunks * q.part;
+    if (q.shared) self.sum_together(parts, scratch, work);
+    else self.sum_chunks(parts, scratch, work);
+    const int64_t vectors = ceil_div(p.oc, kLanes<T>), cuts = ceil_div(p.ic, 32);
+    parallel_for(p.groups * vectors * cuts, p.groups * q.chunks * q.part, [&](int64_t unit, int) {
+        const int64_t cut = unit % cuts, vector = unit / cuts % vectors, group = unit / cuts / vectors;
+        self.add_chunks(parts, group, vector, p.ic * cut / cuts, p.ic * (cut + 1) / cuts);
+    });
+}
+
+// ---- what they take -----------------------------------------------------------------------------------------------
+
+bool always(const ConvShape&) { return true; }   // tiles reach beyond the image
+
+const char* cannot(const ConvShape& s, int64_t stride) {
+    if (s.kd * s.id != 1 || s.od != 1 || s.kw != 3 || (s.kh != 3 && s.kh != 1)) return "for kernels of 3x3 and 3 alone";
+    if (s.sh != (s.kh == 1 ? 1 : stride) || s.sw != stride)
+        return stride == 1 ? "for stride 1 alone" : "for stride 2 alone";
+    if ((s.kh > 1 && s.dil_h > 1) || s.dil_w > 1) return "for taps side by side alone";
+    return nullptr;
+}
+const char* cannot_f4(const ConvShape& s) { return cannot(s, 1); }
+const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot(s, 1) : "for kernels of 3x3 alone"; }
+const char* cannot_strided(const ConvShape& s) { return s.kh == 3 ? cannot(s, 2) : "for kernels of 3x3 alone"; }
+
+const char* declines_f4(const ConvShape& s) {
+    if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
+        return "fewer than 16 channels per group: transforms would outweigh the products saved";
+    return nullptr;
+}
+const char* declines_f2(const ConvShape&) { return "winograd_f4 saves more products"; }
+const char* declines_strided(const ConvShape& s) {
+    if (s.ic / s.groups < 32 || s.oc / s.groups < 32)
+        return "fewer than 32 channels per group: transforms would outweigh the products saved";
+    if (s.oh < 28 || s.ow < 28) return "outputs smaller than 28x28: tiles would be too few for the transforms";
+    return nullptr;
+}
+
+double error(const ConvShape& s, double roundoff) {
+    return roundoff * (32 + 2 * __builtin_sqrt(static_cast<double>(s.n * out_plane(s))));
+}
+
+template <class T> int64_t workspace_f4(const ConvShape& s, int threads, bool) {
+    return s.kh == 3 ? weight_workspace<T, F4, F4>(s, threads) : weight_workspace<T, Single, F4>(s, threads);
+}
+template <class T> int64_t workspace_f2(const ConvShape& s, int threads, bool) {
+    return weight_workspace<T, F2, F2>(s, threads);
+}
+template <class T> int64_t workspace_strided(const ConvShape& s, int threads, bool) {
+    return weight_workspace<T, Strided, Strided>(s, threads);
+}
+template <class T> void run_f4(const BackwardWeightCall<T>& a, const ConvShape& s) {
+    s.kh == 3 ? weight_gradient<T, F4, F4>(a, s) : weight_gradient<T, Single, F4>(a, s);
+}
+template <class T> void run_f2(const BackwardWeightCall<T>& a, const ConvShape& s) { weight_gradient<T, F2, F2>(a, s); }
+template <class T> void run_strided(const BackwardWeightCall<T>& a, const ConvShape& s) {
+    weight_gradient<T, Strided, Strided>(a, s);
+}
+
+}   // namespace
+
+template <class T> const BackwardWeightAlgorithm<T>& winograd_f4_backward_weight() {
+    static constexpr BackwardWeightAlgorithm<T> entry = {
+        {ConvAlgorithm::winograd_f4, false, always, true, false, cannot_f4, declines_f4, workspace_f4<T>, error},
+        run_f4<T>};
+    return entry;
+}
+template <class T> const BackwardWeightAlgorithm<T>& winograd_f2_backward_weight() {
+    static constexpr BackwardWeightAlgorithm<T> entry = {
+        {ConvAlgorithm::winograd_f2, false, always, true, false, cannot_f2, declines_f2, workspace_f2<T>, error},
+        run_f2<T>};
+    return entry;
+}
+template <class T> const BackwardWeightAlgorithm<T>& winograd_strided_backward_weight() {
+    static constexpr BackwardWeightAlgorithm<T> entry = {
+        {ConvAlgorithm::winograd_strided, false, always, true, false, cannot_strided, declines_strided,
+         workspace_strided<T>, error},
+        run_strided<T>};
+    return entry;
+}
+TK_EMIT(winograd_f4_backward_weight)
+TK_EMIT(winograd_f2_backward_weight)
+TK_EMIT(winograd_strided_backward_weight)
+
+}   // namespace tk::TK_ISA

@@ -1,0 +1,242 @@
+// Between images and Winograd's tiles: how a convolution is cut into rows of tiles, and the loops that load them.
+//
+//   image                    a strip of it, a vector of channels deep      values at the points, per vector of channels
+//   [channel][row][column]   [row][column][L], padding is zeros            [point][tile][L]
+//
+// A band is one row of tiles of one image, or a part of it where rows are long. Bands are numbered over the whole batch
+// and handed out as runs; the neighbours of one image in a run share a strip.
+#pragma once
+#include "kernels/positions.hpp"
+#include "kernels/winograd.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int64_t kLongRow = 64;             // tiles; longer rows are cut
+constexpr int64_t kStripBytes = 64 * 1024;   // of one vector of channels
+constexpr int64_t kPointPad = 64;            // bytes between points: powers of two would collide in the cache
+
+// One axis of an image seen through tiles: tile t meets positions origin + t*step + [0, span).
+struct Tiling {
+    int64_t size, origin, step, span;
+    int64_t first(int64_t tile) const { return origin + tile * step; }
+    int64_t extent(int64_t tiles) const { return (tiles - 1) * step + span; }
+};
+struct View {
+    Tiling h, w;
+    int64_t plane() const { return h.size * w.size; }
+};
+
+// Bands of one image: `rows` rows of `columns` tiles, each row cut into `cuts` parts.
+struct Bands {
+    int64_t rows, columns, cuts;
+    int64_t per_image() const { return rows * cuts; }
+    int64_t most_tiles() const { return ceil_div(columns, cuts); }
+    int64_t begin(int64_t band) const { return columns * (band % cuts) / cuts; }
+    int64_t tiles_of(int64_t band) const { return columns * (band % cuts + 1) / cuts - begin(band); }
+};
+inline Bands bands_of(int64_t rows, int64_t columns) { return {rows, columns, ceil_div(columns, kLongRow)}; }
+
+// Neighbouring rows of tiles of one image.
+struct Patch {
+    int64_t image, row, rows, column, columns;
+    int64_t tile;   // number of its first tile within the run
+};
+
+// f(patch) over bands [first, first + count); none has more than `most_rows` rows.
+template <class F> void for_each_patch(const Bands& b, int64_t first, int64_t count, int64_t most_rows, F&& f) {
+    for (int64_t band = first, tile = 0; band < first + count;) {
+        const int64_t image = band / b.per_image(), row = band % b.per_image() / b.cuts;
+        int64_t rows = 1;
+        if (b.cuts == 1) rows = smaller(smaller(most_rows, b.rows - row), first + count - band);
+        const Patch patch{image, row, rows, b.begin(band), b.tiles_of(band), tile};
+        f(patch);
+        tile += rows * patch.columns;
+        band += rows;
+    }
+}
+inline int64_t tiles_in(const Bands& b, int64_t first, int64_t count) {
+    int64_t tiles = 0;
+    for_each_patch(b, first, count, 1, [&](const Patch& p) { tiles += p.columns; });
+    return tiles;
+}
+
+// Rows of tiles that a strip holds, and the elements of the strip.
+template <class T> int64_t strip_size(const View& v, const Bands& b, int64_t rows) {
+    return v.h.extent(rows) * v.w.extent(b.most_tiles()) * kLanes<T>;
+}
+template <class T> int64_t strip_rows(const View& v, const Bands& b) {
+    int64_t rows = 1;
+    while (rows < b.rows && strip_size<T>(v, b, rows + 1) * static_cast<int64_t>(sizeof(T)) <= kStripBytes) ++rows;
+    return rows;
+}
+
+// ---- loading ------------------------------------------------------------------------------------------------------
+
+// An image's channels: x, and ReLU's output y that masks it where given.
+template <class T> struct Source {
+    const T *x, *y;
+    int64_t channels;   // at x; a vector's other lanes are zero
+};
+
+// f(position, vector of L channels) for positions [0, count) of planes, which lie `plane` apart.
+template <class T, class F>
+TK_INLINE void load_transposed(const Source<T>& from, int64_t offset, int64_t plane, int64_t count, F&& f) {
+    constexpr int L = kLanes<T>;
+    for (int64_t o = 0; o < count; o += L) {
+        const int64_t positions = smaller(L, count - o);
+        Vec<T> rows[L];
+        TK_UNROLL
+        for (int i = 0; i < L; ++i) {
+            rows[i] = Vec<T>{};
+            if (i >= from.channels) continue;
+            const int64_t at = offset + i * plane + o;
+            rows[i] = load_first(from.x + at, positions);
+            if (from.y) rows[i] = select<T>(load_first(from.y + at, positions) > 0, rows[i], Vec<T>{});
+        }
+        transpose<T>(rows);
+        TK_UNROLL
+        for (int i = 0; i < L; ++i)
+            if (i < positions) f(rows[i]);
+    }
+}
+
+template <class T> TK_INLINE void zero(T* to, int64_t vectors) {
+    for (int64_t i = 0; i < vectors; ++i) store(to + i * kLanes<T>, Vec<T>{});
+}
+
+// strip[row][column][L] of a patch. `from` points to the image's first of L channels.
+template <class T> void load_strip(T* strip, const Source<T>& from, const View& v, const Patch& p) {
+    constexpr int L = kLanes<T>;
+    const int64_t rows = v.h.extent(p.rows), columns = v.w.extent(p.columns), pitch = columns * L;
+    const int64_t h0 = v.h.first(p.row), w0 = v.w.first(p.column);
+    const Run row = positions_inside(rows, v.h.size, 1, h0), column = positions_inside(columns, v.w.size, 1, w0);
+    const int64_t inside = column.end - column.begin;
+    if (inside <= 0 || row.begin >= row.end) return zero(strip, rows * columns);
+    zero(strip, row.begin * columns);
+    zero(strip + row.end * pitch, (rows - row.end) * columns);
+    for (int64_t r = row.begin; r < row.end; ++r) {
+        zero(strip + r * pitch, column.begin);
+        zero(strip + r * pitch + column.end * L, columns - column.end);
+    }
+    T* to = strip + row.begin * pitch + column.begin * L;
+    const int64_t offset = (h0 + row.begin) * v.w.size + w0 + column.begin;
+    // Whole rows follow each other in memory.
+    const int64_t runs = inside == v.w.size ? 1 : row.end - row.begin;
+    const int64_t length = runs == 1 ? (row.end - row.begin) * inside : inside;
+    int64_t left = inside;
+    for (int64_t r = 0; r < runs; ++r)
+        load_transposed(from, offset + r * v.w.size, v.plane(), length, [&](Vec<T> value) {
+            store(to, value);
+            to += L;
+            if (--left == 0) {
+                to += pitch - inside * L;
+                left = inside;
+            }
+        });
+}
+
+// Where the values at the points go: point * point_pitch + tile * tile_pitch.
+template <class T> struct Points {
+    T* at;
+    int64_t point_pitch, tile_pitch;
+};
+
+// The input transform of a strip's tiles.
+template <class T, class H, class W>
+void transform_strip(const Points<T>& to, const T* strip, const View& v, const Patch& p) {
+    constexpr int L = kLanes<T>;
+    const int64_t pitch = v.w.extent(p.columns) * L;
+    T* out = to.at + p.tile * to.tile_pitch;
+    for (int64_t r = 0; r < p.rows; ++r)
+        for (int64_t c = 0; c < p.columns; ++c, out += to.tile_pitch) {
+            const T* tile = strip + r * v.h.step * pitch + c * v.w.step * L;
+            input_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(tile + i * pitch + j * L); },
+                                [&](int i, int j, Vec<T> value)
+                                    TK_ALWAYS { store(out + (i * W::points + j) * to.point_pitch, value); });
+        }
+}
+
+// The same of dy by the adjoint of the output transform.
+template <class T, class H, class W>
+void transform_gradient(const Points<T>& to, const T* strip, const View& v, const Patch& p) {
+    constexpr int L = kLanes<T>;
+    const int64_t pitch = v.w.extent(p.columns) * L;
+    T* out = to.at + p.tile * to.tile_pitch;
+    for (int64_t r = 0; r < p.rows; ++r)
+        for (int64_t c = 0; c < p.columns; ++c, out += to.tile_pitch) {
+            const T* tile = strip + r * v.h.step * pitch + c * v.w.step * L;
+            adjoint_output_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(tile + i * pitch + j * L); },
+                                         [&](int i, int j, Vec<T> value)
+                                             TK_ALWAYS { store(out + (i * W::points + j) * to.point_pitch, value); });
+        }
+}
+
+// ---- storing ------------------------------------------------------------------------------------------------------
+
+// Outputs of a patch that exist, as rows and columns of the image.
+struct Outputs {
+    int64_t row, rows, column, columns;
+};
+inline Outputs outputs_of(const View& v, const Patch& p) {
+    const auto clip = [](const Tiling& t, int64_t tile, int64_t tiles, int64_t& from, int64_t& count) {
+        from = larger(t.first(tile), 0);
+        count = smaller(t.first(tile) + tiles * t.step, t.size) - from;
+    };
+    Outputs o{};
+    clip(v.h, p.row, p.rows, o.row, o.rows);
+    clip(v.w, p.column, p.columns, o.column, o.columns);
+    return o;
+}
+
+// strip[row][column][L] of the outputs that exist, from values[point][tile][..]; bias and ReLU on the way.
+template <class T, class H, class W>
+void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool relu, const View& v, const Patch& p) {
+    constexpr int L = kLanes<T>;
+    const Outputs o = outputs_of(v, p);
+    const T* in = from.at + p.tile * from.tile_pitch;
+    for (int64_t r = 0; r < p.rows; ++r)
+        for (int64_t c = 0; c < p.columns; ++c, in += from.tile_pitch) {
+            const int64_t row = v.h.first(p.row + r) - o.row, column = v.w.first(p.column + c) - o.column;
+            T* tile = strip + (row * o.columns + column) * L;
+            const bool whole =
+                row >= 0 && row + H::outputs <= o.rows && column >= 0 && column + W::outputs <= o.columns;
+            const auto value_at = [&](int i, int j)
+                                      TK_ALWAYS { return load(in + (i * W::points + j) * from.point_pitch); };
+            const auto put = [&](int i, int j, Vec<T> value) TK_ALWAYS {
+                value += bias;
+                store(tile + (i * o.columns + j) * L, relu ? rectify<T>(value) : value);
+            };
+            if (whole) {
+                output_both<T, H, W>(value_at, put);
+            } else {
+                output_both<T, H, W>(value_at, [&](int i, int j, Vec<T> value) TK_ALWAYS {
+                    const bool exists = row + i >= 0 && row + i < o.rows && column + j >= 0 && column + j < o.columns;
+                    if (exists) put(i, j, value);
+                });
+            }
+        }
+}
+
+// The image's planes from such a strip. `to` points to the first of `channels` planes.
+template <class T> void store_strip(T* to, const T* strip, int64_t channels, const View& v, const Patch& p) {
+    constexpr int L = kLanes<T>;
+    const Outputs o = outputs_of(v, p);
+    const int64_t runs = o.columns == v.w.size ? 1 : o.rows, length = runs == 1 ? o.rows * o.columns : o.columns;
+    for (int64_t r = 0; r < runs; ++r, strip += length * L) {
+        T* line = to + (o.row + r) * v.w.size + o.column;
+        for (int64_t position = 0; position < length; position += L) {
+            const int64_t count = smaller(L, length - position);
+            Vec<T> rows[L];
+            TK_UNROLL
+            for (int i = 0; i < L; ++i) rows[i] = i < count ? load(strip + (position + i) * L) : Vec<T>{};
+            transpose<T>(rows);
+            TK_UNROLL
+            for (int i = 0; i < L; ++i)
+                if (i < channels) store_first(line + i * v.plane() + position, rows[i], count);
+        }
+    }
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
