@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.algorithms import algorithm
 from benchmarks.cases import Case, every
 from benchmarks.engines import installed
 from benchmarks.groups import GROUPS, group_of
@@ -124,7 +123,7 @@ def main() -> int:
                 row = peak_memory(case, engines)
             else:
                 row = in_turns(case, engines, *(QUICK if options.quick else FULL))
-            row |= {"commit": commit} | rates(row, measured) | algorithm(case, isa)
+            row |= {"commit": commit} | rates(row, measured)
             rows.append(row)
             records.put(row_key(case, isa, options.threads), row)
             print(line(case, row), flush=True)

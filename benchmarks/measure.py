@@ -68,7 +68,7 @@ def in_turns(case: Case, engines: Engines, turns: int, row_seconds: float, least
         entries |= dict.fromkeys(reply["entries"], name)
         if "fault" in reply:
             row.setdefault("faults", {})[name] = reply["fault"]
-        row |= {what: reply[what] for what in ("flops", "moved") if reply.get(what)}
+        row |= {what: reply[what] for what in ("flops", "moved", "algorithm") if what in reply}
     seconds = max(least, row_seconds / (turns * max(1, len(entries))))
     taken: dict[str, list[dict[str, Any]]] = {entry: [] for entry in entries}
 

@@ -65,7 +65,8 @@ class Worker:
         except (AssertionError, RuntimeError, ValueError, TypeError, MemoryError) as fault:
             self.free()
             return {"entries": {}, "fault": f"{type(fault).__name__}: {fault}"}
-        return {"entries": dict(self.expected), "flops": task.flops, "moved": task.moved}
+        told = {"flops": task.flops, "moved": task.moved, "algorithm": task.algorithm(self.engine)}
+        return {"entries": dict(self.expected), **{name: value for name, value in told.items() if value}}
 
     def free(self) -> None:
         import tatamikomi as tk

@@ -10,6 +10,7 @@ import numpy as np
 import tatamikomi as tk
 from benchmarks.cases import Case, conv_of
 from benchmarks.checks import as_array, close
+from benchmarks.tasks import peers
 from benchmarks.tasks.task import OURS, Call, Task, torch_tensor
 
 EXACT_TERMS = 2e6  # multiply-adds spent on exact results of a sample of outputs
@@ -32,19 +33,40 @@ class Convolution(Task):
     def calls(self, engine: str) -> dict[str, Call]:
         if engine in OURS:
             return self._ours(engine)
-        return {engine: self._torch(engine)} if engine.startswith("torch") else {}
+        if engine.startswith("torch"):
+            return {engine: self._torch(engine)}
+        if engine in peers.PEERS and self.case.direction == "forward":
+            return {engine: peers.conv_forward(engine, self.shape, self.x, self.weight, self.bias)}
+        return {}
+
+    def algorithm(self, engine: str) -> str | None:
+        if engine != "native":
+            return None
+        told = tk.explain_conv(self.shape.x, self.shape.weight, **self.shape.options)
+        return told.chosen(self.case.direction).name
 
     def _ours(self, engine: str) -> dict[str, Call]:
+        """By the algorithm that is chosen; where that is Winograd's, also by the direct one, whose peak is a figure too."""
         s, x, w, b, dy = self.shape, self.x, self.weight, self.bias, self.dy
         options = s.options
+        direct = (self.algorithm(engine) or "").startswith("winograd")
+        k = tk.kernels
         if self.case.direction == "backward_input":
-            return {engine: lambda: tk.kernels.conv_backward_input(dy, w, s.x, **options)}
-        if self.case.direction == "backward_weight":
-            return {engine: lambda: tk.kernels.conv_backward_weight(dy, x, s.weight, **options)}
-        calls: dict[str, Call] = {engine: lambda: tk.kernels.conv_forward(x, w, b, **options)}
-        if engine == "native" and hasattr(tk.kernels, "conv_pack_weight"):
-            packed = tk.kernels.conv_pack_weight(w, s.x, **options)
-            calls["native-packed"] = lambda: tk.kernels.conv_forward(x, packed, b, **options)
+            calls: dict[str, Call] = {engine: lambda: k.conv_backward_input(dy, w, s.x, **options)}
+            if direct:
+                calls["native-direct"] = lambda: k.conv_backward_input(dy, w, s.x, **options, algorithm="direct")
+        elif self.case.direction == "backward_weight":
+            calls = {engine: lambda: k.conv_backward_weight(dy, x, s.weight, **options)}
+            if direct:
+                calls["native-direct"] = lambda: k.conv_backward_weight(dy, x, s.weight, **options, algorithm="direct")
+        else:
+            calls = {engine: lambda: k.conv_forward(x, w, b, **options)}
+            if engine == "native":
+                packed = k.conv_pack_weight(w, s.x, **options)
+                calls["native-packed"] = lambda: k.conv_forward(x, packed, b, **options)
+            if direct:
+                laid = k.conv_pack_weight(w, s.x, **options, algorithm="direct")
+                calls["native-direct"] = lambda: k.conv_forward(x, laid, b, **options)
         return calls
 
     def _torch(self, engine: str) -> Call:

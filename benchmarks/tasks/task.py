@@ -47,6 +47,10 @@ class Task(ABC):
     def check(self, got: Any) -> None:
         """Raise AssertionError where a result is wrong."""
 
+    def algorithm(self, engine: str) -> str | None:
+        """The name of what runs, where an engine of ours chooses among several."""
+        return None
+
 
 def torch_tensor(array: np.ndarray, engine: str) -> Any:
     """The array for torch, in the engine's layout: a copy, so that torch's own alignment holds.

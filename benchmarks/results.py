@@ -1,0 +1,205 @@
+"""RESULTS.md from results/*.json and results/notes.toml: python -m benchmarks.results [--check]."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cases import tomllib
+from benchmarks.groups import GROUPS
+from benchmarks.table import (
+    PEERS,
+    Row,
+    asked,
+    better,
+    direct_share,
+    geomean,
+    lines_of,
+    nchw,
+    ours,
+    peer_cell,
+)
+
+FOLDER = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent / "RESULTS.md"
+Configuration = tuple[str, int]  # instruction set, threads
+
+HEAD = """# Results
+
+Written by `python -m benchmarks.results` from `results/*.json` and `results/notes.toml`; edit those, not this page.
+[README.md](README.md) tells how the figures are taken. A ratio is another engine's median over ours: above 1, ours is
+faster. *better*: against the faster of torch's two layouts, geometric mean; *worst*: the smallest of these; *NCHW*:
+against torch on contiguous NCHW, geometric mean. Forward holds a pack of the weights unless it says otherwise; what is
+asked of a group is asked of it as a whole, of 3x3 layers with 64 channels and more in each direction.
+"""
+
+
+def load(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
+    """Machines and rows of all files, by key; a later file wins."""
+    content: dict[str, dict[str, Any]] = {"machine": {}, "rows": {}}
+    for path in sorted(folder.glob("*.json")):
+        for name, part in json.loads(path.read_text(encoding="utf-8")).items():
+            content[name].update(part)
+    return content
+
+
+def notes(folder: Path = FOLDER) -> dict[str, list[str]]:
+    """What was tried where a group is not reached, by group."""
+    path = folder / "notes.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> list[str]:
+    """A Markdown table; all columns but the first `left` are numbers."""
+    head = list(head)
+    rule = ["---" if i < left else "--:" for i in range(len(head))]
+    return ["| " + " | ".join(cells) + " |" for cells in (head, rule, *map(list, rows))]
+
+
+def by_configuration(rows: dict[str, Row]) -> dict[Configuration, dict[str, Row]]:
+    """Rows by the rest of their key; the widest instruction set and most threads first."""
+    found: dict[Configuration, dict[str, Row]] = {}
+    for key, row in rows.items():
+        isa, threads, case = key.split("/", 2)
+        found.setdefault((isa, int(threads.removesuffix("t"))), {})[case] = row
+    order = ("avx512", "avx2", "baseline")
+    return dict(sorted(found.items(), key=lambda one: (-one[0][1], order.index(one[0][0]))))
+
+
+def title(configuration: Configuration) -> str:
+    isa, threads = configuration
+    return f"{ {'avx512': 'AVX-512', 'avx2': 'AVX2'}.get(isa, isa) }, {threads} thread{'s' * (threads > 1)}"
+
+
+def groups(rows: list[Row]) -> list[str]:
+    """The table of groups."""
+    lines = []
+    for name, part, one, judged in lines_of(rows):
+        group = GROUPS[name]
+        verdict = ("**yes**" if one.reaches(group) else "no") if judged else ""
+        first = group.title if part == "all" else f"- {part}"
+        figures = (str(one.rows), f"{one.better:.2f}", f"{one.worst:.2f}", f"{one.nchw:.2f}")
+        lines.append((first, asked(group) if judged else "", *figures, verdict))
+    return table(("group", "asked", "rows", "better", "worst", "NCHW", "reached"), lines, left=2)
+
+
+def tried(rows: list[Row], told: dict[str, list[str]]) -> list[str]:
+    """What the notes say of the groups that are not reached."""
+    missed = dict.fromkeys(line.group for line in lines_of(rows) if line.judged and not line.reached)
+    return [f"- {GROUPS[name].title}: {text}" for name in missed for text in told.get(name, ())]
+
+
+def peers(rows: list[Row]) -> list[str]:
+    """Forward beside the engines that only infer."""
+    lines = []
+    for name, group in GROUPS.items():
+        one = peer_cell(row for row in rows if row["group"] == name and row["direction"] == "forward")
+        if one is not None:
+            each = (
+                f"{one.engines[peer][1]:.2f} ({one.engines[peer][0]})" if peer in one.engines else "" for peer in PEERS
+            )
+            lines.append((group.title, *each, f"{one.best:.2f}"))
+    return table(("forward", *(f"{peer} (rows)" for peer in PEERS), "best of them"), lines) if lines else []
+
+
+def shares(rows: dict[str, Row], gflops: float) -> list[str]:
+    """The direct algorithm on ResNet's 3x3 layers and wide 1x1, as shares of the FMA peak."""
+    lines = []
+    for part, name in (("3x3", "3x3"), ("1x1", "1x1")):
+        for direction in ("forward", "backward_input", "backward_weight"):
+            found = []
+            for key, row in rows.items():
+                if key.startswith("conv/resnet") and name in key.split("/")[1] and row["direction"] == direction:
+                    share = direct_share(row, gflops)
+                    found += [share] if share else []
+            if found:
+                lines.append(
+                    (f"ResNet {part}, {direction}", str(len(found)), f"{geomean(found):.0%}", f"{min(found):.0%}")
+                )
+    return table(("direct algorithm", "rows", "mean of peak", "least"), lines) if lines else []
+
+
+def machines(measured: dict[str, dict[str, Any]]) -> list[str]:
+    """FMA peaks and bandwidths."""
+    names = ("gflops", "read", "copy", "copy_stream", "triad", "first_touch", "first_touch_huge")
+    lines = [
+        (key.replace("/", ", "), *(f"{one[name]:.3g}" for name in names))
+        for key, one in sorted(measured.items())
+        if one
+    ]
+    words = ("FMA peak GFLOP/s", "read GB/s", "copy", "copy, streamed", "triad", "first touch", "in huge pages")
+    processors = sorted({one["processor"] for one in measured.values() if one})
+    return [f"Processor: {', '.join(processors)}.", "", *table(("", *words), lines)] if lines else []
+
+
+def _time(row: Row, seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds / 2**20:.1f} MiB" if row.get("unit") == "bytes" else f"{1e3 * seconds:.3g}"
+
+
+def _ratios(row: Row | None) -> tuple[str, str]:
+    mine, best, plain = (ours(row), better(row), nchw(row)) if row else (None, None, None)
+    return (f"{best / mine:.2f}" if mine and best else "", f"{plain / mine:.2f}" if mine and plain else "")
+
+
+def every_row(configurations: dict[Configuration, dict[str, Row]]) -> list[str]:
+    """All cases: times of the first configuration, ratios of all."""
+    first, *rest = configurations
+    lines = []
+    for key in sorted({key for rows in configurations.values() for key in rows}):
+        row = configurations[first].get(key)
+        if row is None:
+            figures = [""] * 6
+        else:
+            rate = f"{row['gflops']:.3g}" if "gflops" in row else f"{row['gbytes']:.3g} GB/s" if "gbytes" in row else ""
+            share = f"{row['peak_share']:.0%}" if "peak_share" in row else ""
+            plain = row["median"].get("native")
+            figures = [_time(row, ours(row)), _time(row, plain) if ours(row) != plain else ""]
+            figures += [_time(row, better(row)), rate, share, row.get("algorithm", "")]
+        ratios = [text for one in (first, *rest) for text in _ratios(configurations[one].get(key))]
+        lines.append((key, *figures, *ratios))
+    heads = [text for one in (first, *rest) for text in (f"x {one[0]} {one[1]}t", f"xN {one[0]} {one[1]}t")]
+    return table(("case", "ours ms", "no pack held", "torch ms", "GFLOP/s", "of peak", "algorithm", *heads), lines)
+
+
+def render(content: dict[str, dict[str, Any]], told: dict[str, list[str]]) -> str:
+    """The page."""
+    page = [HEAD]
+    configurations = by_configuration(content["rows"])
+    commits = sorted({row["commit"] for row in content["rows"].values()})
+    page += [f"Commits: {', '.join(commits)}.", ""] if commits else ["Nothing has been measured.", ""]
+    for configuration, rows in configurations.items():
+        listed = list(rows.values())
+        page += [f"## {title(configuration)}", "", *groups(listed), ""]
+        said = tried(listed, told)
+        page += ["Where a cell is not reached, what was tried:", "", *said, ""] if said else []
+        beside = peers(listed)
+        page += ["Beside the engines that only infer, their time over ours:", "", *beside, ""] if beside else []
+        measured = content["machine"].get(f"{configuration[0]}/{configuration[1]}t")
+        share = shares(rows, measured["gflops"]) if measured else []
+        page += [*share, ""] if share else []
+    if machines(content["machine"]):
+        page += ["## The machine", "", *machines(content["machine"]), ""]
+    if configurations:
+        head = f"Times in ms are of {title(next(iter(configurations)))}; *x* better layout, *xN* NCHW."
+        page += ["## Every row", "", head, "", *every_row(configurations), ""]
+    return "\n".join(page)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.results", description="Write RESULTS.md.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where the page is another")
+    text = render(load(), notes())
+    if parser.parse_args().check:
+        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
