@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.cases import Case, every
-from benchmarks.engines import installed
+from benchmarks.engines import COMPARED, has, installed
 from benchmarks.groups import GROUPS, group_of
 from benchmarks.measure import Engines, in_turns, peak_memory
 from benchmarks.records import Records, row_key
@@ -85,7 +85,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--directions", nargs="+", metavar="NAME", help="forward, backward_input, backward_weight, ...")
     parser.add_argument("--batch", nargs="+", type=int)
-    parser.add_argument("--engines", nargs="+", default=None, help="default: native, and those that are installed")
+    parser.add_argument(
+        "--engines", nargs="+", choices=list(COMPARED), help="default: native, and torch and NumPy where installed"
+    )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--isa", choices=("baseline", "avx2", "avx512"), help="avx2 holds the others to AVX2 as well")
     parser.add_argument("--quick", action="store_true", help="3 short turns instead of 7: a first look")
@@ -113,6 +115,9 @@ def main() -> int:
     measured = records.machine(isa, options.threads) or machine.measure(isa, options.threads)
     records.keep_machine(isa, options.threads, measured)
     names = options.engines or installed()
+    absent = [name for name in names if not has(name)]
+    if absent:
+        raise SystemExit(f"compare: not installed: {', '.join(absent)}")
     rows: list[dict[str, Any]] = []
     with Engines(names, options.threads, options.isa) as engines:
         for i, case in enumerate(cases):

@@ -12,17 +12,34 @@ from typing import Any
 
 import tatamikomi as tk
 
-ENGINES = ("reference", "native", "torch")
+ENGINES = ("reference", "native", "torch")  # under pytest-benchmark
+# In a comparison, with what they want installed. Those from onnxruntime on only infer and are asked for by name.
+COMPARED: dict[str, tuple[str, ...]] = {
+    "native": (),
+    "torch": ("torch",),
+    "torch-channels-last": ("torch",),
+    "numpy": (),
+    "reference": (),
+    "onnxruntime": ("onnxruntime", "onnx"),
+    "openvino": ("openvino",),
+    "ncnn": ("ncnn",),
+    "MNN": ("MNN",),
+}
 THREADS = (1, 2)
 
 
+def has(engine: str) -> bool:
+    """Whether what an engine of COMPARED wants is installed."""
+    return all(importlib.util.find_spec(package) is not None for package in COMPARED[engine])
+
+
 def has_torch() -> bool:
-    return importlib.util.find_spec("torch") is not None
+    return has("torch")
 
 
 def installed() -> list[str]:
-    """Those that a comparison takes when none are named; the ones that only infer are asked for by name."""
-    return ["native", *(("torch", "torch-channels-last") if has_torch() else ()), "numpy"]
+    """Those that a comparison takes when none are named."""
+    return [engine for engine in ("native", "torch", "torch-channels-last", "numpy") if has(engine)]
 
 
 @contextmanager

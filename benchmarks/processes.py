@@ -7,6 +7,7 @@ it is asked again.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -82,6 +83,10 @@ class Runner:
             self.process.send_signal(signal.SIGCONT)
         self.process.kill()
         self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
 
 
 def serve(hello: Any, answer: Callable[[Any], Any]) -> None:

@@ -11,7 +11,7 @@ from benchmarks.groups import GROUPS, Group
 Row = dict[str, Any]
 HELD = "native-packed"  # forward with the weights' pack made before
 DIRECT = "native-direct"  # the direct algorithm where Winograd's is chosen
-PEERS = ("onnxruntime", "openvino", "ncnn")
+PEERS = ("onnxruntime", "openvino", "ncnn", "MNN")
 LAYOUTS = ("torch", "torch-channels-last", "numpy")  # NumPy takes part in matrix products only
 
 

@@ -46,7 +46,7 @@ class Convolution(Task):
         return told.chosen(self.case.direction).name
 
     def _ours(self, engine: str) -> dict[str, Call]:
-        """By the algorithm that is chosen; where that is Winograd's, also by the direct one, whose peak is a figure too."""
+        """By the algorithm that is chosen; where that is Winograd's, also directly: that share of the peak is told."""
         s, x, w, b, dy = self.shape, self.x, self.weight, self.bias, self.dy
         options = s.options
         direct = (self.algorithm(engine) or "").startswith("winograd")

@@ -96,7 +96,28 @@ def _ncnn(s: Conv, x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Call:
     return run
 
 
-PEERS = {"onnxruntime": _onnxruntime, "openvino": _openvino, "ncnn": _ncnn}
+def _mnn(s: Conv, x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Call:
+    import MNN.expr as expr
+    from MNN import nn
+
+    if len(s.stride) != 2 or (s.groups > 1 and s.weight[1] != 1):
+        raise LookupError("MNN: two axes only, and groups of one channel")
+    entry = expr.placeholder(list(s.x), expr.NCHW, expr.float)
+    entry.name = "x"
+    constants = expr.const(weight, list(s.weight), expr.NCHW), expr.const(bias, [len(bias)], expr.NCHW)
+    options = (s.stride, s.padding, s.dilation, s.groups, expr.CAFFE)  # its mode in which padding counts
+    result = expr.convert(expr.conv2d(expr.convert(entry, expr.NC4HW4), *constants, *options), expr.NCHW)
+    result.name = "y"
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "layer.mnn")
+        expr.save([result], path)
+        runtime = nn.create_runtime_manager(({"backend": 0, "precision": "high", "numThread": _threads()},))
+        net = nn.load_module_from_file(path, ["x"], ["y"], runtime_manager=runtime)
+    variable = expr.const(x, list(s.x), expr.NCHW)
+    return lambda: np.asarray(net.forward([variable])[0].read())
+
+
+PEERS = {"onnxruntime": _onnxruntime, "openvino": _openvino, "ncnn": _ncnn, "MNN": _mnn}
 
 
 def conv_forward(engine: str, s: Conv, x: Any, weight: Any, bias: Any) -> Call:

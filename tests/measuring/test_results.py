@@ -1,0 +1,57 @@
+"""RESULTS.md is what its command writes."""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks import results
+from benchmarks.cases import every
+from benchmarks.groups import GROUPS, group_of
+from benchmarks.records import Records, row_key
+
+ROW = {"group": "wide3x3", "direction": "forward", "commit": "abc", "load": 0.1, "turns": 7}
+
+
+def test_the_page_is_as_the_command_writes_it():
+    expected = results.render(results.load(), results.notes())
+    assert results.PAGE.read_text(encoding="utf-8") == expected, "run python -m benchmarks.results"
+
+
+def test_notes_are_of_groups():
+    assert set(results.notes()) <= set(GROUPS)
+
+
+def test_rows_are_of_cases_that_exist_and_in_their_group():
+    groups = {case.key: group_of(case) for case in every()}
+    for key, row in results.load()["rows"].items():
+        assert groups[key.split("/", 2)[2]] == row["group"], key
+
+
+def test_records_are_added_to(tmp_path):
+    case, other = every()[:2]
+    path = tmp_path / "rows.json"
+    Records(path).put(row_key(case, "avx2", 1), {"commit": "abc", "median": {"native": 0.123456}})
+    Records(path).put(row_key(other, "avx2", 1), {"commit": "def"})
+    Records(path).keep_machine("avx2", 1, {"gflops": 117.29999})
+    again = Records(path)
+    assert again.commit_of(row_key(case, "avx2", 1)) == "abc"
+    assert again.commit_of(row_key(other, "avx2", 1)) == "def"
+    assert again.commit_of(row_key(case, "avx2", 2)) is None
+    assert again.machine("avx2", 1) == {"gflops": 117.3}
+    assert json.loads(path.read_text())["rows"][row_key(case, "avx2", 1)]["median"] == {"native": 0.1235}
+
+
+def test_the_page_says_what_is_reached_and_what_was_tried():
+    rows = {
+        "avx2/1t/conv/a/b1/forward": {**ROW, "median": {"native": 1.0, "torch": 1.0}},
+        "avx512/2t/conv/a/b1/forward": {**ROW, "median": {"native": 1.0, "native-packed": 0.5, "torch": 2.0}},
+    }
+    told = {"wide3x3": ["a wider tile: 2 % slower"], "dense": ["not shown: nothing is missed there"]}
+    page = results.render({"machine": {}, "rows": rows}, told)
+    wide, narrow = page.index("## AVX-512, 2 threads"), page.index("## AVX2, 1 thread\n")
+    assert wide < narrow
+    assert "| 1 | 4.00 | 4.00 | 4.00 | **yes** |" in page[wide:narrow]
+    assert "| 1 | 1.00 | 1.00 | 1.00 | no |" in page[narrow:]
+    assert "a wider tile" not in page[wide:narrow]
+    assert "- 3x3, stride 1, C and K >= 64: a wider tile: 2 % slower" in page[narrow:]
+    assert "not shown" not in page
