@@ -1,0 +1,165 @@
+// Laying out a strip for the weight gradient: dy as [block][image][position][vectors], masked by y and summed for the
+// bias on the way; x, where it is gathered, as [row][channel][position] with zeros for padding, or with several groups
+// in a vector as [row][position][channel][group].
+#pragma once
+#include "kernels/register_tile.hpp"
+#include "kernels/weight_plan.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+struct WeightStrip {
+    int64_t image, images, fold_block, od, h0, rows, w0, columns;
+};
+
+// Lane i of a vector: from[offsets[i]], from[offsets[i] + 1] ..; negative: zeros.
+template <class T> struct LaneRows {
+    const T *from, *y;   // y: keeps what of `from` has a positive y; or nullptr
+    int64_t offsets[kLanes<T>];
+    bool full;   // every lane has a row
+};
+
+// to[position * pitch + lane], fetching what lies `ahead` elements further (0: nothing); adds each lane's elements to
+// *sum unless it is nullptr.
+template <class T>
+void transpose_rows(T* to, int64_t pitch, const LaneRows<T>& a, int64_t positions, int64_t ahead, Vec<T>* sum) {
+    constexpr int L = kLanes<T>;
+    Vec<T> total = sum ? *sum : Vec<T>{};
+    for (int64_t o = 0; o < positions; o += L) {
+        const int64_t count = smaller(L, positions - o);
+        Vec<T> rows[L];
+        if (ahead)
+            for (int i = 0; i < L; ++i) __builtin_prefetch(a.from + a.offsets[i] + o + ahead, 0, 2);
+        if (a.full && count == L && !a.y) {
+#pragma GCC unroll 16
+            for (int i = 0; i < L; ++i) rows[i] = load(a.from + a.offsets[i] + o);
+        } else {
+#pragma GCC unroll 16
+            for (int i = 0; i < L; ++i) {
+                const int64_t lane_count = a.offsets[i] < 0 ? 0 : count, at = a.offsets[i] < 0 ? 0 : a.offsets[i] + o;
+                rows[i] = load_first(a.from + at, lane_count);
+                if (a.y) rows[i] = select<T>(load_first(a.y + at, lane_count) > 0, rows[i], Vec<T>{});
+            }
+        }
+        transpose<T>(rows);
+        if (count == L) {
+#pragma GCC unroll 16
+            for (int i = 0; i < L; ++i) store(to + (o + i) * pitch, rows[i]);
+        } else {
+#pragma GCC unroll 16
+            for (int i = 0; i < L; ++i)
+                if (i < count) store(to + (o + i) * pitch, rows[i]);
+        }
+        if (sum) {
+#pragma GCC unroll 16
+            for (int i = 0; i < L; ++i) total += rows[i];   // positions past the end are zero
+        }
+    }
+    if (sum) *sum = total;
+}
+
+// bias: the block's sums of dy, [vectors of all blocks], or nullptr.
+template <class T>
+void lay_out_dy(T* to, T* bias, const T* dy, const T* y, const WeightProblem& p, const WeightStrip& s, int64_t k_begin,
+                int64_t k_end, int64_t ahead) {
+    constexpr int64_t L = kLanes<T>;
+    const bool whole = s.columns == p.w.grid;   // rows follow each other in memory
+    const int64_t runs = whole ? 1 : s.rows, length = whole ? s.rows * s.columns : s.columns;
+    const int64_t start = (s.od * p.h.grid + s.h0) * p.w.grid + s.w0, group = s.fold_block * p.fold;
+    for (int64_t k = k_begin; k < k_end; ++k) {
+        const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
+        T* block = to + (begin - p.first_vector(k_begin)) * L * s.images * s.rows * s.columns;
+        for (int64_t v = 0; v < vectors; ++v) {
+            LaneRows<T> lanes{dy, y, {}, true};
+            for (int64_t i = 0; i < L; ++i) {
+                const int64_t channel = (begin + v) * L / p.fold + i / p.fold, g = group + i % p.fold;
+                const bool exists = channel < p.oc && g < p.groups;
+                lanes.offsets[i] = exists ? (g * p.oc + channel) * p.out_plane + start : -1;
+                lanes.full = lanes.full && exists;
+            }
+            Vec<T> sum{};
+            for (int64_t n = 0; n < s.images; ++n) {
+                LaneRows<T> image = lanes;
+                for (int64_t i = 0; i < L; ++i)
+                    if (image.offsets[i] >= 0) image.offsets[i] += (s.image + n) * p.groups * p.oc * p.out_plane;
+                for (int64_t r = 0; r < runs; ++r) {
+                    transpose_rows(block + ((n * runs + r) * length * vectors + v) * L, vectors * L, image, length,
+                                   ahead, bias ? &sum : nullptr);
+                    for (int64_t i = 0; i < L; ++i)
+                        if (image.offsets[i] >= 0) image.offsets[i] += p.w.grid;
+                }
+            }
+            if (bias) store(bias + (begin + v) * L, load(bias + (begin + v) * L) + sum);
+        }
+    }
+}
+
+// One row of all channels with its padding.
+template <class T>
+void gather_row(T* to, const T* x, int64_t row, const WeightProblem& p, const WeightStrip& s, int64_t image) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t start = p.w.origin + s.w0 * p.w.step, group = s.fold_block * p.fold;
+    const Run run = positions_inside(p.x_columns, p.w.in, 1, start);
+    const T* from = x + (image * p.groups + group) * p.ic * p.in_plane;
+    const int64_t first = row * p.w.in + start + run.begin;
+    if (p.fold == 1) {
+        for (int64_t c = 0; c < p.ic; ++c, to += p.x_columns) {
+            const T* source = from + c * p.in_plane + first - run.begin;
+            for (int64_t i = 0; i < run.begin; ++i) to[i] = 0;
+            for (int64_t i = run.begin; i < run.end; ++i) to[i] = source[i];
+            for (int64_t i = run.end; i < p.x_columns; ++i) to[i] = 0;
+        }
+        return;
+    }
+    for (int64_t i = 0; i < run.begin * p.x_pitch; ++i) to[i] = 0;
+    for (int64_t i = run.end * p.x_pitch; i < p.x_row; ++i) to[i] = 0;
+    for (int64_t lane = 0; lane < p.x_pitch; lane += L) {
+        LaneRows<T> lanes{from, nullptr, {}, true};
+        for (int64_t i = 0; i < L; ++i) {
+            const int64_t c = (lane + i) / p.fold, g = (lane + i) % p.fold;
+            const bool exists = c < p.ic && group + g < p.groups;
+            lanes.offsets[i] = exists ? (g * p.ic + c) * p.in_plane + first : -1;
+            lanes.full = lanes.full && exists;
+        }
+        transpose_rows<T>(to + run.begin * p.x_pitch + lane, p.x_pitch, lanes, run.end - run.begin, 0, nullptr);
+    }
+}
+
+template <class T> void gather_x(T* to, const T* x, const WeightProblem& p, const WeightStrip& s) {
+    for (int64_t i = 0; i < s.images; ++i)
+        for (int64_t a = 0; a < p.d.taps; ++a)
+            for (int64_t slot = 0; slot < (s.rows - 1) * p.h.step + (p.h.taps - 1) * p.h.reach + 1; ++slot) {
+                const int64_t zd = p.d.origin + s.od * p.d.step + a * p.d.reach;
+                const int64_t zh = p.h.origin + s.h0 * p.h.step + slot;
+                T* row = to + i * p.x_image + (a * p.x_rows() + slot) * p.x_row;
+                if (zd >= 0 && zd < p.d.in && zh >= 0 && zh < p.h.in)
+                    gather_row(row, x, zd * p.h.in + zh, p, s, s.image + i);
+                else
+                    for (int64_t j = 0; j < p.x_row; ++j) row[j] = 0;
+            }
+}
+
+// Swapped roles: a copy of the strip of what is really dy, masked and summed: [channel][image][position].
+template <class T>
+void copy_lanes(T* to, T* bias, const T* dy, const T* y, const WeightProblem& p, const WeightStrip& s, int64_t c_begin,
+                int64_t c_end) {
+    constexpr int64_t L = kLanes<T>;
+    to += c_begin * p.copy_pitch;
+    for (int64_t c = c_begin; c < c_end; ++c, to += p.copy_pitch) {
+        Vec<T> sum{};
+        for (int64_t n = 0; n < s.images; ++n) {
+            const int64_t from = (((s.image + n) * p.groups + s.fold_block) * p.ic + c) * p.in_plane + s.w0;
+            for (int64_t o = 0; o < s.columns; o += L) {
+                const int64_t count = smaller(L, s.columns - o);
+                Vec<T> g = load_first(dy + from + o, count);
+                if (y) g = select<T>(load_first(y + from + o, count) > 0, g, Vec<T>{});
+                store_first(to + n * s.columns + o, g, count);
+                sum += g;
+            }
+        }
+        if (bias) bias[c] += sum_lanes<T>(sum);
+    }
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA

@@ -1,0 +1,123 @@
+// How a weight gradient is cut: into blocks of output channels, strips of positions and chunks of strips. Everything
+// follows from the shape alone.
+#pragma once
+#include "kernels/conv_algorithms.hpp"
+#include "kernels/conv_direct.hpp"
+#include "kernels/weight_tile.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int64_t kSumsBytes = 16 << 20;      // all chunks' sums together
+constexpr int64_t kUnits = 16;                // units of work to look for
+constexpr int64_t kPanelBytes = 48 * 1024;    // dy of one block of channels: the positions of a strip
+constexpr int64_t kStripBytes = 320 * 1024;   // dy of all the blocks a thread lays out at once
+constexpr int64_t kMostPositions = 512, kFewestPositions = 48;
+constexpr int64_t kGatheredBytes = 128 * 1024;   // x, where it is laid out anew
+constexpr double kWidestGather = 1 << 20;        // bytes; where the narrowest strip is wider x is read in place
+constexpr int64_t kRangeBytes = 160 * 1024;      // sums of one block of output channels in one unit
+constexpr int64_t kFewChannels = 5;              // up to here taps and channels share a tile
+
+// The roles: `dy` gives the vectors, `x` the lanes. For 1x1 kernels with more output than input channels they are
+// swapped, since laying out the vectors is what costs.
+struct WeightProblem {
+    int64_t n, groups, ic, oc;   // channels per group, of x and of dy
+    Axis d, h, w;
+    int64_t in_plane, out_plane;
+    bool swapped;
+    // derived:
+    int64_t fold, fold_blocks;   // groups that share a vector, and how many times so many
+    bool gathered;               // x is laid out anew, with its padding; else read in place, padding left out
+    int64_t taps, lanes, vectors, k_blocks;   // vectors: of all the blocks
+    int64_t images, rows, columns;            // of a strip
+    int64_t image_strips, row_strips, column_strips, strips, chunks, c_splits, k_splits, blocks_of_split;
+    int64_t x_columns, x_pitch, x_row, x_image;    // gathered
+    int64_t copy_pitch;                            // swapped: a channel of dy's copy
+    int64_t sums, bias_sums, x_scratch, scratch;   // elements: of one chunk of one fold block, of a thread
+
+    int64_t first_vector(int64_t k_block) const { return vectors * k_block / k_blocks; }
+    int64_t positions() const { return images * rows * columns; }
+    int64_t x_rows() const { return (rows - 1) * h.step + (h.taps - 1) * h.reach + 1; }
+};
+
+template <class T> WeightProblem weight_problem(const ConvShape& s) {
+    constexpr int64_t L = kLanes<T>;
+    WeightProblem p{};
+    set_forward_axes(p, s);
+    p.swapped = is_pointwise(s) && p.oc > p.ic;
+    if (p.swapped) {
+        const int64_t channels = p.ic;
+        p.ic = p.oc;
+        p.oc = channels;
+    }
+    p.taps = p.d.taps * p.h.taps * p.w.taps;
+    p.lanes = p.ic * p.taps;
+    p.fold = 1;
+    if (!p.swapped)
+        while (p.fold * 2 * p.oc <= L && p.fold < p.groups) p.fold *= 2;
+    p.gathered = p.fold > 1 || (p.ic <= kFewChannels && p.taps > 1);
+    // Where x is gathered one strip row, of at least a vector's positions, has to be short enough.
+    const double narrow = p.d.taps * ((p.h.taps - 1.0) * p.h.reach + 1) * p.ic * p.fold *
+                          ((smaller(p.w.grid, L) - 1.0) * p.w.step + (p.w.taps - 1.0) * p.w.reach + 1) * sizeof(T);
+    if (narrow > kWidestGather) {
+        p.gathered = false;
+        p.fold = 1;
+    }
+    p.fold_blocks = ceil_div(p.groups, p.fold);
+    p.vectors = p.fold > 1 ? 1 : ceil_div(p.oc, L);
+    p.k_blocks = ceil_div(p.vectors, kMostVectors);
+    p.x_pitch = p.fold > 1 ? ceil_div(p.ic * p.fold, L) * L : 1;
+
+    const auto measure = [&] {   // bytes of gathered x
+        if (!p.gathered) return int64_t{0};
+        p.x_columns = (p.columns - 1) * p.w.step + (p.w.taps - 1) * p.w.reach + 1;
+        p.x_row = p.x_columns * (p.fold > 1 ? p.x_pitch : p.ic);
+        p.x_image = p.d.taps * p.x_rows() * p.x_row;
+        return p.images * p.x_image * static_cast<int64_t>(sizeof(T));
+    };
+    const int64_t size = sizeof(T), block = ceil_div(p.vectors, p.k_blocks) * L * size;
+    // Who computes what: ranges of lanes whose sums stay in cache, blocks of output channels, then chunks of strips,
+    // until there are units enough.
+    p.c_splits = p.gathered ? 1 : smaller(p.ic, ceil_div(p.lanes * block, kRangeBytes));
+    p.k_splits = smaller(p.k_blocks, ceil_div(kUnits, p.fold_blocks * p.c_splits));
+    p.blocks_of_split = ceil_div(p.k_blocks, p.k_splits);
+    // Positions: columns, then rows, then images, until a panel of dy is full.
+    int64_t most = smaller(kPanelBytes / block, kMostPositions);
+    most = larger(kFewestPositions, smaller(most, kStripBytes / (p.blocks_of_split * block)));
+    p.rows = p.images = 1;
+    p.column_strips = ceil_div(p.w.grid, most);
+    p.columns = ceil_div(p.w.grid, p.column_strips);
+    while (measure() > kGatheredBytes && p.columns > L) p.columns = ceil_div(p.w.grid, ++p.column_strips);
+    const auto full = [&] { return p.positions() > most || measure() > kGatheredBytes; };
+    if (p.column_strips == 1)
+        while (p.rows < p.h.grid && (++p.rows, full()) == false) {}
+    if (p.rows > 1 && full()) --p.rows;
+    p.row_strips = ceil_div(p.h.grid, p.rows);
+    p.rows = ceil_div(p.h.grid, p.row_strips);
+    if (p.row_strips * p.column_strips * p.d.grid == 1)
+        while (p.images < p.n && (++p.images, full()) == false) {}
+    if (p.images > 1 && full()) --p.images;
+    p.image_strips = ceil_div(p.n, p.images);
+    p.images = ceil_div(p.n, larger(p.image_strips, 1));
+    measure();
+    p.strips = p.image_strips * p.d.grid * p.row_strips * p.column_strips;
+
+    p.sums = p.vectors * L * p.lanes;
+    p.bias_sums = p.swapped ? p.ic : p.vectors * L;
+    p.chunks = 1;
+    const int64_t bytes = p.fold_blocks * p.sums * size, units = p.fold_blocks * p.c_splits * p.k_splits;
+    while (units * p.chunks < kUnits && p.chunks * 2 <= p.strips && p.chunks * 2 * bytes <= kSumsBytes) p.chunks *= 2;
+    p.copy_pitch = ceil_div(p.positions(), L) * L + L;
+    p.x_scratch = p.gathered ? p.images * p.x_image : p.swapped ? p.ic * p.copy_pitch : 0;
+    p.x_scratch = ceil_div(p.x_scratch + L, 16) * 16;
+    p.scratch =
+        ceil_div(p.x_scratch + smaller(p.vectors, p.blocks_of_split * kMostVectors) * L * p.positions(), 64) * 64;
+    return p;
+}
+
+inline int64_t all_sums(const WeightProblem& p) {
+    return ceil_div(p.fold_blocks * p.chunks * (p.sums + p.bias_sums), 64) * 64;
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
