@@ -38,7 +38,8 @@ def lint(session: nox.Session) -> None:
     install(session, *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    sources = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("cpp/**/*.[ch]pp"))
+    folders = ("cpp", "tests", "benchmarks")
+    sources = sorted(str(path.relative_to(ROOT)) for one in folders for path in ROOT.glob(f"{one}/**/*.[ch]pp"))
     session.run("clang-format", "--dry-run", "-Werror", *sources)
     session.run("mypy", "--strict", "python")
 

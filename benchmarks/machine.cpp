@@ -17,7 +17,7 @@ using Vec = float __attribute__((vector_size(TK_VECTOR)));
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-constexpr int CHAINS = 12;  // sums that do not wait for each other: more than latency times units
+constexpr int CHAINS = 12;   // sums that do not wait for each other: more than latency times units
 constexpr long ROUNDS = 1000000;
 
 // FLOPs a second, all threads together.
@@ -32,7 +32,7 @@ double fma_peak(int repeats) {
 #pragma GCC unroll 12
             for (int i = 0; i < CHAINS; ++i) sum[i] = Vec{} + float(i);
             for (long round = 0; round < ROUNDS; ++round) {
-                asm volatile("" : "+x"(factor), "+x"(term));  // not known before: every round is computed
+                asm volatile("" : "+x"(factor), "+x"(term));   // not known before: every round is computed
 #pragma GCC unroll 12
                 for (int i = 0; i < CHAINS; ++i) sum[i] = sum[i] * factor + term;
             }
@@ -46,8 +46,7 @@ double fma_peak(int repeats) {
 }
 
 // Seconds of body(begin, end) over `count` vectors shared out among the threads, the best of some.
-template <class Body>
-double sweep(ptrdiff_t count, int repeats, Body body) {
+template <class Body> double sweep(ptrdiff_t count, int repeats, Body body) {
     double best = 1e30;
     for (int repeat = 0; repeat < repeats; ++repeat) {
         const double start = now();
@@ -80,11 +79,11 @@ Vec* fresh(size_t bytes, int advice) {
     return static_cast<Vec*>(block);
 }
 
-}  // namespace
+}   // namespace
 
 int main(int, char** arguments) {
     omp_set_num_threads(std::atoi(arguments[1]));
-    constexpr size_t BYTES = size_t(96) << 20;  // an array: three times a large cache
+    constexpr size_t BYTES = size_t(96) << 20;   // an array: three times a large cache
     constexpr ptrdiff_t COUNT = BYTES / sizeof(Vec);
     constexpr int REPEATS = 5;
     fma_peak(1);
@@ -114,7 +113,7 @@ int main(int, char** arguments) {
     const double copy = sweep(COUNT, REPEATS, [&](ptrdiff_t begin, ptrdiff_t end) {
         for (ptrdiff_t i = begin; i < end; ++i) {
             Vec value = a[i];
-            asm volatile("" : "+x"(value));  // no call of memcpy, which streams by itself
+            asm volatile("" : "+x"(value));   // no call of memcpy, which streams by itself
             b[i] = value;
         }
     });

@@ -50,7 +50,8 @@ void measure(const char* name, const char* type, unsigned long long step, F f, E
         if (filled == L) flush();
     };
     Word word = 0;
-    do visit(word); while ((word += static_cast<Word>(step)) >= step);
+    do visit(word);
+    while ((word += static_cast<Word>(step)) >= step);
     for (T value : {T(0), T(-0.0), T(1), T(-1), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
                     std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::denorm_min(),
                     std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), std::numeric_limits<T>::lowest()}) {
@@ -65,13 +66,12 @@ template <class T, class Word, class Wide> void measure_all(const char* type, un
     using V = tk::Vec<T>;
     measure<T, Word>("exp", type, step, [](V v) { return tk::exp<T>(v); }, [](T x) { return std::exp(Wide(x)); });
     measure<T, Word>("log", type, step, [](V v) { return tk::log<T>(v); }, [](T x) { return std::log(Wide(x)); });
-    measure<T, Word>("tanh", type, step, [](V v) { return tk::tanh<T>(v); },
-                     [](T x) { return std::tanh(Wide(x)); });
-    measure<T, Word>("sqrt", type, step, [](V v) { return tk::square_root(v); },
-                     [](T x) { return std::sqrt(Wide(x)); });
+    measure<T, Word>("tanh", type, step, [](V v) { return tk::tanh<T>(v); }, [](T x) { return std::tanh(Wide(x)); });
+    measure<T, Word>(
+        "sqrt", type, step, [](V v) { return tk::square_root(v); }, [](T x) { return std::sqrt(Wide(x)); });
 }
 
-}  // namespace
+}   // namespace
 
 int main(int, char** arguments) {
     measure_all<float, unsigned, double>("float", std::strtoull(arguments[1], nullptr, 10));
