@@ -123,16 +123,16 @@ template <class T, int Rows, int Vectors> [[gnu::noinline]] void transposed_tile
     finish_tile<T, Rows, Vectors>(acc, p);
 }
 
-// Vectors of c that streamed rows hold in registers at a time.
-template <int Rows> constexpr int kStreamedVectors = kTilePixels < 14 && Rows > 2 ? 2 : 4;
+// Vectors of c that streamed rows hold in registers at a time: long runs of each row of b.
+constexpr int streamed_vectors(int64_t rows) { return (kTilePixels < 14 ? 4 : 8) / (rows > 2 ? 2 : 1); }
 
-// By the number of rows, at most Rows; vectors: 1 or 2, or any other number for kStreamedVectors.
+// By the number of rows, at most Rows; vectors: 1 or 2, or any other number for streamed_vectors().
 template <class T, int Rows, bool Packed> void multiply_rows(int64_t rows, int vectors, const TileArguments<T>& p) {
     if constexpr (Rows > 0) {
         if (rows == Rows) {
             if (vectors == 1) return multiply_tile<T, Rows, 1, Packed>(p);
             if (vectors == 2) return multiply_tile<T, Rows, 2, Packed>(p);
-            if constexpr (!Packed) return multiply_tile<T, Rows, kStreamedVectors<Rows>, Packed>(p);
+            if constexpr (!Packed) return multiply_tile<T, Rows, streamed_vectors(Rows), Packed>(p);
         }
         multiply_rows<T, Rows - 1, Packed>(rows, vectors, p);
     }

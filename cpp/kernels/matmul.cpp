@@ -74,7 +74,7 @@ void stream_columns(T* c, const T* a, const T* b, const T* bias, bool relu, cons
             p.columns = smaller(L, end - n), p.b = b + n * s.k, p.b_step = s.k;
             transposed_rows<T, kStreamedRows>(s.m, p);
         } else if (end - n >= L) {
-            const int64_t most = kTilePixels < 14 && s.m > 2 ? 2 : 4, whole = (end - n) / L;
+            const int64_t most = streamed_vectors(s.m), whole = (end - n) / L;
             const int vectors = static_cast<int>(whole >= most ? most : whole >= 2 ? 2 : 1);
             p.columns = vectors * L, p.b = b + n, p.b_step = s.n;
             multiply_rows<T, kStreamedRows, false>(s.m, vectors, p);

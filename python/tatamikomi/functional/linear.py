@@ -23,7 +23,8 @@ class _Linear(Function):
     fresh = True
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        same_dtype("linear", input=x, weight=weight, bias=bias)
+        if x.dtype is not weight.dtype or (bias is not None and bias.dtype is not x.dtype):
+            same_dtype("linear", input=x, weight=weight, bias=bias)
         return kernels.matmul(x, weight, False, True, bias, self.activation)
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
