@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.cases import Case, every
-from benchmarks.engines import COMPARED, has, installed
+from benchmarks.engines import COMPARED, PEERS, has, installed
 from benchmarks.groups import GROUPS, group_of
 from benchmarks.measure import Engines, in_turns, peak_memory
 from benchmarks.records import Records, row_key
@@ -118,6 +118,8 @@ def main() -> int:
     absent = [name for name in names if not has(name)]
     if absent:
         raise SystemExit(f"compare: not installed: {', '.join(absent)}")
+    if options.isa and options.isa != machine.active_isa() and any(name in PEERS for name in names):
+        raise SystemExit(f"compare: {', '.join(PEERS)} cannot be held to {options.isa}")
     rows: list[dict[str, Any]] = []
     with Engines(names, options.threads, options.isa) as engines:
         for i, case in enumerate(cases):

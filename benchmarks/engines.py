@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tatamikomi as tk
+from benchmarks.cases import Case
 
 ENGINES = ("reference", "native", "torch")  # under pytest-benchmark
 # In a comparison, with what they want installed. Those from onnxruntime on only infer and are asked for by name.
@@ -26,11 +27,19 @@ COMPARED: dict[str, tuple[str, ...]] = {
     "MNN": ("MNN",),
 }
 THREADS = (1, 2)
+PEERS = ("onnxruntime", "openvino", "ncnn", "MNN")
 
 
 def has(engine: str) -> bool:
     """Whether what an engine of COMPARED wants is installed."""
     return all(importlib.util.find_spec(package) is not None for package in COMPARED[engine])
+
+
+def takes_part(engine: str, case: Case) -> bool:
+    """Whether a case may be for this engine: spares a process work that leads to nothing."""
+    if engine in PEERS:
+        return case.family == "conv" and case.direction == "forward"
+    return case.family == "linear" if engine == "numpy" else True
 
 
 def has_torch() -> bool:

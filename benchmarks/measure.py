@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks import memory
 from benchmarks.cases import Case
+from benchmarks.engines import takes_part
 from benchmarks.groups import group_of
 from benchmarks.processes import ChildEndedError, Runner, environment
 
@@ -60,7 +61,7 @@ def in_turns(case: Case, engines: Engines, turns: int, row_seconds: float, least
     """
     row = _frame(case)
     entries: dict[str, str] = {}  # entry -> engine
-    for name in engines.names:
+    for name in (one for one in engines.names if takes_part(one, case)):
         try:
             reply = engines.ask(name, {"prepare": case._asdict()})
         except ChildEndedError as end:

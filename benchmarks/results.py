@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import tomllib
+from benchmarks.engines import PEERS
 from benchmarks.groups import GROUPS
 from benchmarks.table import (
-    PEERS,
     Row,
     asked,
     better,
@@ -107,19 +108,16 @@ def peers(rows: list[Row]) -> list[str]:
 
 
 def shares(rows: dict[str, Row], gflops: float) -> list[str]:
-    """The direct algorithm on ResNet's 3x3 layers and wide 1x1, as shares of the FMA peak."""
+    """The direct algorithm on ResNet's 3x3 and 1x1 layers of stride 1, as shares of the FMA peak."""
     lines = []
-    for part, name in (("3x3", "3x3"), ("1x1", "1x1")):
+    for kernel in ("3x3", "1x1"):
         for direction in ("forward", "backward_input", "backward_weight"):
-            found = []
-            for key, row in rows.items():
-                if key.startswith("conv/resnet") and name in key.split("/")[1] and row["direction"] == direction:
-                    share = direct_share(row, gflops)
-                    found += [share] if share else []
+            pattern = re.compile(rf"conv/resnet\d+\.[^/]*{kernel}(?!s2)[^/]*/b\d+/{direction}$")
+            named = [row for key, row in rows.items() if pattern.match(key)]
+            found = [share for share in (direct_share(row, gflops) for row in named) if share]
             if found:
-                lines.append(
-                    (f"ResNet {part}, {direction}", str(len(found)), f"{geomean(found):.0%}", f"{min(found):.0%}")
-                )
+                figures = (str(len(found)), f"{geomean(found):.0%}", f"{min(found):.0%}")
+                lines.append((f"ResNet {kernel}, {direction}", *figures))
     return table(("direct algorithm", "rows", "mean of peak", "least"), lines) if lines else []
 
 

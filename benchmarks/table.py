@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from benchmarks.engines import PEERS
 from benchmarks.groups import GROUPS, Group
 
 Row = dict[str, Any]
 HELD = "native-packed"  # forward with the weights' pack made before
 DIRECT = "native-direct"  # the direct algorithm where Winograd's is chosen
-PEERS = ("onnxruntime", "openvino", "ncnn", "MNN")
 LAYOUTS = ("torch", "torch-channels-last", "numpy")  # NumPy takes part in matrix products only
 
 
