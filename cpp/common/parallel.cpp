@@ -55,8 +55,9 @@ int max_threads() {
 
 void set_max_threads(int count) { thread_limit = count; }
 
-void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, int)) {
+void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, int), Schedule schedule) {
 #ifdef TK_STD_THREADS
+    (void)schedule;   // units are dealt out one by one
     std::atomic<int64_t> next{0};
     const auto work = [&](int thread) {
         for (int64_t unit; (unit = next++) < units;) body(context, unit, thread);
@@ -72,8 +73,12 @@ void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, i
 #pragma omp parallel num_threads(threads)
         {
             const int thread = omp_get_thread_num();
+            if (schedule == Schedule::even) {
+                const int64_t of = omp_get_num_threads(), end = units * (thread + 1) / of;
+                for (int64_t unit = units * thread / of; unit < end; ++unit) body(context, unit, thread);
+            } else
 #pragma omp for schedule(dynamic, 1) nowait
-            for (int64_t unit = 0; unit < units; ++unit) body(context, unit, thread);
+                for (int64_t unit = 0; unit < units; ++unit) body(context, unit, thread);
         }
         return;
     }

@@ -10,8 +10,13 @@ void set_max_threads(int count);
 int default_threads();   // OMP_NUM_THREADS, else the processors this process may use
 bool has_openmp();
 
+// dynamic: a free thread takes the next unit. even: neighbouring units go to one thread, the same ones in every loop of
+// as many units, so that loops bound by memory find in a core's cache what the loop before left there.
+enum class Schedule { dynamic, even };
+
 // Runs body(context, unit, thread) for each unit in [0, units); thread < max_threads().
-void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t unit, int thread));
+void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t unit, int thread),
+                    Schedule schedule = Schedule::dynamic);
 
 // Below this many elementary operations a region costs more than it saves.
 constexpr int64_t kSerialWork = 32768;
@@ -19,7 +24,7 @@ constexpr int64_t kSerialWork = 32768;
 namespace {
 
 // f(unit, thread) for each unit; `work` is the number of elementary operations of the whole loop.
-template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f) {
+template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f, Schedule schedule = Schedule::dynamic) {
     if (units <= 1 || work < kSerialWork) {
         for (int64_t unit = 0; unit < units; ++unit) f(unit, 0);
         return;
@@ -29,16 +34,20 @@ template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f) 
             (*static_cast<decltype(&f)>(context))(unit, thread);
         }
     };
-    parallel_units(units, &f, &Call::run);
+    parallel_units(units, &f, &Call::run, schedule);
 }
 
 // f(begin, end) over [0, total) in chunks of `grain` elements; `cost` elementary operations per element.
-template <class F> inline void parallel_chunks(int64_t total, int64_t grain, int64_t cost, F&& f) {
+template <class F>
+inline void parallel_chunks(int64_t total, int64_t grain, int64_t cost, F&& f, Schedule schedule = Schedule::dynamic) {
     const int64_t units = (total + grain - 1) / grain;
-    parallel_for(units, total * cost, [&](int64_t unit, int) {
-        const int64_t begin = unit * grain;
-        f(begin, begin + grain < total ? begin + grain : total);
-    });
+    parallel_for(
+        units, total * cost,
+        [&](int64_t unit, int) {
+            const int64_t begin = unit * grain;
+            f(begin, begin + grain < total ? begin + grain : total);
+        },
+        schedule);
 }
 
 }   // namespace

@@ -1,31 +1,49 @@
-// Batch normalisation of x [n][c][s], per channel over m = n*s elements.
+// Batch normalisation of x [n][c][s], per channel over m = n*s elements, perhaps with ReLU on top.
 //   mean = sum x / m,  var = sum (x - mean)^2 / m,  invstd = 1 / sqrt(var + eps)
-//   y = (x - mean) * invstd * weight + bias
-//   dbias = sum dy,  dweight = invstd * sum dy*(x - mean)
+//   y = (x - mean) * invstd * weight + bias,  with relu max(y, 0)
+//   dbias = sum dy,  dweight = invstd * sum dy*(x - mean)        with relu dy counts where y > 0
 //   dx = weight * invstd * (dy - dbias/m - (x - mean) * invstd * dweight/m)
-// Statistics take two passes in double: no cancellation. The sums of the gradient, whose terms are centred, run in T
-// over 16 vectors, then in double. The shape alone fixes the order of every sum. Elementwise steps run in T.
+// Statistics take one pass around a shift, the median of three elements: d = x - shift, mean = shift + sum d / m,
+// var = sum d^2 / m - (sum d / m)^2. Where the shift lies more than two deviations from the mean, or squares leave the
+// range of T, two passes in double answer. Sums run in T over 32 vectors, then in double, in an order that the shape
+// alone fixes. Elementwise steps run in T.
+// A channel group passes from memory once; normalising reads it from the cache. y's sign is found again from x rather
+// than read: one stream of memory less.
 #include "kernels/norm_units.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-// Doubles of workspace as elements of T.
-template <class T> int64_t elements_of(int64_t doubles) {
-    return doubles * static_cast<int64_t>(sizeof(double) / sizeof(T));
-}
+// Pairs of workspace as elements of T.
+template <class T> int64_t elements_of(int64_t pairs) { return pairs * static_cast<int64_t>(sizeof(Pair) / sizeof(T)); }
 
 template <class T> TK_INLINE T value_or(const T* array, int64_t i, T otherwise) { return array ? array[i] : otherwise; }
 
 template <class T> T inverse_deviation(double var, double eps) { return static_cast<T>(1 / __builtin_sqrt(var + eps)); }
 
-// y = (x - mean) * scale + shift over a chunk; constants per lane.
+// Constants of a unit's channels, d = x - mean in y = d * scale + shift.
+template <class T> struct Affine {
+    T mean[kMostChannels] = {}, scale[kMostChannels] = {}, shift[kMostChannels] = {};
+};
+
+// Before ReLU: forward and backward must agree on its sign to the bit.
+template <class T> TK_INLINE Vec<T> affine(Vec<T> centred, Vec<T> scale, Vec<T> shift) {
+    return centred * scale + shift;
+}
+
 template <class T>
-TK_INLINE void normalise(T* y, const T* x, const T* mean, const T* scale, const T* shift, const Units<T>& u,
-                         int64_t unit, int64_t chunk) {
-    const Vec<T> m = load(mean), a = load(scale), b = load(shift);
-    u.for_each_vector(unit, chunk,
-                      [&](int64_t at, int64_t count) { write<T>(y + at, (read(x + at, count) - m) * a + b, count); });
+TK_INLINE void normalise(T* y, const T* x, const Affine<T>& constants, bool relu, const Units<T>& u, int64_t unit,
+                         int64_t chunk) {
+    with_flag(relu, [&](auto rectified) {
+        map_chunk(y, u, unit, chunk, [&](int64_t i) {
+            const Vec<T> m = u.constant(constants.mean, i), a = u.constant(constants.scale, i);
+            const Vec<T> b = u.constant(constants.shift, i);
+            return [=](int64_t at, int64_t count) {
+                const Vec<T> v = affine<T>(read(x + at, count) - m, a, b);
+                return decltype(rectified)::value ? rectify<T>(v) : v;
+            };
+        });
+    });
 }
 
 // running = (1 - momentum) * running + momentum * statistic
@@ -33,120 +51,202 @@ template <class T> void update(T* running, int64_t channel, double statistic, do
     if (running) running[channel] = static_cast<T>((1 - momentum) * running[channel] + momentum * statistic);
 }
 
+// sum d and sum d^2 around a shift, and around the exact mean: what statistics are made of.
+template <class T> struct Moments {
+    Pair *shifted, *plain, *centred;   // per chunk and channel
+    T* shift;                          // per channel
+    double m;
+
+    Moments(T* workspace, const Units<T>& u) : m(u.positions ? static_cast<double>(u.positions) : 1) {
+        shifted = reinterpret_cast<Pair*>(workspace);
+        plain = shifted + u.chunks * u.c;
+        centred = plain + u.chunks * u.c;
+        shift = reinterpret_cast<T*>(centred + u.chunks * u.c);
+    }
+    static int64_t workspace(const Units<T>& u) { return elements_of<T>(3 * u.chunks * u.c) + u.c; }
+
+    // Var and mean of a channel out of the shifted sums; false where they cannot be trusted.
+    bool quick(const Units<T>& u, int64_t channel, double& mean, double& var) const {
+        const Pair sums = total(shifted, u, channel);
+        const double off = sums.first / m;
+        mean = static_cast<double>(shift[channel]) + off;
+        var = sums.second / m - off * off;
+        constexpr double most = sizeof(T) == 4 ? 1e38 : 1e300;
+        return off * off <= 4 * var && sums.second < most && var > 1 / most;
+    }
+    bool trusted(const Units<T>& u, int64_t unit) const {
+        double mean, var;
+        bool all = true;
+        for (int64_t i = 0; i < u.channels(unit); ++i) all &= quick(u, u.first(unit) + i, mean, var);
+        return all;
+    }
+    void exact(const Units<T>& u, int64_t channel, double& mean, double& var) const {
+        mean = total(plain, u, channel).first / m;
+        var = total(centred, u, channel).first / m;
+    }
+};
+
 }   // namespace
 
 template <class T> int64_t batch_norm_forward_workspace(const NormShape& s, int) {
-    return elements_of<T>(2 * Units<T>(s).slots());
+    return Moments<T>::workspace(Units<T>(s));
 }
 
 // Statistics of no element are mean 0 and var 0, and leave the running ones alone.
 template <class T>
 void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_var, const T* x, const T* weight,
-                        const T* bias, const NormShape& s, double momentum, double eps, T* workspace) {
-    constexpr int L = kLanes<T>, Parts = Sums<T>::kParts;
+                        const T* bias, const NormShape& s, double momentum, double eps, bool relu, T* workspace) {
+    constexpr int64_t L = kLanes<T>;
     const Units<T> u(s);
-    double* sums = reinterpret_cast<double*>(workspace);
-    double* squares = sums + u.slots();
-    const double m = u.positions ? static_cast<double>(u.positions) : 1;
+    const Moments<T> moments(workspace, u);
+    const double m = moments.m, unbiased = m / (m - 1);
 
-    const auto sum = [&](int64_t unit, int64_t chunk) {
-        sum_chunk<T, Sums<T>, 1>(
-            sums + u.slot(unit, chunk), 0, u, unit, chunk,
-            [&](int64_t at, int64_t count, Sums<T>* to) { add<T>(to[0], widen(read(x + at, count))); });
+    const auto shifted = [&](int64_t unit, int64_t chunk) {
+        Vec<T> shift[kMostChannels];
+        const int64_t first = u.first(unit), channels = u.channels(unit);
+        if (u.rows) {
+            shift[0] = u.median_of_three(x, unit, 0);
+            if (chunk == 0) store_first(moments.shift + first, shift[0], channels);
+        } else {
+            for (int64_t i = 0; i < channels; ++i) {
+                shift[i] = u.median_of_three(x, unit, i);
+                if (chunk == 0) moments.shift[first + i] = shift[i][0];
+            }
+        }
+        sum_chunk<Vec<T>>(slot(moments.shifted, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
+            return [=, centre = shift[i]](int64_t at, int64_t count, Vec<T>* to) {
+                const Vec<T> d = keep_first<T>(read(x + at, count) - centre, count);
+                to[0] += d;
+                to[1] += d * d;
+            };
+        });
     };
-    const auto square = [&](int64_t unit, int64_t chunk) {
-        double centre[L];
-        for (int i = 0; i < L; ++i) centre[i] = u.single && i ? centre[0] : total<T>(sums + u.slot(unit, 0), u, i) / m;
-        sum_chunk<T, Sums<T>, 1>(squares + u.slot(unit, chunk), 0, u, unit, chunk,
-                                 [&](int64_t at, int64_t count, Sums<T>* to) {
-                                     Sums<T> d = widen(read(x + at, count));
-                                     for (int i = 0; i < Parts; ++i) d.part[i] -= load(centre + i * kLanes<double>);
-                                     if (count < L) keep_first<T>(d, count);
-                                     for (int i = 0; i < Parts; ++i) to[0].part[i] += d.part[i] * d.part[i];
-                                 });
+    const auto plain = [&](int64_t unit, int64_t chunk) {
+        if (moments.trusted(u, unit)) return;
+        sum_chunk<Sums<T>>(slot(moments.plain, u, unit, chunk), u, unit, chunk, [&](int64_t) {
+            return [=](int64_t at, int64_t count, Sums<T>* to) { add<T>(to[0], widen(read(x + at, count))); };
+        });
+    };
+    const auto centred = [&](int64_t unit, int64_t chunk) {
+        if (moments.trusted(u, unit)) return;
+        double centre[kMostChannels] = {};
+        for (int64_t i = 0; i < u.channels(unit); ++i) centre[i] = total(moments.plain, u, u.first(unit) + i).first / m;
+        sum_chunk<Sums<T>>(slot(moments.centred, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
+            Sums<T> centres;
+            for (int64_t lane = 0; lane < L; ++lane)
+                centres.part[lane / kLanes<double>][lane % kLanes<double>] = centre[u.rows ? lane : i];
+            return [=](int64_t at, int64_t count, Sums<T>* to) {
+                const Sums<T> v = widen(read(x + at, count)), inside = widen(keep_first<T>(broadcast(T{1}), count));
+                for (int p = 0; p < Sums<T>::kParts; ++p) {
+                    const Vec<double> d =
+                        select<double>(inside.part[p] > 0, v.part[p] - centres.part[p], Vec<double>{});
+                    to[0].part[p] += d * d;
+                }
+            };
+        });
     };
     const auto apply = [&](int64_t unit, int64_t chunk) {
-        T centre[L], deviation[L], scale[L], shift[L];
-        fill_lanes<T>(centre, u, unit, [&](int64_t channel, int64_t lane) {
-            const double value = total<T>(sums + u.slot(unit, 0), u, lane) / m;
-            if (chunk == 0) mean[channel] = static_cast<T>(value);
-            if (chunk == 0 && u.positions) update(running_mean, channel, value, momentum);
-            return static_cast<T>(value);
-        });
-        fill_lanes<T>(deviation, u, unit, [&](int64_t channel, int64_t lane) {
-            const double moment = total<T>(squares + u.slot(unit, 0), u, lane);
-            const T value = inverse_deviation<T>(moment / m, eps);
-            if (chunk == 0) invstd[channel] = value;
-            if (chunk == 0 && u.positions) update(running_var, channel, moment / (m - 1), momentum);
-            return value;
-        });
-        fill_lanes<T>(scale, u, unit,
-                      [&](int64_t channel, int64_t lane) { return deviation[lane] * value_or<T>(weight, channel, 1); });
-        fill_lanes<T>(shift, u, unit, [&](int64_t channel, int64_t) { return value_or<T>(bias, channel, 0); });
-        normalise(y, x, centre, scale, shift, u, unit, chunk);
+        const bool trusted = moments.trusted(u, unit);
+        Affine<T> constants;
+        for (int64_t i = 0; i < u.channels(unit); ++i) {
+            const int64_t channel = u.first(unit) + i;
+            double centre, var;
+            if (trusted) moments.quick(u, channel, centre, var);
+            else moments.exact(u, channel, centre, var);
+            const T deviation = inverse_deviation<T>(var, eps);
+            constants.mean[i] = static_cast<T>(centre);
+            constants.scale[i] = deviation * value_or<T>(weight, channel, 1);
+            constants.shift[i] = value_or<T>(bias, channel, 0);
+            if (chunk) continue;
+            mean[channel] = constants.mean[i];
+            invstd[channel] = deviation;
+            if (!u.positions) continue;
+            update(running_mean, channel, centre, momentum);
+            update(running_var, channel, var * unbiased, momentum);
+        }
+        normalise(y, x, constants, relu, u, unit, chunk);
     };
-    u.run(3, sum, square, apply);
+    u.run(3, shifted, plain, centred, apply);
 }
 
 template <class T>
 void batch_norm_inference(T* y, const T* x, const T* mean, const T* var, const T* weight, const T* bias,
-                          const NormShape& s, double eps) {
-    constexpr int L = kLanes<T>;
+                          const NormShape& s, double eps, bool relu) {
     const Units<T> u(s);
     u.run(1, [&](int64_t unit, int64_t chunk) {
-        T centre[L], scale[L], shift[L];
-        fill_lanes<T>(centre, u, unit, [&](int64_t channel, int64_t) { return mean[channel]; });
-        fill_lanes<T>(scale, u, unit, [&](int64_t channel, int64_t) {
-            return inverse_deviation<T>(var[channel], eps) * value_or<T>(weight, channel, 1);
-        });
-        fill_lanes<T>(shift, u, unit, [&](int64_t channel, int64_t) { return value_or<T>(bias, channel, 0); });
-        normalise(y, x, centre, scale, shift, u, unit, chunk);
+        Affine<T> constants;
+        for (int64_t i = 0; i < u.channels(unit); ++i) {
+            const int64_t channel = u.first(unit) + i;
+            constants.mean[i] = mean[channel];
+            constants.scale[i] = inverse_deviation<T>(var[channel], eps) * value_or<T>(weight, channel, 1);
+            constants.shift[i] = value_or<T>(bias, channel, 0);
+        }
+        normalise(y, x, constants, relu, u, unit, chunk);
     });
 }
 
 template <class T> int64_t batch_norm_backward_workspace(const NormShape& s, int) {
-    return elements_of<T>(2 * Units<T>(s).slots());
+    const Units<T> u(s);
+    return elements_of<T>(u.chunks * u.c);
 }
 
 template <class T>
 void batch_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* mean, const T* invstd,
-                         const T* weight, const NormShape& s, T* workspace) {
-    constexpr int L = kLanes<T>;
+                         const T* weight, const T* bias, const NormShape& s, bool relu, T* workspace) {
     const Units<T> u(s);
-    double* sums = reinterpret_cast<double*>(workspace);   // of dy
-    double* products = sums + u.slots();                   // of dy * (x - mean)
+    Pair* sums = reinterpret_cast<Pair*>(workspace);   // of dy and of dy * (x - mean)
     const double m = u.positions ? static_cast<double>(u.positions) : 1;
 
+    const auto constants_of = [&](int64_t unit) {
+        Affine<T> constants;
+        for (int64_t i = 0; i < u.channels(unit); ++i) {
+            const int64_t channel = u.first(unit) + i;
+            constants.mean[i] = mean[channel];
+            constants.scale[i] = invstd[channel] * value_or<T>(weight, channel, 1);
+            constants.shift[i] = value_or<T>(bias, channel, 0);
+        }
+        return constants;
+    };
     const auto sum = [&](int64_t unit, int64_t chunk) {
-        T centre[L];
-        fill_lanes<T>(centre, u, unit, [&](int64_t channel, int64_t) { return mean[channel]; });
-        const Vec<T> c = load(centre);
-        sum_chunk<T, Vec<T>, 2>(sums + u.slot(unit, chunk), u.slots(), u, unit, chunk,
-                                [&](int64_t at, int64_t count, Vec<T>* to) {
-                                    const Vec<T> g = read(dy + at, count);
-                                    to[0] += g;
-                                    to[1] += g * (read(x + at, count) - c);
-                                });
+        const Affine<T> constants = constants_of(unit);
+        with_flag(relu, [&](auto masked) {
+            sum_chunk<Vec<T>>(slot(sums, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
+                const Vec<T> c = u.constant(constants.mean, i), a = u.constant(constants.scale, i);
+                const Vec<T> b = u.constant(constants.shift, i);
+                return [=](int64_t at, int64_t count, Vec<T>* to) {
+                    const Vec<T> d = read(x + at, count) - c;
+                    Vec<T> g = read(dy + at, count);
+                    if constexpr (decltype(masked)::value) g = select<T>(affine<T>(d, a, b) > 0, g, Vec<T>{});
+                    to[0] += g;
+                    to[1] += g * d;
+                };
+            });
+        });
     };
     const auto apply = [&](int64_t unit, int64_t chunk) {
-        T centre[L], scale[L], offset[L], slope[L];
-        fill_lanes<T>(centre, u, unit, [&](int64_t channel, int64_t) { return mean[channel]; });
-        fill_lanes<T>(scale, u, unit,
-                      [&](int64_t channel, int64_t) { return invstd[channel] * value_or<T>(weight, channel, 1); });
-        fill_lanes<T>(offset, u, unit, [&](int64_t channel, int64_t lane) {
-            const double value = total<T>(sums + u.slot(unit, 0), u, lane);
-            if (chunk == 0) dbias[channel] = static_cast<T>(value);
-            return static_cast<T>(value / m);
-        });
-        fill_lanes<T>(slope, u, unit, [&](int64_t channel, int64_t lane) {
-            const double value = total<T>(products + u.slot(unit, 0), u, lane) * invstd[channel];
-            if (chunk == 0) dweight[channel] = static_cast<T>(value);
-            return static_cast<T>(value * invstd[channel] / m);
-        });
-        const Vec<T> c = load(centre), a = load(scale), b = load(offset), k = load(slope);
-        u.for_each_vector(unit, chunk, [&](int64_t at, int64_t count) {
-            const Vec<T> g = read(dy + at, count) - b, d = read(x + at, count) - c;
-            write<T>(dx + at, a * (g - d * k), count);
+        const Affine<T> constants = constants_of(unit);
+        T offset[kMostChannels] = {}, slope[kMostChannels] = {};
+        for (int64_t i = 0; i < u.channels(unit); ++i) {
+            const int64_t channel = u.first(unit) + i;
+            const Pair both = total(sums, u, channel);
+            const double product = both.second * invstd[channel];
+            offset[i] = static_cast<T>(both.first / m);
+            slope[i] = static_cast<T>(product * invstd[channel] / m);
+            if (chunk) continue;
+            dbias[channel] = static_cast<T>(both.first);
+            dweight[channel] = static_cast<T>(product);
+        }
+        with_flag(relu, [&](auto masked) {
+            map_chunk(dx, u, unit, chunk, [&](int64_t i) {
+                const Vec<T> c = u.constant(constants.mean, i), a = u.constant(constants.scale, i);
+                const Vec<T> b = u.constant(constants.shift, i), f = u.constant(offset, i), k = u.constant(slope, i);
+                return [=](int64_t at, int64_t count) {
+                    const Vec<T> d = read(x + at, count) - c;
+                    Vec<T> g = read(dy + at, count);
+                    if constexpr (decltype(masked)::value) g = select<T>(affine<T>(d, a, b) > 0, g, Vec<T>{});
+                    return a * (g - f - d * k);
+                };
+            });
         });
     };
     u.run(3, sum, apply);

@@ -1,9 +1,9 @@
-// How normalisation walks over x [n][c][s]. The unit of work is a group of channels that one vector's constants
-// serve:
-//   s > 1    one channel: n runs of s elements, every lane belongs to it
-//   s == 1   kLanes channels side by side: n runs of kLanes elements, lane i belongs to channel i of the group
-// Either way a lane's constant is a vector, and statistics are kept per lane in double; only the last step of a
-// reduction differs: the lanes of a single channel are added up.
+// How normalisation walks over x [n][c][s]. A unit of work is a few neighbouring channels:
+//   s > 1    one channel, or as many short ones as fill about 2 KB of an image (7x7: eight), so that memory is read
+//            in long runs; a vector holds positions of one channel, its constants are broadcast
+//   s == 1   kLanes channels: lane i of every vector belongs to channel i of the unit
+// A unit goes through all stages of a kernel while it is in the cache. Only where there are few channels is one cut
+// into chunks. Units and chunks follow from the shape alone.
 #pragma once
 #include "kernels/kernels.hpp"
 #include "kernels/simd.hpp"
@@ -11,27 +11,27 @@
 namespace tk::TK_ISA {
 namespace {
 
+constexpr int64_t kMostChannels = 16;   // of a unit
+static_assert(kMostChannels >= kLanes<float>);
+
 // kLanes<T> doubles.
 template <class T> struct Sums {
     static constexpr int kParts = static_cast<int>(sizeof(double) / sizeof(T));
     Vec<double> part[kParts];
 };
 
-template <class T> TK_INLINE Sums<T> widen(const Sums<T>& sums) { return sums; }
-
 // `count` lanes, all of them or the first.
 template <class T> TK_INLINE Vec<T> read(const T* p, int64_t count) {
     return count == kLanes<T> ? load(p) : load_first(p, count);
-}
-template <class T> TK_INLINE void write(T* p, Vec<T> v, int64_t count) {
-    if (count == kLanes<T>) store(p, v);
-    else store_first(p, v, count);
 }
 
 template <class T> TK_INLINE void add(Sums<T>& to, const Sums<T>& from) {
     for (int i = 0; i < Sums<T>::kParts; ++i) to.part[i] += from.part[i];
 }
 
+template <class T> TK_INLINE void add(Vec<T>& to, const Vec<T>& from) { to += from; }
+
+template <class T> TK_INLINE Sums<T> widen(const Sums<T>& sums) { return sums; }
 TK_INLINE Sums<double> widen(Vec<double> v) { return {{v}}; }
 TK_INLINE Sums<float> widen(Vec<float> v) {
     typedef float Half __attribute__((vector_size(TK_VECTOR_BYTES / 2), may_alias));
@@ -39,121 +39,205 @@ TK_INLINE Sums<float> widen(Vec<float> v) {
     return {{__builtin_convertvector(halves[0], Vec<double>), __builtin_convertvector(halves[1], Vec<double>)}};
 }
 
+template <class T> TK_INLINE VecMask<T> first_lanes(int64_t count) {
+    VecMask<T> numbers{};
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i) numbers[i] = i;
+    return numbers < static_cast<int>(count);
+}
+
 // The first `count` lanes, the others zero.
-template <class T> TK_INLINE void keep_first(Sums<T>& sums, int64_t count) {
-    for (int i = 0; i < Sums<T>::kParts; ++i)
-        for (int j = 0; j < kLanes<double>; ++j)
-            if (i * kLanes<double> + j >= count) sums.part[i][j] = 0;
+template <class T> TK_INLINE Vec<T> keep_first(Vec<T> v, int64_t count) {
+    return count == kLanes<T> ? v : select<T>(first_lanes<T>(count), v, Vec<T>{});
+}
+
+template <bool Value> struct Flag {
+    static constexpr bool value = Value;
+};
+// f(Flag<condition>)
+template <class F> TK_INLINE void with_flag(bool condition, F&& f) {
+    if (condition) f(Flag<true>{});
+    else f(Flag<false>{});
 }
 
 template <class T> struct Units {
-    static constexpr int L = kLanes<T>;
+    static constexpr int64_t L = kLanes<T>;
     int64_t n, c, s;
-    bool single;   // a unit is one channel
-    int64_t units, positions, chunks;
+    bool rows;   // s == 1
+    int64_t width, units, positions, chunks;
+    int64_t probes[3];   // elements of channel 0, spread over its positions
 
-    explicit Units(const NormShape& shape) : n(shape.n), c(shape.c), s(shape.s), single(shape.s != 1) {
-        units = single ? c : (c + L - 1) / L;
+    explicit Units(const NormShape& shape) : n(shape.n), c(shape.c), s(shape.s), rows(shape.s == 1) {
+        const int64_t wanted = (511 + s) / (s ? s : 1), most = c / 16;   // no fewer than 16 units for that
+        width = rows ? L : wanted < most ? wanted : most;
+        if (!rows) width = width > 8 ? 8 : width < 1 ? 1 : width;
+        units = (c + width - 1) / width;
         positions = n * s;
-        // Enough units keep every thread busy and a channel in its cache. Few are cut: by the shape alone.
-        const int64_t parts = positions * (single ? 1 : L) / 32768;
+        const int64_t parts = positions * (rows ? L : 1) / 32768;
         chunks = units >= 16 || parts < 2 ? 1 : parts > 32 ? 32 : parts;
-    }
-    int64_t slot(int64_t unit, int64_t chunk) const { return (unit * chunks + chunk) * L; }   // of a chunk's sums
-    int64_t slots() const { return units * chunks * L; }
-    int64_t elements() const { return n * c * s; }
-    int64_t first(int64_t unit) const { return single ? unit : unit * L; }
-    int64_t channels(int64_t unit) const {
-        if (single) return 1;
-        return c - unit * L < L ? c - unit * L : L;
-    }
-
-    // f(offset in x, length) for each run of a chunk of a unit.
-    template <class F> TK_INLINE void for_each_run(int64_t unit, int64_t chunk, F&& f) const {
-        const int64_t begin = positions * chunk / chunks, end = positions * (chunk + 1) / chunks;
-        if (begin == end) return;
-        if (!single) {
-            const int64_t width = channels(unit);
-            for (int64_t row = begin; row < end; ++row) f(row * c + unit * L, width);
-            return;
+        for (int k = 0; k < 3 && positions; ++k) {
+            const int64_t position = positions * (2 * k + 1) / 6;
+            probes[k] = position / s * c * s + position % s;
         }
-        int64_t from = begin % s, left = end - begin;   // left: elements to go
-        for (int64_t start = (begin / s * c + unit) * s; left > 0; start += c * s, from = 0) {
+    }
+    int64_t first(int64_t unit) const { return unit * width; }
+    int64_t channels(int64_t unit) const { return c - first(unit) < width ? c - first(unit) : width; }
+    int64_t elements() const { return n * c * s; }
+    // A constant of channel `i` of a unit, from an array of all its channels, for every lane that it goes with.
+    TK_INLINE Vec<T> constant(const T* values, int64_t i) const { return rows ? load(values) : broadcast(values[i]); }
+
+    // f(offset in x, length) for each run of a chunk of a unit's first channel; that of channel i begins i * s further.
+    template <class F> TK_INLINE void for_each_run(int64_t unit, int64_t chunk, F&& f) const {
+        const int64_t begin = chunk ? positions * chunk / chunks : 0, count = channels(unit);
+        if (!positions) return;
+        int64_t from = begin ? begin % s : 0, left = chunks == 1 ? positions : positions * (chunk + 1) / chunks - begin;
+        for (int64_t start = (begin ? begin / s * c + first(unit) : first(unit)) * s; left > 0;
+             start += c * s, from = 0) {
             const int64_t length = left < s - from ? left : s - from;
-            f(start + from, length);
+            f(start + from, rows ? count : length);
             left -= length;
         }
     }
+    int64_t run_channels(int64_t unit) const { return rows ? 1 : channels(unit); }   // with runs of their own
 
-    // f(offset in x, count): each run in vectors, the last of them on `count` lanes.
-    template <class F> TK_INLINE void for_each_vector(int64_t unit, int64_t chunk, F&& f) const {
-        for_each_run(unit, chunk, [&](int64_t offset, int64_t length) {
-            int64_t i = 0;
-            for (; i + L <= length; i += L) f(offset + i, int64_t{L});
-            if (i < length) f(offset + i, length - i);
-        });
+    // The median of three elements of a channel; of each lane's channel where lanes are channels. Finite.
+    TK_INLINE Vec<T> median_of_three(const T* x, int64_t unit, int64_t i) const {
+        if (!positions) return Vec<T>{};
+        Vec<T> three[3];
+        for (int k = 0; k < 3; ++k) {
+            const T* from = x + probes[k] + (first(unit) + i) * s;
+            three[k] = rows ? load_first(from, channels(unit)) : broadcast(*from);
+        }
+        const VecMask<T> ordered = three[0] <= three[1];
+        const Vec<T> low = select<T>(ordered, three[0], three[1]), high = select<T>(ordered, three[1], three[0]);
+        const Vec<T> below = select<T>(three[2] < high, three[2], high), median = select<T>(below < low, low, below);
+        return select<T>(median - median == 0, median, Vec<T>{});
     }
 
-    // Runs stage(unit, chunk) for all of them, stage after stage. Uncut, a unit goes through all stages while it is in
-    // the cache.
+    // Runs stage(unit, chunk) for all of them, stage after stage.
     template <class... Stages> void run(int64_t cost, Stages&&... stages) const {
         if (chunks == 1) {
-            parallel_for(units, elements() * cost, [&](int64_t unit, int) { (stages(unit, int64_t{0}), ...); });
+            parallel_for(
+                units, elements() * cost, [&](int64_t unit, int) { (stages(unit, int64_t{0}), ...); }, Schedule::even);
             return;
         }
-        (parallel_for(units * chunks, elements() * cost,
-                      [&](int64_t item, int) { stages(item / chunks, item % chunks); }),
+        (parallel_for(
+             units * chunks, elements() * cost, [&](int64_t item, int) { stages(item / chunks, item % chunks); },
+             Schedule::even),
          ...);
     }
 };
 
-// N sums over a chunk, to[k * step ...]: term(offset, count, sums) adds a vector to them. The sums it sees are of
-// type Sum and last for kBlock vectors: Sums<T> adds in double throughout, Vec<T> adds a block in T. Two sets of
-// them hide the latency of addition.
-template <class T, class Sum, int N, class Term>
-TK_INLINE void sum_chunk(double* to, int64_t step, const Units<T>& u, int64_t unit, int64_t chunk, Term&& term) {
-    constexpr int64_t L = kLanes<T>, kBlock = 16;
-    Sums<T> all[N] = {};
-    u.for_each_run(unit, chunk, [&](int64_t offset, int64_t length) {
-        for (int64_t begin = 0; begin < length; begin += kBlock * L) {
-            const int64_t end = length - begin < kBlock * L ? length : begin + kBlock * L;
-            Sum even[N] = {}, odd[N] = {};
-            int64_t i = begin;
-            for (; i + 2 * L <= end; i += 2 * L) {
-                term(offset + i, L, even);
-                term(offset + i + L, L, odd);
-            }
-            if (i + L <= end) {
-                term(offset + i, L, even);
-                i += L;
-            }
-            if (i < end) term(offset + i, end - i, odd);
-            for (int k = 0; k < N; ++k) {
-                add<T>(all[k], widen(even[k]));
-                add<T>(all[k], widen(odd[k]));
-            }
-        }
-    });
-    for (int k = 0; k < N; ++k)
-        for (int i = 0; i < Sums<T>::kParts; ++i) store(to + k * step + i * kLanes<double>, all[k].part[i]);
+// Per channel and chunk, two sums in double.
+struct Pair {
+    double first, second;
+};
+template <class T> TK_INLINE Pair* slot(Pair* pairs, const Units<T>& u, int64_t unit, int64_t chunk) {
+    return pairs + chunk * u.c + u.first(unit);
 }
 
-// A lane's total over the chunks, in their order; of a single channel, over its lanes as well.
-template <class T> TK_INLINE double total(const double* sums, const Units<T>& u, int64_t lane) {
-    double sum = 0;
-    for (int64_t chunk = 0; chunk < u.chunks; ++chunk, sums += kLanes<T>) {
-        if (!u.single) sum += sums[lane];
-        else
-            for (int i = 0; i < kLanes<T>; ++i) sum += sums[i];
+// The sum over all chunks of a channel, in their order.
+template <class T> TK_INLINE Pair total(const Pair* pairs, const Units<T>& u, int64_t channel) {
+    Pair sum = pairs[channel];
+    for (int64_t chunk = 1; chunk < u.chunks; ++chunk) {
+        sum.first += pairs[chunk * u.c + channel].first;
+        sum.second += pairs[chunk * u.c + channel].second;
     }
     return sum;
 }
 
-// value(channel, lane) for the lanes of a unit; lanes that belong to no channel are zero.
-template <class T, class F> TK_INLINE void fill_lanes(T* lanes, const Units<T>& u, int64_t unit, F&& value) {
-    const int64_t channels = u.channels(unit);
-    for (int64_t i = 0; i < channels; ++i) lanes[i] = value(u.first(unit) + i, i);
-    for (int64_t i = channels; i < kLanes<T>; ++i) lanes[i] = u.single ? lanes[0] : 0;
+TK_INLINE double sum_all(Vec<double> v) {   // by halves
+    for (int half = kLanes<double> / 2; half; half /= 2)
+        for (int i = 0; i < half; ++i) v[i] += v[i + half];
+    return v[0];
+}
+
+// Two sums over a chunk of a unit, one Pair per channel. of_channel(i) gives term(offset, count, sums), which adds a
+// vector to both. The sums it sees are of type Sum, in four sets that hide the latency of addition, and last for kBlock
+// vectors or a run more: Vec<T> adds a block in T, Sums<T> in double throughout.
+template <class Sum, class T, class OfChannel>
+TK_INLINE void sum_chunk(Pair* to, const Units<T>& u, int64_t unit, int64_t chunk, OfChannel&& of_channel) {
+    constexpr int64_t L = kLanes<T>, kBlock = 32;
+    for (int64_t i = 0; i < u.run_channels(unit); ++i) {
+        const auto term = of_channel(i);
+        Sums<T> all[2] = {};
+        Sum a[2] = {}, b[2] = {}, c[2] = {}, d[2] = {};
+        int64_t vectors = 0;
+        const auto flush = [&]() __attribute__((always_inline)) {
+            for (int k = 0; k < 2; ++k) {
+                add<T>(a[k], b[k]);
+                add<T>(c[k], d[k]);
+                add<T>(a[k], c[k]);
+                add<T>(all[k], widen(a[k]));
+                a[k] = b[k] = c[k] = d[k] = Sum{};
+            }
+            vectors = 0;
+        };
+        u.for_each_run(unit, chunk, [&](int64_t start, int64_t length) __attribute__((always_inline)) {
+            const int64_t offset = start + i * u.s;
+            for (int64_t begin = 0; begin < length; begin += kBlock * L) {
+                const int64_t end = length - begin < kBlock * L ? length : begin + kBlock * L;
+                int64_t at = begin;
+                for (; at + 4 * L <= end; at += 4 * L) {
+                    term(offset + at, L, a);
+                    term(offset + at + L, L, b);
+                    term(offset + at + 2 * L, L, c);
+                    term(offset + at + 3 * L, L, d);
+                }
+                if (at + 2 * L <= end) {
+                    term(offset + at, L, a);
+                    term(offset + at + L, L, b);
+                    at += 2 * L;
+                }
+                if (at + L <= end) {
+                    term(offset + at, L, c);
+                    at += L;
+                }
+                if (at < end) term(offset + at, end - at, d);
+                vectors += (end - begin + L - 1) / L;
+                if (vectors >= kBlock) flush();
+            }
+        });
+        flush();
+        if (u.rows) {
+            for (int64_t lane = 0; lane < u.channels(unit); ++lane)
+                to[lane] = {all[0].part[lane / kLanes<double>][lane % kLanes<double>],
+                            all[1].part[lane / kLanes<double>][lane % kLanes<double>]};
+        } else {
+            for (int part = 1; part < Sums<T>::kParts; ++part)
+                for (int k = 0; k < 2; ++k) all[k].part[0] += all[k].part[part];
+            to[i] = {sum_all(all[0].part[0]), sum_all(all[1].part[0])};
+        }
+    }
+}
+
+// y[...] of a chunk: of_channel(i) gives value(offset, count), a vector of results. A last partial vector moves
+// back over finished elements where the run has room for that. Lines go past the cache where they are whole and y is
+// larger than it.
+template <class T, class OfChannel>
+TK_INLINE void map_chunk(T* y, const Units<T>& u, int64_t unit, int64_t chunk, OfChannel&& of_channel) {
+    constexpr int64_t L = kLanes<T>;
+    const bool streams = u.elements() * static_cast<int64_t>(sizeof(T)) >= kStreamBytes && u.chunks == 1 &&
+                         u.s % L == 0 && reinterpret_cast<uintptr_t>(y) % TK_VECTOR_BYTES == 0;
+    with_flag(streams, [&](auto stream) {
+        u.for_each_run(unit, chunk, [&](int64_t start, int64_t length) {
+            for (int64_t i = 0; i < u.run_channels(unit); ++i) {
+                const auto value = of_channel(i);
+                const int64_t offset = start + i * u.s;
+                if (length < L) {
+                    store_first(y + offset, value(offset, length), length);
+                    continue;
+                }
+                int64_t at = 0;
+#pragma GCC unroll 4
+                for (; at + L <= length; at += L) {
+                    if constexpr (decltype(stream)::value) store_past_cache(y + offset + at, value(offset + at, L));
+                    else store(y + offset + at, value(offset + at, L));
+                }
+                if (at < length) store(y + offset + length - L, value(offset + length - L, L));
+            }
+        });
+    });
 }
 
 }   // namespace

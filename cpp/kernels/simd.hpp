@@ -98,6 +98,19 @@ template <class T> TK_INLINE void store_first(T* p, Vec<T> v, int64_t count) {
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 
+// Stores whole lines past the cache; p lies on a vector's boundary. Pays for arrays that the cache cannot hold anyway:
+// a line is not read before it is written. It costs twice a plain store where they would have stayed there.
+constexpr int64_t kStreamBytes = int64_t{24} << 20;
+#if defined(__AVX512F__)
+TK_INLINE void store_past_cache(float* p, Vec<float> v) { _mm512_stream_ps(p, v); }
+TK_INLINE void store_past_cache(double* p, Vec<double> v) { _mm512_stream_pd(p, v); }
+#elif defined(__AVX2__)
+TK_INLINE void store_past_cache(float* p, Vec<float> v) { _mm256_stream_ps(p, v); }
+TK_INLINE void store_past_cache(double* p, Vec<double> v) { _mm256_stream_pd(p, v); }
+#else
+template <class T> TK_INLINE void store_past_cache(T* p, Vec<T> v) { store(p, v); }
+#endif
+
 // ReLU: max(v, 0); NaN stays NaN, and -0 becomes 0.
 template <class T> TK_INLINE Vec<T> rectify(Vec<T> v) { return v <= 0 ? Vec<T>{} : v; }
 template <class T> TK_INLINE T rectify_one(T x) { return x <= 0 ? T(0) : x; }

@@ -34,7 +34,9 @@ def batch_norm_backward(
     mean: NDArray[Any],
     invstd: NDArray[Any],
     weight: Any,
+    bias: Any,
     shape: tuple[int, ...],
+    relu: bool,
 ) -> None: ...
 def batch_norm_forward(
     y: NDArray[Any],
@@ -48,6 +50,7 @@ def batch_norm_forward(
     shape: tuple[int, ...],
     momentum: float,
     eps: float,
+    relu: bool,
 ) -> None: ...
 def batch_norm_inference(
     y: NDArray[Any],
@@ -58,6 +61,7 @@ def batch_norm_inference(
     bias: Any,
     shape: tuple[int, ...],
     eps: float,
+    relu: bool,
 ) -> None: ...
 def col2im(x: NDArray[Any], cols: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def conv_algorithm_names() -> list[str]:

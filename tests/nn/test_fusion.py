@@ -117,3 +117,26 @@ def test_packs_do_not_travel():
         with tk.set_conv_algorithm("plain"):
             layer(x)
             assert list(layer._packs.values())[-1].algorithm == "plain"
+
+
+def test_a_relu_inside_of_batch_normalisation(monkeypatch):
+    net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.BatchNorm2d(16, affine=False), nn.ReLU())
+    keys = list(net.state_dict())
+    x = image(2, 3, 15, 17)
+    fused = gradients(net, x)
+    seen = []
+    forward = tk.functional.relu
+    monkeypatch.setattr(tk.functional, "relu", lambda *args: seen.append(1) or forward(*args))
+    for one, other in zip(fused, gradients(net, x), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not seen, "the fused passes rectify"
+    monkeypatch.setattr(container, "_is_plain_relu", lambda module: False)
+    for one, other in zip(fused, gradients(net, x), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(seen) == 2
+    assert list(net.state_dict()) == keys
+    with pytest.raises(ValueError, match="BatchNorm2d: activation: expected one of 'relu', got 'tanh'"):
+        nn.BatchNorm2d(3, activation="tanh")
+    assert "activation='relu'" in repr(nn.BatchNorm1d(3, activation="relu"))
+    with pytest.raises(ValueError, match=r"^batch_norm: activation: expected one of 'relu', got 'tanh'"):
+        tk.functional.batch_norm(x, None, None, training=True, activation="tanh")

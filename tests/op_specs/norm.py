@@ -33,6 +33,11 @@ def _axes(x: Rounded) -> tuple[int, ...]:
     return (0, *range(2, x.value.ndim))
 
 
+def _rectified(y: Rounded, activation: str | None) -> Rounded:
+    """An error moves no result by more than itself."""
+    return y if activation is None else Rounded(np.maximum(y.value, 0), y.error, y.dtype)
+
+
 def _affine(x: Rounded, mean: Rounded, invstd: Rounded, weight: Rounded | None, bias: Rounded | None) -> Rounded:
     y = (x - _along(mean, x)) * _along(invstd if weight is None else invstd * weight, x)
     return y if bias is None else y + _along(bias, x)
@@ -46,6 +51,7 @@ def _training(
     running_var: Any = None,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    activation: str | None = None,
 ) -> tuple[Rounded, ...]:
     axes = _axes(x)
     m = int(np.prod([x.value.shape[i] for i in axes]))
@@ -53,7 +59,7 @@ def _training(
     deviation = x - _along(mean, x)
     moment = (deviation * deviation).sum(axes)
     invstd = 1 / (moment / max(m, 1) + float(eps)).sqrt()
-    results = _affine(x, mean, invstd, weight, bias), mean, invstd
+    results = _rectified(_affine(x, mean, invstd, weight, bias), activation), mean, invstd
     if running_mean is None:
         return results
     if m == 0:
@@ -72,12 +78,32 @@ def _train(x: Array, weight: Any, bias: Any, running_mean: Any, running_var: Any
     return *results, *(one.astype(one.dtype.newbyteorder("=")) for one in running)
 
 
-def _inference(x: Rounded, mean: Any, var: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Rounded:
-    return _affine(x, mean, 1 / (var + float(eps)).sqrt(), weight, bias)
+def _inference(
+    x: Rounded,
+    mean: Any,
+    var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    activation: str | None = None,
+) -> Rounded:
+    return _rectified(_affine(x, mean, 1 / (var + float(eps)).sqrt(), weight, bias), activation)
 
 
-def _backward(dy: Rounded, x: Rounded, mean: Any, invstd: Any, weight: Any = None) -> tuple[Rounded, ...]:
+def _backward(
+    dy: Rounded,
+    x: Rounded,
+    mean: Any,
+    invstd: Any,
+    weight: Any = None,
+    bias: Any = None,
+    activation: str | None = None,
+) -> tuple[Rounded, ...]:
     axes = _axes(x)
+    if activation is not None:
+        y = _affine(x, mean, invstd, weight, bias)
+        assert np.all(np.abs(y.value) > y.error), "the sign of y may round to the other side"
+        dy = Rounded(np.where(y.value > 0, dy.value, 0), 0, dy.dtype)
     m = max(int(np.prod([x.value.shape[i] for i in axes])), 1)
     centred = x - _along(mean, x)
     dbias = dy.sum(axes)
@@ -87,22 +113,39 @@ def _backward(dy: Rounded, x: Rounded, mean: Any, invstd: Any, weight: Any = Non
     return (dy - _along(dbias / m, x) - centred * slope) * _along(scale, x), dweight, dbias
 
 
-def _training_call(draw: Draw, shape: tuple[int, ...], affine: bool, running: bool) -> Call:
+def _activation(relu: bool) -> dict[str, Any]:
+    return {"activation": "relu"} if relu else {}
+
+
+def _training_call(draw: Draw, shape: tuple[int, ...], affine: bool, running: bool, relu: bool) -> Call:
     c = shape[1]
     x = draw(*shape) + np.asarray(1.5, draw.dtype)
     statistics = (draw(c), draw.positive(c)) if running else (None, None)
     parameters = (draw(c), draw(c)) if affine else (None, None)
-    return Call((x, *parameters, *statistics), {"momentum": 0.25, "eps": 1e-3} if running else {})
+    options = {"momentum": 0.25, "eps": 1e-3} if running else {}
+    return Call((x, *parameters, *statistics), options | _activation(relu))
 
 
-def _inference_call(draw: Draw, shape: tuple[int, ...], affine: bool, _: bool) -> Call:
+def _inference_call(draw: Draw, shape: tuple[int, ...], affine: bool, _: bool, relu: bool) -> Call:
     c = shape[1]
-    return Call((draw(*shape), draw(c), draw.positive(c), *((draw(c), draw(c)) if affine else (None, None))))
+    parameters = (draw(c), draw(c)) if affine else (None, None)
+    return Call((draw(*shape), draw(c), draw.positive(c), *parameters), _activation(relu))
 
 
-def _backward_call(draw: Draw, shape: tuple[int, ...], affine: bool, _: bool) -> Call:
+def _backward_call(draw: Draw, shape: tuple[int, ...], affine: bool, biased: bool, relu: bool) -> Call:
+    """With relu no y lies near 0: (x - mean) * invstd * weight is an odd multiple of 1/16 at least, bias of 1/32."""
     c = shape[1]
-    return Call((draw(*shape), draw(*shape), draw(c), draw.positive(c), draw(c) if affine else None))
+    if not relu:
+        arrays = (draw(*shape), draw(c), draw.positive(c), draw(c) if affine else None)
+        return Call((draw(*shape), *arrays, draw(c) if biased else None))
+    powers = np.array([-2, -0.5, 1, 4])
+    x = draw.random.integers(-6, 6, shape) / 2 + 0.25
+    weight = draw.random.choice(powers, c).astype(draw.dtype)
+    bias = ((2 * draw.random.integers(-80, 80, c) + 1) / 32).astype(draw.dtype)
+    mean, invstd = draw.random.integers(-2, 3, c), draw.random.choice([0.5, 2, 4], c)
+    arrays = [one.astype(draw.dtype) for one in (x, mean, invstd)]
+    chosen = (weight if affine else None, bias if biased else None)
+    return Call((draw(*shape), *arrays, *chosen), _activation(relu))
 
 
 def _samples(make: Any) -> list[Sample]:
@@ -110,11 +153,13 @@ def _samples(make: Any) -> list[Sample]:
     shapes = [*SHAPES.items(), *BIG.items()]
     return [
         Sample(
-            label,
-            lambda draw, shape=shape, i=i: make(draw, shape, i % 3 != 2, i % 2 == 0),
+            label + " relu" * relu,
+            lambda draw, shape=shape, i=i, relu=relu: make(draw, shape, i % 3 != 2, i % 2 == 0, relu),
             big=label in BIG,
+            torch=not relu,
         )
         for i, (label, shape) in enumerate(shapes)
+        for relu in (False, True)
     ]
 
 
@@ -130,14 +175,14 @@ def _inference_twin(torch: Any, call: Call) -> Any:
 
 
 def _functional_gradients() -> tuple[Gradient, ...]:
-    def gradient(label: str, shape: tuple[int, ...], training: bool, affine: bool) -> Gradient:
+    def gradient(label: str, shape: tuple[int, ...], training: bool, affine: bool, relu: bool) -> Gradient:
         def make(draw: Draw) -> Any:
             c = shape[1]
             statistics = (None, None) if training else (draw(c), draw.positive(c))
             arrays = [draw(*shape), *([draw(c), draw(c)] if affine else [])]
             return (
                 lambda x, weight=None, bias=None: tk.functional.batch_norm(
-                    x, *statistics, weight, bias, training=training
+                    x, *statistics, weight, bias, training=training, activation="relu" if relu else None
                 ),
                 arrays,
             )
@@ -145,10 +190,14 @@ def _functional_gradients() -> tuple[Gradient, ...]:
         return Gradient(label, make)
 
     return tuple(
-        gradient(f"{'training' if training else 'inference'} {label}{' affine' * affine}", shape, training, affine)
+        gradient(
+            f"{'training' if training else 'inference'} {label}{' affine' * affine}{' relu' * relu}",
+            *(shape, training, affine, relu),
+        )
         for label, shape in (("rows", (5, 3)), ("images", (2, 3, 2, 3)))
         for training in (True, False)
         for affine in (True, False)
+        for relu in (False, True)
     )
 
 
@@ -180,6 +229,22 @@ ERRORS = (
     _error(
         *("running read-only", "batch_norm_forward", "running_var: expected a writable.*got a read-only", X),
         running_var=_read_only(),
+    ),
+    _error(
+        *("activation", "batch_norm_forward", "activation: expected one of 'relu', got 'tanh'", X), activation="tanh"
+    ),
+    _error(
+        *("activation of inference", "batch_norm_inference", "activation: expected one of 'relu', got 1", X, C3, C3),
+        activation=1,
+    ),
+    _error(
+        *("activation of the gradient", "batch_norm_backward", "activation: expected one of 'relu', got ''"),
+        *(X, X, C3, C3),
+        activation="",
+    ),
+    _error(
+        *("bias of the gradient", "batch_norm_backward", r"bias: expected shape \(3,\), .*got shape \(2,\)"),
+        *(X, X, C3, C3, None, C3[:2]),
     ),
     _error("mean", "batch_norm_inference", r"mean: expected shape \(3,\)", X, C3[:1], C3),
     _error("dy", "batch_norm_backward", r"dy: expected x's shape .*got shape \(1, 3, 4\)", X[:1], X, C3, C3),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from tatamikomi import kernels
-from tatamikomi.autograd import Function, Tensor, is_grad_enabled
+from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.kernels.arrays import Array
+from tatamikomi.kernels.scalars import is_relu
 
 
 def _all_but_channels(x: Tensor) -> tuple[int, ...]:
@@ -24,51 +27,69 @@ def _per_channel(v: Tensor, x: Tensor) -> Tensor:
 class _BatchNorm(Function):
     """Training: y = xhat * weight + bias, xhat = (x - mean) / sqrt(var + eps) with the batch's own mean and var."""
 
-    saves = ((0, 1), (0,))
+    saves: ClassVar[tuple[tuple[int, ...], ...]] = ((0, 1), (0,))
     fresh = True
+    activation: ClassVar[str | None] = None
 
     def __init__(self, running_mean: Array | None, running_var: Array | None, momentum: float, eps: float) -> None:
         self.running = (running_mean, running_var, momentum)
         self.eps = eps
 
     def forward(self, x: Array, weight: Array | None = None, bias: Array | None = None) -> Array:
-        y, self.mean, self.invstd = kernels.batch_norm_forward(x, weight, bias, *self.running, self.eps)
+        options = (*self.running, self.eps, self.activation)
+        y, self.mean, self.invstd = kernels.batch_norm_forward(x, weight, bias, *options)
         return y
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
-        if True not in self.needs[:2]:
+        if self.activation is None and True not in self.needs[:2]:
             return None, None, dy.sum(_all_but_channels(dy))
         x = self.saved(0)
-        weight = self.saved(1) if len(self.needs) > 1 and self.needs[0] else None
+        weight, bias = (self.saved(i) if i in self._kept else None for i in (1, 2))
         if is_grad_enabled():
-            return self.composed(dy, x, weight)[: len(self.needs)]
-        scale = None if weight is None else weight.data
-        gradients = kernels.batch_norm_backward(dy.data, x.data, self.mean, self.invstd, scale)
+            return self.composed(dy, x, weight, bias)[: len(self.needs)]
+        scale, shift = (None if one is None else one.data for one in (weight, bias))
+        statistics = self.mean, self.invstd
+        gradients = kernels.batch_norm_backward(dy.data, x.data, *statistics, scale, shift, self.activation)
         return tuple(wrap(one) for one in gradients[: len(self.needs)])
 
-    def composed(self, dy: Tensor, x: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def composed(
+        self, dy: Tensor, x: Tensor, weight: Tensor | None, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """The same gradients in differentiable operations, mean and variance included."""
         dims = _all_but_channels(x)
         centred = x - x.mean(dims, True)
         invstd = ((centred * centred).mean(dims, True) + self.eps) ** -0.5
         xhat = centred * invstd
+        if self.activation:
+            y = xhat.data if weight is None else xhat.data * _per_channel(weight, x).data
+            dy = where(y + (0 if bias is None else _per_channel(bias, x).data) > 0, dy, 0.0)
         g = dy if weight is None else dy * _per_channel(weight, x)
         dx = invstd * (g - g.mean(dims, True) - xhat * (g * xhat).mean(dims, True))
         return dx, (dy * xhat).sum(dims), dy.sum(dims)
+
+
+class _BatchNormRelu(_BatchNorm):
+    """max(y, 0) in the same pass; going back y's sign is found again from x."""
+
+    saves = ((0, 1, 2), (0, 1, 2), (0, 1, 2))
+    activation = "relu"
 
 
 class _BatchNormInference(Function):
     """Evaluation: the same with given mean and var, which makes it linear in x."""
 
     saves = ((1,), (0,))
+    activation: ClassVar[str | None] = None
 
     def __init__(self, mean: Array, var: Array, eps: float) -> None:
         self.mean, self.var, self.eps = mean, var, eps
 
     def forward(self, x: Array, weight: Array | None = None, bias: Array | None = None) -> Array:
-        return kernels.batch_norm_inference(x, self.mean, self.var, weight, bias, self.eps)
+        return kernels.batch_norm_inference(x, self.mean, self.var, weight, bias, self.eps, activation=self.activation)
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
+        if self.activation:
+            dy = where(self.output().data > 0, dy, 0.0)
         dims = _all_but_channels(dy)
         invstd = _per_channel(wrap(1 / np.sqrt(self.var + self.var.dtype.type(self.eps))), dy)
         dx = dweight = dbias = None
@@ -79,6 +100,13 @@ class _BatchNormInference(Function):
         if len(self.needs) > 2 and self.needs[2]:
             dbias = dy.sum(dims)
         return (dx, dweight, dbias)[: len(self.needs)]
+
+
+class _BatchNormInferenceRelu(_BatchNormInference):
+    """max(y, 0) in the same pass."""
+
+    saves_output = True
+    activation = "relu"
 
 
 def _running(argument: str, value: TensorLike | None) -> Array | None:
@@ -100,6 +128,7 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    activation: str | None = None,
 ) -> Tensor:
     """Normalise every channel: y = (input - mean) / sqrt(var + eps) * weight + bias.
 
@@ -114,13 +143,15 @@ def batch_norm(
         training: normalise by the batch.
         momentum: of the running statistics.
         eps: added to the variance.
+        activation: None, or "relu": max(y, 0), both ways in the same passes over memory; same bits as `relu` after.
 
     Returns:
         A Tensor of the shape of input.
 
     Raises:
         TypeError: other or mixed dtypes.
-        ValueError: shapes that do not fit, one value per channel in training, no running statistics otherwise.
+        ValueError: shapes that do not fit, one value per channel in training, no running statistics otherwise,
+            an unknown activation.
 
     Source: S. Ioffe and C. Szegedy, "Batch normalization", arXiv:1502.03167.
 
@@ -130,6 +161,7 @@ def batch_norm(
             [ 1.]])
     """
     op = "batch_norm"
+    relu = is_relu(op, activation)
     x = as_input(op, "input", input)
     if x.ndim < 2:
         raise bad_value(op, "input", f"shape {x.shape}", "(N, C) or (N, C, *sizes)")
@@ -144,11 +176,12 @@ def batch_norm(
             raise bad_value(op, "running_mean and running_var", "None", "both, or training=True")
         mean = as_input(op, "running_mean", running_mean).data
         var = as_input(op, "running_var", running_var).data
-        return _BatchNormInference(mean.copy(), var.copy(), eps)(*inputs)
+        inference = _BatchNormInferenceRelu if relu else _BatchNormInference
+        return inference(mean.copy(), var.copy(), eps)(*inputs)
     if x.numel() == x.shape[1]:
         raise bad_value(op, "input", f"shape {x.shape}", "more than one value per channel in training")
     mean_array, var_array = _running("running_mean", running_mean), _running("running_var", running_var)
-    y = _BatchNorm(mean_array, var_array, momentum, eps)(*inputs)
+    y = (_BatchNormRelu if relu else _BatchNorm)(mean_array, var_array, momentum, eps)(*inputs)
     for value in (running_mean, running_var):
         if isinstance(value, Tensor):
             value.bump()

@@ -4,6 +4,8 @@ Per channel over m = n * (product of sizes) elements of x (n, c, *sizes):
 
     y = (x - mean) * invstd * weight + bias,  invstd = 1 / sqrt(var + eps)
 
+With activation="relu" max(y, 0) follows in the same pass over memory, with the bits of relu_forward after it.
+
 Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift, 2015.
 """
 
@@ -19,6 +21,7 @@ from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import NormShape
 from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
 from tatamikomi.kernels.backend import active
+from tatamikomi.kernels.scalars import is_relu
 
 
 def _norm_shape(op: str, argument: str, x: Array) -> NormShape:
@@ -76,6 +79,7 @@ def batch_norm_forward(
     running_var: Array | None = None,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    activation: str | None = None,
 ) -> tuple[Array, Array, Array]:
     """Normalise by the statistics of this batch, as in training.
 
@@ -89,14 +93,15 @@ def batch_norm_forward(
         running_mean, running_var: (c,), dtype of x, both or neither, updated in place, in memory of their own; an
             empty batch leaves them alone.
         momentum, eps: numbers >= 0.
+        activation: None, or "relu": max(y, 0).
 
     Returns:
         y of x's shape; mean (c,) and invstd (c,), which the gradient needs.
 
     Raises:
         TypeError: a dtype is not float32 or float64, or dtypes are mixed.
-        ValueError: shapes do not fit together, a channel has one element only, or one running array is given without
-            the other or shares memory.
+        ValueError: shapes do not fit together, a channel has one element only, one running array is given without
+            the other or shares memory, or the activation is unknown.
 
     >>> import numpy as np
     >>> import tatamikomi as tk
@@ -120,8 +125,9 @@ def batch_norm_forward(
     _check_memory(op, running_mean, running_var, inputs)
     rate = _number(op, "momentum", momentum, "a number >= 0")
     floor = _number(op, "eps", eps, "a number >= 0")
+    relu = is_relu(op, activation)
     y, mean, invstd = empty(op, x.shape, dtype), empty(op, (s.c,), dtype), empty(op, (s.c,), dtype)
-    active().batch_norm_forward(y, mean, invstd, average, variance, x, weight, bias, s, rate, floor)
+    active().batch_norm_forward(y, mean, invstd, average, variance, x, weight, bias, s, rate, floor, relu)
     for given, updated in ((running_mean, average), (running_var, variance)):
         if given is not None and updated is not None and given is not updated:
             given[...] = updated
@@ -136,6 +142,7 @@ def batch_norm_inference(
     bias: ArrayLike | None = None,
     eps: float = 1e-5,
     out: Array | None = None,
+    activation: str | None = None,
 ) -> Array:
     """Normalise by given statistics; a sample's result depends on that sample alone, bit for bit.
 
@@ -145,6 +152,7 @@ def batch_norm_inference(
         weight, bias: (c,), dtype of x; None is 1 and 0.
         eps: a number >= 0.
         out: of x's shape, receives the result.
+        activation: None, or "relu": max(y, 0).
 
     Returns:
         y of x's shape.
@@ -164,8 +172,9 @@ def batch_norm_inference(
     weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
     dtype = same_dtype(op, x=x, mean=mean, var=var, weight=weight, bias=bias)
     floor = _number(op, "eps", eps, "a number >= 0")
+    relu = is_relu(op, activation)
     y = output(op, out, x.shape, dtype, x, mean, var, weight, bias)
-    active().batch_norm_inference(y, x, mean, var, weight, bias, s, floor)
+    active().batch_norm_inference(y, x, mean, var, weight, bias, s, floor, relu)
     return y
 
 
@@ -175,17 +184,22 @@ def batch_norm_backward(
     mean: ArrayLike,
     invstd: ArrayLike,
     weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    activation: str | None = None,
 ) -> tuple[Array, Array, Array]:
     """The gradients of batch_norm_forward.
 
         dbias = sum dy,  dweight = invstd * sum dy * (x - mean)
         dx = weight * invstd * (dy - dbias / m - (x - mean) * invstd * dweight / m)
 
+    With activation="relu" dy counts where y > 0. The sign of y is computed from x again, with the bits of forward.
+
     Args:
         dy: (n, c, *sizes), the gradient of y; float32 or float64.
         x: of the same shape, the input.
         mean, invstd: (c,), as batch_norm_forward returned them.
-        weight: (c,) or None.
+        weight, bias: (c,) or None, as given to batch_norm_forward; without activation bias has no influence.
+        activation: as given to batch_norm_forward.
 
     Returns:
         dx of x's shape, dweight (c,), dbias (c,).
@@ -206,8 +220,9 @@ def batch_norm_backward(
     if dy.shape != x.shape:
         raise bad_value(op, "dy", f"shape {dy.shape}", f"x's shape {x.shape}")
     mean, invstd = _per_channel(op, "mean", mean, s), _per_channel(op, "invstd", invstd, s)
-    weight = _optional(op, "weight", weight, s)
-    dtype = same_dtype(op, dy=dy, x=x, mean=mean, invstd=invstd, weight=weight)
+    weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
+    dtype = same_dtype(op, dy=dy, x=x, mean=mean, invstd=invstd, weight=weight, bias=bias)
+    relu = is_relu(op, activation)
     dx, dweight, dbias = empty(op, x.shape, dtype), empty(op, (s.c,), dtype), empty(op, (s.c,), dtype)
-    active().batch_norm_backward(dx, dweight, dbias, dy, x, mean, invstd, weight, s)
+    active().batch_norm_backward(dx, dweight, dbias, dy, x, mean, invstd, weight, bias, s, relu)
     return dx, dweight, dbias

@@ -33,6 +33,7 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        activation: str | None = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
@@ -46,6 +47,7 @@ class _BatchNorm(Module):
             raise bad_value(op, "momentum", self.momentum, "a number from 0 to 1, or None")
         self.affine = checks.flag(op, "affine", affine)
         self.track_running_stats = checks.flag(op, "track_running_stats", track_running_stats)
+        self.activation = checks.activation(op, activation)
         kind, size = checks.floating(op, dtype), self.num_features
         self.weight = Parameter(np.ones(size, kind)) if affine else None
         self.bias = Parameter(np.zeros(size, kind)) if affine else None
@@ -54,8 +56,11 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", np.ones(size, kind) if track else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if track else None)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, num_features, *spatial) -> the same shape, normalised per channel."""
+    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
+        """x (N, num_features, *spatial) -> the same shape, normalised per channel.
+
+        `activation` stands in for the layer's own where that is None.
+        """
         if np.ndim(x) not in self.ranks:
             expected = " or ".join(f"{rank} axes" for rank in self.ranks)
             raise bad_value("batch_norm", "x", f"shape {np.shape(x)}", expected)
@@ -63,17 +68,19 @@ class _BatchNorm(Module):
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.momentum is None and self.num_batches_tracked is not None:
             momentum = 1.0 / (int(self.num_batches_tracked) + 1)  # the plain mean over all batches so far
-        y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, use_batch, momentum, self.eps)
+        arrays = (self.running_mean, self.running_var, self.weight, self.bias)
+        y = F.batch_norm(x, *arrays, use_batch, momentum, self.eps, self.activation or activation)
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
         return y
 
     def extra_repr(self) -> str:
         """The options, as torch writes them."""
-        return (
+        text = (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"track_running_stats={self.track_running_stats}"
         )
+        return text if self.activation is None else text + f", activation={self.activation!r}"
 
 
 class BatchNorm1d(_BatchNorm):
@@ -103,6 +110,7 @@ class BatchNorm2d(_BatchNorm):
             batches.
         affine: whether there are weight and bias.
         track_running_stats: False uses the batch's own statistics in evaluation too.
+        activation: None, or "relu": max(y, 0) in the same passes, forward and backward.
         dtype: float32 (None) or float64, of parameters and buffers.
 
     Shape: x (N, num_features, H, W) -> the same.

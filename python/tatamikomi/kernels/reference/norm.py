@@ -21,10 +21,10 @@ def _scale(invstd: Array, weight: Array | None) -> Array:
     return _column(invstd if weight is None else invstd * weight)
 
 
-def _affine(y: Array, x: Array, mean: Array, invstd: Array, weight: Array | None, bias: Array | None) -> None:
-    np.multiply(x - _column(mean), _scale(invstd, weight), out=y)
-    if bias is not None:
-        y += _column(bias)
+def _affine(x: Array, mean: Array, invstd: Array, weight: Array | None, bias: Array | None) -> Array:
+    """(x - mean) * invstd * weight + bias; forward and backward agree on its sign."""
+    y: Array = (x - _column(mean)) * _scale(invstd, weight)
+    return y if bias is None else y + _column(bias)
 
 
 def _invstd(var: Array, eps: float, dtype: Any) -> Array:
@@ -45,8 +45,12 @@ def batch_norm_forward(
     s: NormShape,
     momentum: float,
     eps: float,
+    relu: bool,
 ) -> None:
-    """y = (x - mean) * invstd * weight + bias with this batch's statistics; the running ones follow them."""
+    """y = (x - mean) * invstd * weight + bias with this batch's statistics, with relu max(y, 0).
+
+    The running statistics follow them.
+    """
     blocks, m = x.reshape(s), s.n * s.s
     average = blocks.sum(axis=(0, 2), dtype=np.float64) / max(m, 1)
     moment = np.square(blocks - _column(average)).sum(axis=(0, 2))
@@ -56,7 +60,8 @@ def batch_norm_forward(
         running_mean[...] = (1 - momentum) * running_mean.astype(np.float64) + momentum * average
     if running_var is not None and m:
         running_var[...] = (1 - momentum) * running_var.astype(np.float64) + momentum * moment / (m - 1)
-    _affine(y.reshape(s), blocks, mean, invstd, weight, bias)
+    result = _affine(blocks, mean, invstd, weight, bias)
+    y.reshape(s)[...] = np.maximum(result, 0) if relu else result
 
 
 def batch_norm_inference(
@@ -68,9 +73,11 @@ def batch_norm_inference(
     bias: Array | None,
     s: NormShape,
     eps: float,
+    relu: bool,
 ) -> None:
-    """y = (x - mean) / sqrt(var + eps) * weight + bias."""
-    _affine(y.reshape(s), x.reshape(s), mean, _invstd(var, eps, x.dtype), weight, bias)
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, with relu max(y, 0)."""
+    result = _affine(x.reshape(s), mean, _invstd(var, eps, x.dtype), weight, bias)
+    y.reshape(s)[...] = np.maximum(result, 0) if relu else result
 
 
 def batch_norm_backward(
@@ -82,10 +89,14 @@ def batch_norm_backward(
     mean: Array,
     invstd: Array,
     weight: Array | None,
+    bias: Array | None,
     s: NormShape,
+    relu: bool,
 ) -> None:
-    """dx = weight * invstd * (dy - dbias / m - (x - mean) * invstd * dweight / m)."""
+    """dx = weight * invstd * (dy - dbias / m - (x - mean) * invstd * dweight / m); with relu dy counts where y > 0."""
     gradient, m = dy.reshape(s), max(s.n * s.s, 1)
+    if relu:
+        gradient = np.where(_affine(x.reshape(s), mean, invstd, weight, bias) > 0, gradient, 0)
     centred = x.reshape(s) - _column(mean)
     total = gradient.sum(axis=(0, 2), dtype=np.float64)
     product = (gradient * centred.astype(np.float64)).sum(axis=(0, 2)) * invstd
