@@ -54,12 +54,17 @@ def is_relu(op: str, activation: object) -> bool:
     """Whether a kernel ends in max(y, 0): `activation` is None or "relu".
 
     Raises:
+        TypeError: neither None nor a string.
         ValueError: another name.
 
     >>> from tatamikomi.kernels.scalars import is_relu
     >>> is_relu("batch_norm_forward", "relu")
     True
     """
-    if activation is not None and activation != "relu":
+    if activation is None:
+        return False
+    if not isinstance(activation, str):
+        raise bad_type(op, "activation", activation, '"relu" or None')
+    if activation != "relu":
         raise unknown_name(op, "activation", activation, ["relu"])
-    return activation is not None
+    return True
