@@ -273,7 +273,8 @@ template <class T> bool reads_padding(const ConvShape& s) {
             (s.od - 1) * s.sd + (s.kd - 1) * s.dil_d - s.pd >= s.id);
 }
 const char* declines(const ConvShape& s) {
-    return s.oc / s.groups < 4 ? "fewer than 4 output channels per group: most vector lanes would idle" : nullptr;
+    if (s.oc / s.groups >= 4 || (s.groups > 1 && s.oc >= 8)) return nullptr;
+    return "fewer than 4 output channels per group, few groups: most vector lanes would idle";
 }
 template <class T> int64_t workspace(const ConvShape& s, int threads, bool) {
     const WeightProblem p = weight_problem<T>(s);

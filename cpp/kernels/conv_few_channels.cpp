@@ -21,6 +21,8 @@ constexpr int kMostChannels = 4;              // of a block
 constexpr int64_t kFewChannels = 8;           // per group; with more, vectors of channels are the faster
 constexpr int64_t kStripBytes = 256 * 1024;   // dy of a strip
 constexpr int64_t kMostK = 16;                // channels of dy in a strip
+constexpr int64_t kAhead = 512;               // elements of dy fetched ahead
+constexpr int64_t kFewestPixels = 1024;       // of a strip
 constexpr int64_t kMostColumns = 1024;
 constexpr double kWidestStrip = 4 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
@@ -80,10 +82,12 @@ template <class T> FewProblem few_problem(const ConvShape& s) {
     p.columns = ceil_div(p.w.grid, p.column_strips);
     p.pitch = p.columns + p.w.halo();
     const int64_t row_bytes = p.pitch * static_cast<int64_t>(sizeof(T));
-    const auto fitting = [&] { return kStripBytes / (row_bytes * p.k_block) - p.h.halo(); };
     p.k_block = smaller(p.oc, kMostK);
+    const int64_t fitting = kStripBytes / (row_bytes * p.k_block) - p.h.halo();
     p.k_blocks = ceil_div(p.oc, p.k_block);
-    p.rows = larger(1, smaller(p.h.grid, fitting()));
+    // Large images are cut at least in four: one alone occupies several threads.
+    const int64_t pixels = larger(ceil_div(p.h.grid, 4), ceil_div(kFewestPixels, p.pitch));
+    p.rows = larger(1, smaller(smaller(p.h.grid, pixels), fitting));
     p.row_strips = ceil_div(p.h.grid, p.rows);
     p.rows = ceil_div(p.h.grid, p.row_strips);
     constexpr int64_t L = kLanes<T>, overrun = 8 * L;   // the last tile of a run reads and writes past its end
@@ -204,14 +208,20 @@ void copy_dy(T* to, const T* dy, const T* y, const FewProblem& p, const FewStrip
             const Run inside = h >= 0 && h < p.h.out ? run : Run{0, 0};
             const int64_t from =
                 (((s.image * p.groups + s.group) * p.oc + k) * p.d.out + od) * p.h.out * p.w.out + h * p.w.out + start;
-            for (int64_t i = 0; i < inside.begin; ++i) row[i] = 0;
-            for (int64_t i = inside.begin; i < inside.end; i += L) {
+            int64_t i = 0;
+            for (; i < inside.begin; ++i) row[i] = 0;
+            if (!y)
+                for (; i + L <= inside.end; i += L) {
+                    __builtin_prefetch(dy + from + i + kAhead);
+                    store(row + i, load(dy + from + i));
+                }
+            for (; i < inside.end; i += L) {
                 const int64_t lanes = smaller(L, inside.end - i);
                 Vec<T> g = load_first(dy + from + i, lanes);
                 if (y) g = select<T>(load_first(y + from + i, lanes) > 0, g, Vec<T>{});
                 store_first(row + i, g, lanes);
             }
-            for (int64_t i = inside.end; i < p.pitch; ++i) row[i] = 0;
+            for (i = inside.end; i < p.pitch; ++i) row[i] = 0;
         }
 }
 

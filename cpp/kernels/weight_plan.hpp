@@ -13,10 +13,11 @@ constexpr int64_t kUnits = 16;                // units of work to look for
 constexpr int64_t kPanelBytes = 48 * 1024;    // dy of one block of channels: the positions of a strip
 constexpr int64_t kStripBytes = 320 * 1024;   // dy of all the blocks a thread lays out at once
 constexpr int64_t kMostPositions = 512, kFewestPositions = 48;
-constexpr int64_t kGatheredBytes = 128 * 1024;   // x, where it is laid out anew
-constexpr double kWidestGather = 1 << 20;        // bytes; where the narrowest strip is wider x is read in place
-constexpr int64_t kRangeBytes = 160 * 1024;      // sums of one block of output channels in one unit
-constexpr int64_t kFewChannels = 5;              // up to here taps and channels share a tile
+constexpr int64_t kGatheredBytes = 128 * 1024;     // x, where it is laid out anew
+constexpr double kWidestGather = 1 << 20;          // bytes; where the narrowest strip is wider x is read in place
+constexpr int64_t kIdleBytes = int64_t{1} << 40;   // the price of each unit that is missing
+constexpr int64_t kRangeBytes = 160 * 1024;        // sums of one block of output channels in one unit
+constexpr int64_t kFewChannels = 5;                // up to here taps and channels share a tile
 
 // The roles: `dy` gives the vectors, `x` the lanes. For 1x1 kernels with more output than input channels they are
 // swapped, since laying out the vectors is what costs.
@@ -76,10 +77,26 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
         return p.images * p.x_image * static_cast<int64_t>(sizeof(T));
     };
     const int64_t size = sizeof(T), block = ceil_div(p.vectors, p.k_blocks) * L * size;
-    // Who computes what: ranges of lanes whose sums stay in cache, blocks of output channels, then chunks of strips,
-    // until there are units enough.
+    // Who computes what: ranges of lanes whose sums stay in cache; then blocks of output channels, each of which reads
+    // x again, or chunks of strips, each with sums of its own, whatever moves fewer bytes; until there are units
+    // enough.
     p.c_splits = p.gathered ? 1 : smaller(p.ic, ceil_div(p.lanes * block, kRangeBytes));
-    p.k_splits = smaller(p.k_blocks, ceil_div(kUnits, p.fold_blocks * p.c_splits));
+    const int64_t x_bytes = p.n * p.groups * p.ic * p.in_plane * size,
+                  bytes = p.fold_blocks * p.vectors * L * p.lanes * size;
+    const int64_t wanted = ceil_div(kUnits, p.fold_blocks * p.c_splits),
+                  strips = p.n * p.out_plane * block / kPanelBytes;
+    p.k_splits = p.chunks = 1;
+    int64_t least = -1;
+    for (int64_t k_splits = 1; k_splits < 2 * p.k_blocks; k_splits *= 2) {
+        const int64_t splits = smaller(k_splits, p.k_blocks);
+        int64_t chunks = 1;
+        while (chunks * splits < wanted && chunks * 2 * bytes <= kSumsBytes && chunks * 2 <= strips) chunks *= 2;
+        const int64_t cost = x_bytes * splits + 3 * bytes * chunks + larger(0, wanted - chunks * splits) * kIdleBytes;
+        if (least >= 0 && cost >= least) continue;
+        least = cost;
+        p.k_splits = splits;
+        p.chunks = chunks;
+    }
     p.blocks_of_split = ceil_div(p.k_blocks, p.k_splits);
     // Positions: columns, then rows, then images, until a panel of dy is full.
     int64_t most = smaller(kPanelBytes / block, kMostPositions);
@@ -104,9 +121,7 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
 
     p.sums = p.vectors * L * p.lanes;
     p.bias_sums = p.swapped ? p.ic : p.vectors * L;
-    p.chunks = 1;
-    const int64_t bytes = p.fold_blocks * p.sums * size, units = p.fold_blocks * p.c_splits * p.k_splits;
-    while (units * p.chunks < kUnits && p.chunks * 2 <= p.strips && p.chunks * 2 * bytes <= kSumsBytes) p.chunks *= 2;
+    while (p.chunks > p.strips) p.chunks /= 2;
     p.copy_pitch = ceil_div(p.positions(), L) * L + L;
     p.x_scratch = p.gathered ? p.images * p.x_image : p.swapped ? p.ic * p.copy_pitch : 0;
     p.x_scratch = ceil_div(p.x_scratch + L, 16) * 16;

@@ -15,12 +15,12 @@ namespace {
 // Lanes x vectors that leave room for the operands among the registers.
 #if defined(__AVX512F__)
 constexpr int kMostVectors = 4;
-constexpr int most_lanes(int vectors) { return vectors == 4 ? 6 : 8; }
+constexpr int most_lanes(int vectors) { return vectors == 4 ? 6 : vectors == 3 ? 8 : 10; }
 #else
 constexpr int kMostVectors = 2;
-constexpr int most_lanes(int vectors) { return vectors == 2 ? 6 : 8; }
+constexpr int most_lanes(int vectors) { return vectors == 2 ? 6 : 10; }
 #endif
-constexpr int kMostLanes = 8;
+constexpr int kMostLanes = 10;
 
 template <class T> struct WeightTile {
     T* sums;
@@ -64,7 +64,7 @@ template <int Count, class T> TK_INLINE Vec<T> repeat(const T* p) {
 template <class T, int Fold, int Lanes, int Vectors> [[gnu::noinline]] void sum_tile(const WeightTile<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Lanes][Vectors];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int j = 0; j < Lanes; ++j)
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
@@ -76,7 +76,7 @@ template <class T, int Fold, int Lanes, int Vectors> [[gnu::noinline]] void sum_
         for (int64_t r = 0; r < a.rows; ++r) {
             const T* base = a.x + i * a.x_image + r * a.x_row;
             const T* x[Lanes];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
             for (int j = 0; j < Lanes; ++j) x[j] = base + a.offsets[j];
             const T* g = a.dy + i * a.dy_image + r * a.dy_row;
             const T* const end = g + a.columns * (Vectors * L);
@@ -84,7 +84,7 @@ template <class T, int Fold, int Lanes, int Vectors> [[gnu::noinline]] void sum_
                 Vec<T> factor[Vectors];
 #pragma GCC unroll 4
                 for (int v = 0; v < Vectors; ++v) factor[v] = load(g + v * L);
-#pragma GCC unroll 8
+#pragma GCC unroll 10
                 for (int j = 0; j < Lanes; ++j) {
                     const Vec<T> value = repeat<Fold>(x[j] + at);
 #pragma GCC unroll 4
@@ -92,7 +92,7 @@ template <class T, int Fold, int Lanes, int Vectors> [[gnu::noinline]] void sum_
                 }
             }
         }
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int j = 0; j < Lanes; ++j)
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {

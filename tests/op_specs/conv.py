@@ -102,6 +102,14 @@ HOSTILE = [
     Case("long sums backward", (1, 5, 6, 7), (131, 5, 3, 3), {"stride": 2, "padding": 1}),
     Case("long rows", (1, 40, 1300), (5, 40, 2), {"padding": 1}),
     Case("tall planes", (2, 32, 50, 40), (5, 32, 2, 1)),
+    # The weight gradient: roles swapped, several groups in a vector, the last block of groups not full.
+    Case("1x1 to more channels", (2, 70, 9, 10), (90, 70, 1, 1)),
+    Case("groups of four", (2, 24, 7, 9), (24, 4, 3, 3), {"padding": 1, "groups": 6}),
+    Case("groups of four, everything", (2, 12, 9, 11), (12, 4, 3, 2), {**EVERYTHING_2D, "groups": 3}),
+    # The input gradient with few channels: strips of rows, of columns, four phases a row.
+    Case("tall first layer", (1, 3, 70, 70), (17, 3, 3, 3), {"padding": 1}),
+    Case("long first layer", (2, 2, 1100), (18, 2, 3), {"padding": 1}),
+    Case("strided first layer", (1, 3, 40, 90), (20, 3, 5, 5), {"stride": 4, "padding": 2}),
     *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
     *(Case(f"ic {ic}", (1, ic, 4, 3), (4, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
     *(Case(f"width {w}", (1, 4, 3, w), (5, 4, 3, 3), {"padding": 1}) for w in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 65)),

@@ -234,8 +234,8 @@ ERRORS = (
         *("activation", "batch_norm_forward", "activation: expected one of 'relu', got 'tanh'", X), activation="tanh"
     ),
     _error(
-        *("activation of inference", "batch_norm_inference", "activation: expected one of 'relu', got 1", X, C3, C3),
-        activation=1,
+        *("activation of inference", "batch_norm_inference", "activation: expected one of 'relu', got 'tanh'", X, C3, C3),
+        activation="tanh",
     ),
     _error(
         *("activation of the gradient", "batch_norm_backward", "activation: expected one of 'relu', got ''"),
