@@ -78,6 +78,12 @@ void bind_activation(py::module_& m) {
         },                                                                                  \
         py::arg("dx"), py::arg("dy"), py::arg("y"), py::arg("shape"));
     TK_FORWARD(relu_forward)
+    m.def(
+        "add_relu_forward",
+        [](py::array y, const py::array& a, const py::array& b) {
+            run(y, a, b, [](const auto& k) { return k.add_relu_forward; });
+        },
+        py::arg("y"), py::arg("a"), py::arg("b"));
     TK_BACKWARD(relu_backward)
     TK_FORWARD(sigmoid_forward)
     TK_BACKWARD(sigmoid_backward)

@@ -1,5 +1,6 @@
 // Activations of single elements, and their gradients from the output y.
 //   relu     y = max(x, 0), NaN stays NaN      dx = dy where y > 0, else 0
+//   add_relu y = max(a + b, 0)                 the same, for a and b
 //   sigmoid  y = 1 / (1 + exp(-x))             dx = dy y (1 - y)
 //   tanh                                       dx = dy (1 - y) (1 + y), which keeps its digits where |y| is near 1
 #include "kernels/elementwise.hpp"
@@ -8,7 +9,10 @@
 namespace tk::TK_ISA {
 
 template <class T> void relu_forward(T* y, const T* x, int64_t count) {
-    elementwise(count, 1, y, [](Vec<T> v) { return select<T>(v <= 0, Vec<T>{}, v); }, x);
+    elementwise(count, 1, y, [](Vec<T> v) { return rectify<T>(v); }, x);
+}
+template <class T> void add_relu_forward(T* y, const T* a, const T* b, int64_t count) {
+    elementwise(count, 1, y, [](Vec<T> v, Vec<T> w) { return rectify<T>(v + w); }, a, b);
 }
 template <class T> void relu_backward(T* dx, const T* dy, const T* y, int64_t count) {
     elementwise(count, 1, dx, [](Vec<T> g, Vec<T> v) { return select<T>(v > 0, g, Vec<T>{}); }, dy, y);
@@ -37,6 +41,7 @@ template <class T> void tanh_backward(T* dx, const T* dy, const T* y, int64_t co
 }
 
 TK_EMIT(relu_forward)
+TK_EMIT(add_relu_forward)
 TK_EMIT(relu_backward)
 TK_EMIT(sigmoid_forward)
 TK_EMIT(sigmoid_backward)

@@ -217,8 +217,7 @@ TK_INLINE void sum_chunk(Pair* to, const Units<T>& u, int64_t unit, int64_t chun
 template <class T, class OfChannel>
 TK_INLINE void map_chunk(T* y, const Units<T>& u, int64_t unit, int64_t chunk, OfChannel&& of_channel) {
     constexpr int64_t L = kLanes<T>;
-    const bool streams = u.elements() * static_cast<int64_t>(sizeof(T)) >= kStreamBytes && u.chunks == 1 &&
-                         u.s % L == 0 && reinterpret_cast<uintptr_t>(y) % TK_VECTOR_BYTES == 0;
+    const bool streams = u.chunks == 1 && u.s % L == 0 && past_cache(y, u.elements());
     with_flag(streams, [&](auto stream) {
         u.for_each_run(unit, chunk, [&](int64_t start, int64_t length) {
             for (int64_t i = 0; i < u.run_channels(unit); ++i) {

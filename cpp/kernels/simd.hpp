@@ -111,6 +111,12 @@ TK_INLINE void store_past_cache(double* p, Vec<double> v) { _mm256_stream_pd(p, 
 template <class T> TK_INLINE void store_past_cache(T* p, Vec<T> v) { store(p, v); }
 #endif
 
+// Whether an output of `count` elements is written past the cache.
+template <class T> TK_INLINE bool past_cache(const T* y, int64_t count) {
+    return count * static_cast<int64_t>(sizeof(T)) >= kStreamBytes &&
+           reinterpret_cast<uintptr_t>(y) % TK_VECTOR_BYTES == 0;
+}
+
 // ReLU: max(v, 0); NaN stays NaN, and -0 becomes 0.
 template <class T> TK_INLINE Vec<T> rectify(Vec<T> v) { return v <= 0 ? Vec<T>{} : v; }
 template <class T> TK_INLINE T rectify_one(T x) { return x <= 0 ? T(0) : x; }

@@ -20,6 +20,7 @@ from tests.op_specs.spec import (
     analysed,
     copied,
     leading,
+    roundoff,
 )
 from tests.oracles import activation as oracle
 from tests.oracles.rounding import Rounded
@@ -160,7 +161,57 @@ def _axis_spec(name: str, forward: Any, backward: Any, draw_y: Any) -> OpSpec:
     )
 
 
+def _add_relu_bound(_: Any, call: Call, dtype: Any) -> tuple[Array, ...]:
+    """One addition rounds once; the oracle's own rounding comes on top."""
+    total = np.abs(np.add(*(one.astype(np.longdouble) for one in call.args)))
+    return ((roundoff(dtype) + 2 * roundoff(np.longdouble)) * total,)
+
+
+def _add_relu_errors() -> tuple[ErrorCase, ...]:
+    name, one = "add_relu_forward", np.ones(3, np.float32)
+    other = np.ones((3, 1), np.float32)
+    return (
+        _error("shapes", name, r"b: expected shape \(3,\) as a, got shape \(3, 1\)", one, other),
+        _error("dtypes", name, "b: expected float32 as a, got float64", one, one.astype(float), exception=TypeError),
+        _error("out", name, r"out: expected shape \(3,\), got shape \(3, 1\)", one, one, out=other),
+        _error("out over b", name, "out: expected memory of its own", one * 2, one, out=one),
+        ErrorCase(
+            "functional shapes",
+            lambda: tk.functional.add_relu(one, other),
+            ValueError,
+            r"^add_relu: other: expected shape \(3,\) as input, got shape \(3, 1\)",
+        ),
+        ErrorCase(
+            "functional dtypes",
+            lambda: tk.functional.add_relu(one, one.astype(float)),
+            TypeError,
+            "^add_relu: other: expected float32 as input, got float64",
+        ),
+    )
+
+
 SPECS = (
+    OpSpec(
+        name="add_relu",
+        kind="kernel",
+        functional=("add_relu",),
+        directions=(
+            Direction(
+                "add_relu_forward",
+                _elementwise(lambda draw, shape: Call((draw(*shape), draw(*shape)))),
+                oracle.add_relu,
+                _add_relu_bound,
+                split=leading(0, 1),
+                twin=lambda torch, call: torch.relu(call.args[0] + call.args[1]),
+            ),
+        ),
+        gradients=(
+            Gradient(
+                "add_relu", lambda draw: (tk.functional.add_relu, [draw.distinct(3, 5), draw.distinct(3, 5) / 64])
+            ),
+        ),
+        errors=_add_relu_errors(),
+    ),
     _spec(
         "relu",
         {"oracle": oracle.relu, "bound": copied},

@@ -234,8 +234,9 @@ ERRORS = (
         *("activation", "batch_norm_forward", "activation: expected one of 'relu', got 'tanh'", X), activation="tanh"
     ),
     _error(
-        *("activation of inference", "batch_norm_inference", "activation: expected one of 'relu', got 'tanh'", X, C3, C3),
-        activation="tanh",
+        *("activation of inference", "batch_norm_inference", "activation: expected one of 'relu', got 'selu'"),
+        *(X, C3, C3),
+        activation="selu",
     ),
     _error(
         *("activation of the gradient", "batch_norm_backward", "activation: expected one of 'relu', got ''"),

@@ -15,6 +15,11 @@ def relu(x: Array) -> Array:
     return np.array([v if v > 0 or v != v else 0.0 for v in x.ravel().tolist()]).reshape(x.shape)
 
 
+def add_relu(a: Array, b: Array) -> Array:
+    total = a.astype(WIDE) + b.astype(WIDE)
+    return np.array([v if v > 0 or v != v else 0 for v in total.ravel()], WIDE).reshape(a.shape)
+
+
 def relu_backward(dy: Array, y: Array) -> Array:
     pairs = zip(dy.ravel().tolist(), y.ravel().tolist(), strict=True)
     return np.array([g if v > 0 else 0.0 for g, v in pairs]).reshape(y.shape)

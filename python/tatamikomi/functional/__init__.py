@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tatamikomi.functional.activation import log_softmax, relu, sigmoid, softmax, tanh
+from tatamikomi.functional.activation import add_relu, log_softmax, relu, sigmoid, softmax, tanh
 from tatamikomi.functional.conv import conv1d, conv2d, conv3d, fold, unfold
 from tatamikomi.functional.dropout import dropout
 from tatamikomi.functional.linear import linear
@@ -20,6 +20,7 @@ from tatamikomi.functional.pool import (
 )
 
 __all__ = [
+    "add_relu",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",

@@ -1,4 +1,4 @@
-"""Activations: ReLU, sigmoid, tanh, softmax."""
+"""Activations: ReLU (of a sum too), sigmoid, tanh, softmax."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.autograd.tensor import wrap
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite, own_names
 from tatamikomi.kernels.arrays import Array
 
@@ -22,6 +23,18 @@ class _Relu(Function):
         if is_grad_enabled():
             return where(y.data > 0, dy, 0.0)
         return wrap(kernels.relu_backward(dy.data, y.data))
+
+
+class _AddRelu(Function):
+    saves_output = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return kernels.add_relu_forward(a, b)
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.output()
+        masked = where(y.data > 0, dy, 0.0) if is_grad_enabled() else wrap(kernels.relu_backward(dy.data, y.data))
+        return masked, masked
 
 
 class _Sigmoid(Function):
@@ -107,6 +120,32 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     replace = flag("relu", "inplace", inplace)
     y = _Relu()(x)
     return overwrite(x, y, input) if replace else y
+
+
+@own_names(a="input", b="other")
+def add_relu(input: TensorLike, other: TensorLike) -> Tensor:
+    """max(input + other, 0), elementwise: where a residual branch joins, one pass over memory each way.
+
+    Args:
+        input: any shape, float32 or float64.
+        other: the same shape and dtype.
+
+    Raises:
+        TypeError: other or mixed dtypes.
+        ValueError: different shapes.
+
+    Source: K. He et al., "Deep residual learning for image recognition", arXiv:1512.03385.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.add_relu([1.0, 2.0], [-3.0, 4.0])
+    tensor([0., 6.])
+    """
+    a, b = as_input("add_relu", "input", input), as_input("add_relu", "other", other)
+    if a.shape != b.shape:
+        raise bad_value("add_relu", "other", f"shape {b.shape}", f"shape {a.shape} as input")
+    if a.dtype != b.dtype:
+        raise bad_type("add_relu", "other", b.dtype.name, f"{a.dtype.name} as input")
+    return _AddRelu()(a, b)
 
 
 @own_names()

@@ -5,6 +5,7 @@ backend, native or reference.
 """
 
 from tatamikomi.kernels.activation import (
+    add_relu_forward,
     log_softmax_backward,
     log_softmax_forward,
     relu_backward,
@@ -55,6 +56,7 @@ __all__ = [
     "ConvExplanation",
     "PackedWeight",
     "adam_step",
+    "add_relu_forward",
     "avg_pool_backward",
     "avg_pool_forward",
     "backend",

@@ -1,4 +1,4 @@
-"""ReLU, sigmoid, tanh, softmax and log-softmax on arrays.
+"""ReLU (of a sum too), sigmoid, tanh, softmax and log-softmax on arrays.
 
 Backward functions take the gradient of the output and the output itself, never the input.
 """
@@ -46,6 +46,33 @@ def relu_forward(x: ArrayLike, out: Array | None = None) -> Array:
     x = as_float(op, "x", x)
     y = output(op, out, x.shape, x.dtype, x)
     active().relu_forward(y, x)
+    return y
+
+
+def add_relu_forward(a: ArrayLike, b: ArrayLike, out: Array | None = None) -> Array:
+    """y = max(a + b, 0), the end of a residual block, in one pass; NaN stays NaN.
+
+    Both gradients are the same array, relu_backward(dy, y).
+
+    Args:
+        a: any shape; float32 or float64.
+        b: shape and dtype of a.
+        out: shape of a, receives the result.
+
+    Raises:
+        TypeError, ValueError: dtypes or shapes differ, or out does not fit.
+
+    >>> import tatamikomi as tk
+    >>> tk.kernels.add_relu_forward([1.0, 2.0], [-3.0, 4.0]).tolist()
+    [0.0, 6.0]
+    """
+    op = "add_relu_forward"
+    a, b = as_float(op, "a", a), as_float(op, "b", b)
+    dtype = same_dtype(op, a=a, b=b)
+    if b.shape != a.shape:
+        raise bad_value(op, "b", f"shape {b.shape}", f"shape {a.shape} as a")
+    y = output(op, out, a.shape, dtype, a, b)
+    active().add_relu_forward(y, a, b)
     return y
 
 

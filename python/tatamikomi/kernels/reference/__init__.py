@@ -5,6 +5,7 @@ this backend promises no bits across thread counts or batch splits.
 """
 
 from tatamikomi.kernels.reference.activation import (
+    add_relu_forward,
     log_softmax_backward,
     log_softmax_forward,
     relu_backward,
@@ -35,6 +36,7 @@ from tatamikomi.kernels.reference.pool import avg_pool_backward, avg_pool_forwar
 
 __all__ = [
     "adam_step",
+    "add_relu_forward",
     "avg_pool_backward",
     "avg_pool_forward",
     "batch_norm_backward",

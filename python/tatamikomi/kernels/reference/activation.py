@@ -17,6 +17,11 @@ def relu_forward(y: Array, x: Array) -> None:
     np.maximum(x, 0, out=y)
 
 
+def add_relu_forward(y: Array, a: Array, b: Array) -> None:
+    """y = max(a + b, 0); NaN stays NaN."""
+    np.maximum(a + b, 0, out=y)
+
+
 def relu_backward(dx: Array, dy: Array, y: Array) -> None:
     """dx = dy where y > 0, else 0."""
     dx[...] = np.where(y > 0, dy, 0)
