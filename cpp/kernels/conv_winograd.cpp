@@ -50,6 +50,8 @@ const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot_f4(s) : "f
 const char* kFewChannels = "fewer than 16 channels per group: transforms would outweigh the products saved";
 const char* declines_f4(const ConvShape& s) {
     if (s.ic / s.groups < 16 || s.oc / s.groups < 16) return kFewChannels;
+    if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
+        return "more than 1024 channels per group: the transformed weights would outgrow the caches";
     return nullptr;
 }
 const char* declines_f2(const ConvShape&) { return "winograd_f4 saves more products"; }

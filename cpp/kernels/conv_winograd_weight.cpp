@@ -283,6 +283,8 @@ const char* cannot_strided(const ConvShape& s) { return s.kh == 3 ? cannot(s, 2)
 const char* declines_f4(const ConvShape& s) {
     if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
         return "fewer than 16 channels per group: transforms would outweigh the products saved";
+    if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
+        return "more than 1024 channels per group: the transformed weights would outgrow the caches";
     return nullptr;
 }
 const char* declines_f2(const ConvShape&) { return "winograd_f4 saves more products"; }

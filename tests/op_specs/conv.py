@@ -127,7 +127,29 @@ BIG = [
     Case("many small images", (97, 16, 7, 7), (32, 16, 3, 3), {"padding": 1}, big=True),
 ]
 FILLED = [_filled(case) for case in SMALL]
-CASES = SMALL + FILLED + HOSTILE + BIG
+# Windows of 3, channels past a vector or two, and maps that tiles of 2 and 4 outputs do not fill.
+UNEVEN = {"padding": ((2, 1), (0, 3))}
+TILES = [
+    Case("tiles", (3, 19, 13, 11), (35, 19, 3, 3), UNEVEN),
+    Case("tiles 7x7", (3, 33, 7, 7), (17, 33, 3, 3), {"padding": 1}),
+    Case("tiles 14x14", (3, 16, 14, 14), (40, 16, 3, 3), {"padding": 1}, bias=False),
+    Case("tiles 28x29", (2, 20, 28, 29), (18, 20, 3, 3), {"padding": "same"}),
+    Case("tiles grouped", (3, 34, 9, 10), (38, 17, 3, 3), {**UNEVEN, "groups": 2}),
+    Case("tiles 1d", (3, 36, 37), (38, 18, 3), {"padding": ((3, 1),), "groups": 2}),
+    Case("tiles 1d, long", (2, 5, 600), (7, 5, 3), {"padding": "same"}),
+    Case("tiles in rows", (2, 17, 5, 21), (18, 17, 1, 3), {"padding": ((1, 0), (1, 2))}),
+    Case("tiles strided", (3, 38, 13, 15), (36, 19, 3, 3), {"stride": 2, "padding": ((1, 0), (2, 1)), "groups": 2}),
+    Case("tiles strided same", (2, 20, 30, 15), (35, 20, 3, 3), {"stride": 2, "padding": "same"}),
+    Case("tiles strided 14x14", (3, 17, 28, 29), (18, 17, 3, 3), {"stride": 2, "padding": 1}),
+    Case("tiles strided, no padding", (1, 16, 9, 12), (16, 16, 3, 3), {"stride": 2}),
+    Case("tiles strided, wide padding", (2, 16, 5, 6), (16, 16, 3, 3), {"stride": 2, "padding": (3, 2)}),
+]
+BIG += [
+    Case("big tiles", (20, 40, 28, 28), (36, 40, 3, 3), {"padding": 1}, big=True),
+    Case("big tiles strided", (9, 33, 30, 31), (35, 33, 3, 3), {"stride": 2, "padding": 1}, big=True),
+    Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
+]
+CASES = SMALL + FILLED + HOSTILE + TILES + BIG
 
 
 def _samples(make: Any, cases: list[Case] = CASES) -> list[Sample]:
