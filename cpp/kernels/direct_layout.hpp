@@ -1,0 +1,165 @@
+// How the direct kernels lay out their operands: packed weights, and strips of input rows in zero-padded scratch.
+//
+//   packed   [k block][sum][tap][channel][width]
+//   scratch  [row][channel][phase][position]   a row split by its phase modulo the step: pixels are neighbours
+#pragma once
+#include "kernels/direct_tile.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+// Columns first, first + 1, ... of the weights, neighbours in memory: a channel's `taps` taps, then the next one's.
+// to[(tap * channels + c) * width + k] = from[k * stride + column] for k < rows, and 0 from there to width. Where the
+// problem takes taps backwards, the last tap is number 0.
+template <class T>
+void transpose_columns(T* to, const T* from, int64_t stride, int64_t rows, int64_t width, int64_t first_channel,
+                       int64_t columns, int64_t taps, int64_t channels, bool backwards) {
+    constexpr int L = kLanes<T>;
+    for (int64_t k0 = 0; k0 < width; k0 += L) {
+        const int64_t lanes = smaller(L, width - k0);
+        int64_t tap = 0, c = first_channel;
+        for (int64_t j0 = 0; j0 < columns; j0 += L) {
+            const int64_t count = smaller(L, columns - j0);
+            Vec<T> block[L];
+#pragma GCC unroll 16
+            for (int i = 0; i < L; ++i)
+                block[i] = k0 + i < rows ? load_first(from + (k0 + i) * stride + j0, count) : Vec<T>{};
+            transpose<T>(block);
+            alignas(64) T lines[L][L];
+#pragma GCC unroll 16
+            for (int j = 0; j < L; ++j) store(lines[j], block[j]);
+            for (int64_t j = 0; j < count; ++j) {
+                const int64_t number = backwards ? taps - 1 - tap : tap;
+                store_first(to + (number * channels + c) * width + k0, load(lines[j]), lanes);
+                if (++tap == taps) tap = 0, ++c;
+            }
+        }
+    }
+}
+
+// The weights of one block of output channels, sum by sum.
+template <class T> void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t k_block) {
+    const int64_t k0 = k_block * p.width, width = p.width, outputs = smaller(width, p.oc - k0), taps = p.taps();
+    const T* block = weight + p.w_origin + group * p.w_group + k0 * p.w_oc;
+    // Whether all taps of a channel are neighbours, forwards or backwards.
+    const int64_t step = taps == 1 ? 1 : p.w.taps > 1 ? p.w_w : 0;
+    const bool neighbours = (step == 1 || step == -1) && (p.h.taps == 1 || p.w_h == step * p.w.taps) &&
+                            (p.d.taps == 1 || p.w_d == step * p.w.taps * p.h.taps);
+    for (int64_t c0 = 0; c0 < p.ic; c0 += p.c_sum) {
+        const int64_t channels = smaller(p.c_sum, p.ic - c0);
+        const T* from = block + c0 * p.w_ic;
+        if (neighbours && p.w_oc > 1) {
+            if (step < 0) from -= taps - 1;
+            if (p.w_ic == taps) {   // and channels follow each other
+                transpose_columns(to, from, p.w_oc, outputs, width, 0, channels * taps, taps, channels, step < 0);
+            } else
+                for (int64_t c = 0; c < channels; ++c)
+                    transpose_columns(to, from + c * p.w_ic, p.w_oc, outputs, width, c, taps, taps, channels, step < 0);
+            to += channels * taps * width;
+            continue;
+        }
+        for (int64_t a = 0; a < p.d.taps; ++a)
+            for (int64_t b = 0; b < p.h.taps; ++b)
+                for (int64_t e = 0; e < p.w.taps; ++e)
+                    for (int64_t c = 0; c < channels; ++c, to += width) {
+                        const T* w = from + a * p.w_d + b * p.w_h + e * p.w_w + c * p.w_ic;
+                        for (int64_t k = 0; k < outputs; ++k) to[k] = w[k * p.w_oc];
+                        for (int64_t k = outputs; k < width; ++k) to[k] = 0;
+                    }
+    }
+}
+
+// to[0..count) = from[0..count), or 0 where there is a mask that is not positive
+template <class T> TK_INLINE void copy_run(T* to, const T* from, const T* mask, int64_t count) {
+    constexpr int64_t L = kLanes<T>;
+    for (int64_t q = 0; q < count; q += L) {
+        const int64_t lanes = smaller(L, count - q);
+        Vec<T> v = load_first(from + q, lanes);
+        if (mask) v = select<T>(load_first(mask + q, lanes) > 0, v, Vec<T>{});
+        store_first(to + q, v, lanes);
+    }
+}
+template <class T> TK_INLINE void zero_run(T* to, int64_t count) {
+    for (int64_t q = 0; q < count; ++q) to[q] = 0;
+}
+
+// One scratch row of one channel: positions origin + stride*q, q counted from `start`, split by phase q mod step into
+// `phases` runs of `pitch` positions. Where `mask` is not positive, 0.
+template <class T>
+void copy_row(T* to, const T* row, const Axis& w, int64_t phases, int64_t pitch, int64_t start,
+              const T* mask = nullptr) {
+    const int64_t stride = w.stride * larger(w.step, 1), first = w.origin + w.stride * start;
+    for (int64_t phase = 0; phase < phases; ++phase, to += pitch) {
+        const int64_t shift = first + w.stride * phase;
+        Run run{larger(0, -shift), smaller(pitch, w.in - shift)};
+        if (stride > 1) run = positions_inside(pitch, w.in, stride, shift);
+        else if (run.end <= run.begin) run = {0, 0};
+        zero_run(to, run.begin);
+        const int64_t from = shift + run.begin * stride, count = run.end - run.begin;
+        if (stride == 1) copy_run(to + run.begin, row + from, mask ? mask + from : nullptr, count);
+        else if (mask)
+            for (int64_t i = 0; i < count; ++i)
+                to[run.begin + i] = mask[from + i * stride] > 0 ? row[from + i * stride] : T(0);
+        else if (stride == 2)
+            for (int64_t i = 0; i < count; ++i) to[run.begin + i] = row[from + i * 2];
+        else
+            for (int64_t i = 0; i < count; ++i) to[run.begin + i] = row[from + i * stride];
+        zero_run(to + run.end, pitch - run.end);
+    }
+}
+
+struct Strip {
+    int64_t image, group, od, h0, rows, w0, columns;
+};
+
+// Where input row of tap (a, b) of output row r lies in scratch: slot of a plane.
+inline int64_t slot_of(const DirectProblem& p, int64_t r, int64_t b) { return r * p.h.step + b * p.slot_pitch(); }
+
+// The rows of taps that output row h0 + r of the strip sees, ended by one of index -1; those that lie in the padding
+// are left out.
+inline void list_taps(RowTap* taps, const DirectProblem& p, const Strip& s, int64_t r) {
+    for (int64_t a = 0; a < p.d.taps; ++a) {
+        const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
+        if (zd < 0 || zd >= p.d.in) continue;
+        for (int64_t b = 0; b < p.h.taps; ++b) {
+            const int64_t zh = p.h.origin + p.h.stride * ((s.h0 + r) * p.h.step + b * p.h.reach);
+            if (zh < 0 || zh >= p.h.in) continue;
+            *taps++ = {(a * p.h_slots + slot_of(p, r, b)) * p.row_pitch, (a * p.h.taps + b) * p.w.taps};
+        }
+    }
+    *taps = {0, -1};
+}
+
+// Where the taps of a row start, from its first.
+inline void list_columns(int64_t* columns, const DirectProblem& p) {
+    const int64_t step = larger(p.w.step, 1);
+    for (int64_t e = 0; e < p.w.taps; ++e) {
+        const int64_t q = e * p.w.reach;
+        columns[e] = q % step * p.position_pitch + q / step;
+    }
+}
+
+template <class T>
+void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, const Strip& s, int64_t c0,
+                int64_t channels) {
+    const int64_t pitch = p.slot_pitch(), run = (s.rows - 1) * p.h.step + 1;
+    for (int64_t a = 0; a < p.d.taps; ++a) {
+        const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
+        if (zd < 0 || zd >= p.d.in) continue;
+        for (int64_t b = 0; b < p.h.taps; ++b)
+            // Rows that the tap before has brought already are passed over.
+            for (int64_t i = b ? larger(0, run - p.h.reach) : 0; i < run; ++i) {
+                const int64_t zh = p.h.origin + p.h.stride * (s.h0 * p.h.step + b * p.h.reach + i);
+                if (zh < 0 || zh >= p.h.in) continue;
+                T* to = scratch + (a * p.h_slots + b * pitch + i) * p.row_pitch;
+                const int64_t from =
+                    ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane + (zd * p.h.in + zh) * p.w.in;
+                for (int64_t c = 0; c < channels; ++c)
+                    copy_row(to + c * p.channel_pitch, x + from + c * p.in_plane, p.w, p.phases, p.position_pitch,
+                             s.w0 * p.w.step, mask ? mask + from + c * p.in_plane : nullptr);
+            }
+    }
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA

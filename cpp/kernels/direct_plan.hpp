@@ -1,0 +1,198 @@
+// A convolution as the direct kernels see it, and how its work is cut (conv_direct.hpp).
+#pragma once
+#include "kernels/conv_algorithms.hpp"
+#include "kernels/positions.hpp"
+#include "kernels/register_tile.hpp"
+#include "kernels/simd.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int64_t kTermsPerSum = 512;               // a longer sum is split: rounding errors stay small
+constexpr int64_t kScratchBytes = 192 * 1024;       // a strip stays in L2 beside the weights
+constexpr int64_t kWideScratchBytes = 384 * 1024;   // taken where it saves a second visit to the outputs
+constexpr int64_t kPackedBytes = 2 << 20;   // more weights than this are packed block by block, all strips inside
+
+constexpr double kWidestStrip = 2 << 20;   // bytes; a shape whose narrowest strip is wider is declined
+
+inline int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
+
+// One axis: input position of output g at tap t is origin + g*step + t*reach.
+struct Axis {
+    int64_t in, grid, taps, step, reach, origin;
+    int64_t stride;   // positions that lie in scratch: origin + stride * q
+    void reduce() {   // step and reach in units of their common stride
+        if (grid == 1) step = 0;
+        if (taps == 1) reach = 0;
+        stride = larger(gcd(step, reach), 1);
+        step /= stride;
+        reach /= stride;
+    }
+    int64_t span(int64_t outputs) const { return (outputs - 1) * step + (taps - 1) * reach + 1; }
+};
+
+inline Axis forward_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
+    return {in, out, kernel, stride, dilation, -pad, 1};
+}
+
+// 1x1, stride 1, no padding: all positions form one long row.
+inline bool is_pointwise(const ConvShape& s) {
+    return s.kd * s.kh * s.kw == 1 && s.sd * s.sh * s.sw == 1 && s.id == s.od && s.ih == s.oh && s.iw == s.ow &&
+           s.pd + s.ph + s.pw == 0;
+}
+
+template <class Problem> void set_forward_axes(Problem& p, const ConvShape& s) {
+    p.n = s.n;
+    p.groups = s.groups;
+    p.ic = s.ic / s.groups;
+    p.oc = s.oc / s.groups;
+    p.in_plane = s.id * s.ih * s.iw;
+    p.out_plane = s.od * s.oh * s.ow;
+    if (is_pointwise(s)) {
+        p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
+        p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        return;
+    }
+    p.d = forward_axis(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d);
+    p.h = forward_axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h);
+    p.w = forward_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w);
+}
+
+inline bool pads_columns(const ConvShape& s) {
+    return s.pw > 0 || (s.ow - 1) * s.sw + (s.kw - 1) * s.dil_w - s.pw >= s.iw;
+}
+
+constexpr const char* kTooWide = "the taps lie so far apart that the narrowest strip outgrows its scratch";
+
+// Tiles along pixels hold this many output channels, and up to so many vectors of pixels of each.
+#if defined(__AVX512F__)
+constexpr int kPixelRows = 8, kPixelVectors = 3;
+#else
+constexpr int kPixelRows = 4, kPixelVectors = 3;
+#endif
+
+struct DirectProblem {
+    int64_t n, groups, ic, oc;   // channels per group
+    Axis d, h, w;
+    int64_t in_plane;                                       // elements of one input channel
+    int64_t out_plane, out_offset, out_d, out_h, out_w;     // elements between outputs
+    int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w;   // strides of the weight as the user keeps it
+    bool along_pixels;                                      // what vectors hold: pixels, or output channels
+    // derived by plan():
+    int64_t width, tile_pixels;   // of a tile: output channels as packed, and pixels
+    int64_t phases, rows, row_strips, columns, column_strips, k_blocks, k_splits;
+    int64_t c_sum, c_sums;       // channels of one sum, sums of an output
+    int64_t c_block, c_blocks;   // channels that lie in scratch together: whole sums
+    int64_t h_slots, position_pitch, channel_pitch, row_pitch;
+    int64_t lists, scratch, packed_sum, packed_block, packed;
+    bool by_blocks;   // many weights: a unit packs one block of output channels and takes all strips
+
+    void reduce() {
+        d.reduce();
+        h.reduce();
+        w.reduce();
+    }
+    int64_t taps() const { return d.taps * h.taps * w.taps; }
+    // Input rows of a strip lie in scratch as they follow each other, or tap by tap where taps lie further apart.
+    int64_t slot_pitch() const { return smaller(h.reach, (rows - 1) * h.step + 1); }
+    int64_t slots() const { return (rows - 1) * h.step + 1 + (h.taps - 1) * slot_pitch(); }
+    int64_t row_slots() const { return d.taps * slots(); }
+    int64_t strips() const { return d.grid * row_strips * column_strips; }
+};
+
+// Of the phases modulo the step only those that a tap falls into.
+inline int64_t stored_phases(const Axis& w) { return larger(smaller(w.step, (w.taps - 1) * w.reach + 1), 1); }
+
+template <class T> int64_t tile_pixels(const DirectProblem& p) {
+    if (p.along_pixels) return kPixelVectors * kLanes<T>;
+    return kTilePixels;
+}
+
+// Whether one row of one channel with all its taps fits into scratch. Reckoned in double: hostile shapes overflow.
+template <class T> bool fits(DirectProblem p) {
+    p.reduce();
+    const double positions =
+        smaller(p.w.grid, 2 * tile_pixels<T>(p)) + (p.w.taps - 1.0) * p.w.reach / larger(p.w.step, 1);
+    return static_cast<double>(p.d.taps) * p.h.taps * stored_phases(p.w) * positions * sizeof(T) <= kWidestStrip;
+}
+
+// Channels in scratch, then columns, then rows, as many as `budget` elements hold. False where that is not all
+// channels.
+template <class T> bool cut(DirectProblem& p, int64_t budget) {
+    const int64_t overhang = (p.w.taps - 1) * p.w.reach / larger(p.w.step, 1) + 1;
+    const int64_t least = smaller(p.w.grid, 2 * p.tile_pixels);
+    p.rows = 1;
+    const int64_t narrow = p.row_slots() * p.phases * (least + overhang);
+    p.c_block = larger(1, smaller(p.c_sums, 2 * budget / (narrow * p.c_sum))) * p.c_sum;
+    p.c_blocks = ceil_div(p.ic, p.c_block);
+    p.c_block = smaller(p.c_block, p.ic);
+    const int64_t room = budget / (p.row_slots() * p.c_block * p.phases) - overhang;
+    const int64_t widest = larger(2 * p.tile_pixels, room / p.tile_pixels * p.tile_pixels);
+    p.column_strips = ceil_div(p.w.grid, widest);
+    p.columns = ceil_div(p.w.grid, p.column_strips);
+    if (p.column_strips > 1) p.columns = ceil_div(p.columns, p.tile_pixels) * p.tile_pixels;
+    p.column_strips = ceil_div(p.w.grid, p.columns);
+    p.position_pitch = p.columns + overhang - 1;
+    p.channel_pitch = p.phases * p.position_pitch;
+    if (p.channel_pitch % 64 == 0) p.channel_pitch += 16;   // channels must not share one set of the cache
+    p.row_pitch = p.c_block * p.channel_pitch;
+    while (p.rows < p.h.grid) {
+        ++p.rows;
+        if (p.row_slots() * p.row_pitch > budget) {
+            --p.rows;
+            break;
+        }
+    }
+    p.row_strips = ceil_div(p.h.grid, p.rows);
+    p.rows = ceil_div(p.h.grid, p.row_strips);
+    return p.c_blocks == 1;
+}
+
+// Where the taps of a row and of the columns lie: elements of T for so many integers.
+template <class T> int64_t elements_of(int64_t integers) {
+    return integers * static_cast<int64_t>(sizeof(int64_t) / sizeof(T));
+}
+
+template <class T> void plan(DirectProblem& p) {
+    constexpr int64_t L = kLanes<T>, bytes = sizeof(T);
+    p.reduce();
+    const int64_t taps = p.taps();
+    p.tile_pixels = tile_pixels<T>(p);
+    if (p.along_pixels) p.width = ceil_div(p.oc, ceil_div(p.oc, kPixelRows));
+    else p.width = p.oc > L ? kBlock<T> : L;
+    p.k_blocks = ceil_div(p.oc, p.width);
+    p.phases = stored_phases(p.w);
+    p.c_sums = smaller(p.ic, ceil_div(p.ic * taps, larger(kTermsPerSum, taps)));
+    p.c_sum = ceil_div(p.ic, p.c_sums);
+    p.rows = 1;
+    // Very wide reaches: fewer channels at a time.
+    const int64_t overhang = (p.w.taps - 1) * p.w.reach / larger(p.w.step, 1) + 1;
+    const int64_t narrow = p.row_slots() * p.phases * (smaller(p.w.grid, 2 * p.tile_pixels) + overhang);
+    p.c_sum = larger(1, smaller(p.c_sum, 8 * kScratchBytes / bytes / narrow));
+    p.c_sums = ceil_div(p.ic, p.c_sum);
+    if (!cut<T>(p, kScratchBytes / bytes)) cut<T>(p, kWideScratchBytes / bytes);
+    p.h_slots = p.slots();
+    p.packed_sum = p.c_sum * taps * p.width;
+    p.packed_block = (p.c_sums - 1) * p.packed_sum + (p.ic - (p.c_sums - 1) * p.c_sum) * taps * p.width;
+    p.packed = p.groups * p.k_blocks * p.packed_block;
+    p.by_blocks = p.packed * bytes > kPackedBytes;
+    // Few strips: cut the output channels too, so that several threads find work.
+    const int64_t units = p.n * p.groups * p.strips();
+    p.k_splits = larger(1, smaller(p.k_blocks, ceil_div(8, larger(units, 1))));
+    // Per thread: the row taps of each row, the offsets of column taps, then scratch, then one packed block.
+    p.lists = elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps);
+    p.scratch = p.lists + p.row_slots() * p.row_pitch + kPixelVectors * L + (p.by_blocks ? p.packed_block : 0);
+    p.scratch = ceil_div(p.scratch, 64) * 64;
+}
+
+template <class T> DirectProblem planned(DirectProblem p) {
+    plan<T>(p);
+    return p;
+}
+
+inline int64_t direct_workspace(const DirectProblem& p, int threads, bool packed = false) {
+    return threads * p.scratch + (p.by_blocks || packed ? 0 : ceil_div(p.packed, 64) * 64);
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA

@@ -1,0 +1,185 @@
+// How a forward convolution and its input gradient become direct problems (conv_direct.hpp), and the entries of the two
+// algorithms that solve them: vectors of output channels, or of pixels.
+#pragma once
+#include "kernels/conv_direct.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+inline DirectProblem forward_problem(const ConvShape& s) {
+    DirectProblem p{};
+    set_forward_axes(p, s);
+    p.out_w = 1;
+    p.out_h = p.w.grid;
+    p.out_d = p.h.grid * p.w.grid;
+    const int64_t taps = s.kd * s.kh * s.kw;
+    p.w_group = p.oc * p.ic * taps;
+    p.w_oc = p.ic * taps;
+    p.w_ic = taps;
+    p.w_d = s.kh * s.kw;
+    p.w_h = s.kw;
+    p.w_w = 1;
+    return p;
+}
+
+// One axis of one sub-pixel part: the input positions first, first + stride, ... They receive from the taps r with
+// r * dilation = first + pad modulo stride, which lie stride/g apart (g = gcd(stride, dilation)); in dy these taps lie
+// dilation/g apart. Taps are taken backwards so that dy is read forwards.
+struct Part {
+    Axis axis;
+    int64_t last_tap, tap_step;   // the kernel index of its tap 0, and from a tap to the next (downwards)
+};
+
+inline Part part_of(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation,
+                    int64_t first) {
+    const int64_t g = gcd(stride, dilation), tap_step = stride / g, residue = (first + pad) % stride;
+    const int64_t positions = (in - first - 1) / stride + 1;
+    int64_t tap = 0;
+    while (tap < kernel && tap * dilation % stride != residue) ++tap;
+    const int64_t taps = tap < kernel ? (kernel - 1 - tap) / tap_step + 1 : 0;
+    const int64_t last_tap = tap + (taps - 1) * tap_step;
+    const int64_t origin = taps ? (first + pad - last_tap * dilation) / stride : 0;   // divides without remainder
+    return {{out, positions, taps, 1, dilation / g, origin, 1}, last_tap, tap_step};
+}
+
+// The sub-pixel part whose first input position is (fd, fh, fw) as a direct problem that reads dy and writes dx.
+inline DirectProblem backward_input_problem(const ConvShape& s, int64_t fd, int64_t fh, int64_t fw) {
+    DirectProblem p{};
+    p.n = s.n;
+    p.groups = s.groups;
+    p.ic = s.oc / s.groups;
+    p.oc = s.ic / s.groups;
+    p.in_plane = s.od * s.oh * s.ow;
+    p.out_plane = s.id * s.ih * s.iw;
+    const int64_t taps = s.kd * s.kh * s.kw;
+    p.w_group = p.ic * p.oc * taps;
+    p.w_oc = taps;
+    p.w_ic = p.oc * taps;
+    if (is_pointwise(s)) {
+        p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
+        p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        p.out_w = 1;
+        return p;
+    }
+    const Part d = part_of(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d, fd);
+    const Part h = part_of(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, fh);
+    const Part w = part_of(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, fw);
+    p.d = d.axis;
+    p.h = h.axis;
+    p.w = w.axis;
+    p.out_offset = (fd * s.ih + fh) * s.iw + fw;
+    p.out_d = s.sd * s.ih * s.iw;
+    p.out_h = s.sh * s.iw;
+    p.out_w = s.sw;
+    p.w_origin = (d.last_tap * s.kh + h.last_tap) * s.kw + w.last_tap;
+    p.w_d = -d.tap_step * s.kh * s.kw;
+    p.w_h = -h.tap_step * s.kw;
+    p.w_w = -w.tap_step;
+    return p;
+}
+
+// ---- which of the two ---------------------------------------------------------------------------------------------
+
+// Multiply-adds of vectors per output vector, with what a tile costs besides: a transposition, or stores alone.
+constexpr double kChannelTileCost = 10, kPixelTileCost = 3;
+
+// Whether vectors of pixels are the faster: where output channels would leave more lanes idle than rows do.
+inline bool favours_pixels(const DirectProblem& p) {
+    constexpr int64_t L = kLanes<float>;
+    const double terms = static_cast<double>(p.ic * p.taps());
+    const double channels = (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) / p.oc;
+    const double pixels = (terms + kPixelTileCost) * (ceil_div(p.w.grid, L) * L) / p.w.grid;
+    return pixels < channels;
+}
+
+constexpr const char* kChannelsFaster = "vectors of output channels are the faster";
+constexpr const char* kPixelsFaster = "vectors of pixels are the faster";
+
+inline const char* loser(bool along_pixels, const DirectProblem& p) {
+    if (p.oc * p.w.grid == 0 || favours_pixels(p) == along_pixels) return nullptr;
+    return along_pixels ? kChannelsFaster : kPixelsFaster;
+}
+
+// ---- forward ----------------------------------------------------------------------------------------------------
+
+template <bool AlongPixels> DirectProblem forward(const ConvShape& s) {
+    DirectProblem p = forward_problem(s);
+    p.along_pixels = AlongPixels;
+    return p;
+}
+template <class T, bool AlongPixels> const char* forward_cannot(const ConvShape& s) {
+    return fits<T>(forward<AlongPixels>(s)) ? nullptr : kTooWide;
+}
+template <bool AlongPixels> const char* forward_declines(const ConvShape& s) {
+    return loser(AlongPixels, forward_problem(s));
+}
+template <class T, bool AlongPixels> int64_t forward_workspace(const ConvShape& s, int threads, bool packed) {
+    return direct_workspace(planned<T>(forward<AlongPixels>(s)), threads, packed);
+}
+template <class T, bool AlongPixels> int64_t forward_packed(const ConvShape& s) {
+    return planned<T>(forward<AlongPixels>(s)).packed;
+}
+template <class T, bool AlongPixels> void forward_pack(T* packed, const T* weight, const ConvShape& s) {
+    pack_all(packed, weight, planned<T>(forward<AlongPixels>(s)));
+}
+template <class T, bool AlongPixels> void run_forward(const ForwardCall<T>& a, const ConvShape& s) {
+    direct<T, AlongPixels>({a.y, a.x, nullptr, a.weight, a.bias, a.packed, a.relu, a.workspace},
+                           planned<T>(forward<AlongPixels>(s)));
+}
+template <class T, bool AlongPixels> constexpr ForwardAlgorithm<T> forward_entry(ConvAlgorithm id) {
+    return {{id, true, pads_columns, false, false, forward_cannot<T, AlongPixels>, forward_declines<AlongPixels>,
+             forward_workspace<T, AlongPixels>, forward_error},
+            run_forward<T, AlongPixels>,
+            forward_packed<T, AlongPixels>,
+            forward_pack<T, AlongPixels>};
+}
+
+// ---- backward-input ---------------------------------------------------------------------------------------------
+
+// f(problem) for every part, also those without taps.
+template <bool AlongPixels, class F> void for_each_part(const ConvShape& s, F&& f) {
+    for (int64_t fd = 0; fd < smaller(s.sd, s.id); ++fd)
+        for (int64_t fh = 0; fh < smaller(s.sh, s.ih); ++fh)
+            for (int64_t fw = 0; fw < smaller(s.sw, s.iw); ++fw) {
+                DirectProblem p = backward_input_problem(s, fd, fh, fw);
+                p.along_pixels = AlongPixels;
+                f(p);
+            }
+}
+template <class T, bool AlongPixels> const char* backward_input_cannot(const ConvShape& s) {
+    bool all_fit = true;
+    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) { all_fit = all_fit && (p.taps() == 0 || fits<T>(p)); });
+    return all_fit ? nullptr : kTooWide;
+}
+template <bool AlongPixels> const char* backward_input_declines(const ConvShape& s) {
+    return in_plane(s) > 0 ? loser(AlongPixels, backward_input_problem(s, 0, 0, 0)) : nullptr;
+}
+// Seen from dx, the borders of dy are padding, whatever the layer's own padding.
+inline bool always(const ConvShape&) { return true; }
+template <class T, bool AlongPixels> int64_t backward_input_workspace(const ConvShape& s, int threads, bool) {
+    int64_t most = 0;
+    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) {
+        if (p.taps()) most = larger(most, direct_workspace(planned<T>(p), threads));
+    });
+    return most;
+}
+template <class T, bool AlongPixels> void run_backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
+    bool silent = false;   // a part without taps: its input positions receive nothing
+    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) { silent = silent || p.taps() == 0; });
+    if (silent)
+        parallel_chunks(s.n * s.ic * in_plane(s), 1 << 16, 1, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) a.dx[i] = 0;
+        });
+    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) {
+        if (p.taps())
+            direct<T, AlongPixels>({a.dx, a.dy, a.y, a.weight, nullptr, nullptr, false, a.workspace}, planned<T>(p));
+    });
+}
+template <class T, bool AlongPixels> constexpr BackwardInputAlgorithm<T> backward_input_entry(ConvAlgorithm id) {
+    return {{id, true, always, true, false, backward_input_cannot<T, AlongPixels>, backward_input_declines<AlongPixels>,
+             backward_input_workspace<T, AlongPixels>, backward_input_error},
+            run_backward_input<T, AlongPixels>};
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA

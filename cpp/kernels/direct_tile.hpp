@@ -1,0 +1,183 @@
+// The two register tiles of the direct kernels. Both add, for an output, sum after sum, each tap by tap, channel by
+// channel.
+//
+//   along channels   acc[pixel][2 vectors of output channels] += broadcast(input) * packed weights
+//   along pixels     acc[output channel][vectors of pixels]   += broadcast(packed weight) * input
+//
+// The first is transposed in registers on its way out. The second is the better where output channels do not fill a
+// vector, and where a transposition weighs: few terms, long rows.
+#pragma once
+#include "kernels/direct_plan.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+// A row of taps that an output row sees: where its input starts in scratch, and its number among the weights.
+struct RowTap {
+    int64_t offset, index;
+};
+
+// Where a tile goes: out[channel * plane + pixel * pixel_stride] = (first ? bias : what is there) + acc, and ReLU of it
+// where asked for
+template <class T> struct Destination {
+    T* out;
+    const T* bias;   // nullptr: none
+    int64_t plane, pixel_stride, channels;
+    bool first, relu;
+};
+
+template <class T> struct TileArguments {
+    const T *in, *packed;
+    const RowTap* rows;       // ended by one of index -1
+    const int64_t* columns;   // offsets of the taps of a row, of which [tap_begin, tap_end) see input
+    int64_t tap_begin, tap_end, taps;
+    int64_t channels, c_sum, channel_pitch;
+    int64_t width, pixels;
+    Destination<T> to;
+};
+
+// acc = the terms of channels [c, c + count), tap by tap; step(acc, x, w) adds one term
+template <class T, int Rows, int Columns, class Step>
+TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& a, int64_t width, Step&& step) {
+    alignas(64) T totals[Rows * Columns * kLanes<T>];
+    int64_t c = 0;
+    do {
+        const int64_t count = smaller(a.c_sum, a.channels - c);
+        const T* in = a.in + c * a.channel_pitch;
+        const T* packed = a.packed + c * a.taps * width;
+#pragma GCC unroll 32
+        for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < Columns; ++j) acc[i][j] = Vec<T>{};
+        for (const RowTap* row = a.rows; row->index >= 0; ++row)
+            for (int64_t tap = a.tap_begin; tap < a.tap_end; ++tap) {
+                const T* x = in + row->offset + a.columns[tap];
+                const T* w = packed + (row->index + tap) * count * width;
+                asm volatile("" : "+r"(x), "+r"(w));   // keeps loads from being hoisted across taps, then spilled
+                for (int64_t i = 0; i < count; ++i, x += a.channel_pitch, w += width) step(acc, x, w);
+            }
+        if (a.channels <= a.c_sum) return;
+        T* sums = totals;
+        asm volatile("" : "+r"(sums) : : "memory");   // sums stay in memory, accumulators in registers
+#pragma GCC unroll 32
+        for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < Columns; ++j) {
+                T* sum = sums + (i * Columns + j) * kLanes<T>;
+                if (c > 0) acc[i][j] += load(sum);
+                store(sum, acc[i][j]);
+            }
+        asm volatile("" : : "r"(sums) : "memory");
+        c += a.c_sum;
+    } while (c < a.channels);
+}
+
+template <class T> TK_INLINE void write_run(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
+    if (to.pixel_stride == 1) {
+        if (!to.first) sum += load_first(out, count);
+        else if (to.bias) sum += broadcast(bias);
+        store_first(out, to.relu ? rectify<T>(sum) : sum, count);
+        return;
+    }
+    alignas(64) T lanes[kLanes<T>];
+    store(lanes, sum);
+    for (int64_t i = 0; i < count; ++i) {
+        T* one = out + i * to.pixel_stride;
+        const T total = lanes[i] + (to.first ? bias : *one);
+        *one = to.relu ? rectify_one(total) : total;
+    }
+}
+
+// ---- along channels -----------------------------------------------------------------------------------------------
+
+template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(const TileArguments<T>& a) {
+    constexpr int L = kLanes<T>;
+    Vec<T> acc[Pixels][Vectors];
+    accumulate(acc, a, Vectors * L,
+               [&](Vec<T>(&sums)[Pixels][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
+                   Vec<T> factor[Vectors];
+#pragma GCC unroll 2
+                   for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
+#pragma GCC unroll 32
+                   for (int p = 0; p < Pixels; ++p) {
+                       const Vec<T> value = broadcast(x[p]);
+#pragma GCC unroll 2
+                       for (int v = 0; v < Vectors; ++v) sums[p][v] += value * factor[v];
+                   }
+               });
+    const Destination<T>& to = a.to;
+#pragma GCC unroll 2
+    for (int v = 0; v < Vectors; ++v) {
+        const int64_t channels = smaller(L, to.channels - v * L);
+#pragma GCC unroll 4
+        for (int p0 = 0; p0 < Pixels; p0 += L) {
+            const int pixels = Pixels - p0 < L ? Pixels - p0 : L;
+            Vec<T> rows[L];
+#pragma GCC unroll 16
+            for (int i = 0; i < L; ++i) rows[i] = p0 + i < Pixels ? acc[p0 + i < Pixels ? p0 + i : 0][v] : Vec<T>{};
+            transpose<T>(rows);
+            T* base = to.out + v * L * to.plane + p0 * to.pixel_stride;
+            const T* bias = to.bias ? to.bias + v * L : nullptr;
+#pragma GCC unroll 16
+            for (int k = 0; k < L; ++k) {
+                if (k >= channels) break;
+                write_run<T>(base + k * to.plane, rows[k], pixels, bias ? bias[k] : T(0), to);
+            }
+        }
+    }
+}
+
+template <class T> using TileFunction = void (*)(const TileArguments<T>&);
+
+template <class T, int Pixels> TileFunction<T> channel_tile_of(int64_t pixels, int64_t width) {
+    if constexpr (Pixels > 0) {
+        if (pixels == Pixels) return width > kLanes<T> ? channel_tile<T, Pixels, 2> : channel_tile<T, Pixels, 1>;
+        return channel_tile_of<T, Pixels - 1>(pixels, width);
+    }
+    return nullptr;
+}
+
+// ---- along pixels -------------------------------------------------------------------------------------------------
+
+template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
+    constexpr int L = kLanes<T>;
+    Vec<T> acc[Rows][Vectors];
+    accumulate(acc, a, Rows, [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
+        Vec<T> value[Vectors];
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) value[v] = load(x + v * L);
+#pragma GCC unroll 8
+        for (int k = 0; k < Rows; ++k) {
+            const Vec<T> factor = broadcast(w[k]);
+#pragma GCC unroll 4
+            for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
+        }
+    });
+    const Destination<T>& to = a.to;
+#pragma GCC unroll 8
+    for (int k = 0; k < Rows; ++k) {
+        if (k >= to.channels) break;
+        const T bias = to.bias ? to.bias[k] : T(0);
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v)
+            write_run<T>(to.out + k * to.plane + v * L * to.pixel_stride, acc[k][v], smaller(L, a.pixels - v * L), bias,
+                         to);
+    }
+}
+
+template <class T, int Rows> TileFunction<T> pixel_tile_of(int64_t pixels, int64_t rows) {
+    if constexpr (Rows > 0) {
+        if (rows != Rows) return pixel_tile_of<T, Rows - 1>(pixels, rows);
+        if (pixels > 2 * kLanes<T>) return pixel_tile<T, Rows, 3>;
+        return pixels > kLanes<T> ? pixel_tile<T, Rows, 2> : pixel_tile<T, Rows, 1>;
+    }
+    return nullptr;
+}
+
+template <class T, bool AlongPixels> TileFunction<T> tile_of(int64_t pixels, int64_t width) {
+    if constexpr (AlongPixels) return pixel_tile_of<T, kPixelRows>(pixels, width);
+    else return channel_tile_of<T, kTilePixels>(pixels, width);
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
