@@ -6,12 +6,12 @@ namespace {
 int64_t x_size(const PoolShape& s) { return s.planes * s.id * s.ih * s.iw; }
 int64_t y_size(const PoolShape& s) { return s.planes * s.od * s.oh * s.ow; }
 
-void max_pool_forward(py::array y, py::array indices, const py::array& x, const py::tuple& shape) {
+void max_pool_forward(py::array y, py::object indices, const py::array& x, const py::tuple& shape) {
     const auto s = shape_from<PoolShape>(shape);
     by_dtype(x, [&](auto t) {
         using T = decltype(t);
         T* to = out<T>(y, y_size(s));
-        int64_t* index = out<int64_t>(indices, y_size(s));
+        int64_t* index = optional_out<int64_t>(indices, y_size(s));
         const T* from = in<T>(x, x_size(s));
         const py::gil_scoped_release unlocked;
         kernels<T>().max_pool_forward(to, index, from, s);
@@ -57,7 +57,8 @@ void avg_pool_backward(py::array dx, const py::array& dy, const py::tuple& shape
 }   // namespace
 
 void bind_pool(py::module_& m) {
-    m.def("max_pool_forward", &max_pool_forward, py::arg("y"), py::arg("indices"), py::arg("x"), py::arg("shape"));
+    m.def("max_pool_forward", &max_pool_forward, py::arg("y"), py::arg("indices").none(true), py::arg("x"),
+          py::arg("shape"));
     m.def("max_pool_backward", &max_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("indices"), py::arg("shape"),
           "False when an index lies outside of its plane");
     m.def("avg_pool_forward", &avg_pool_forward, py::arg("y"), py::arg("x"), py::arg("shape"));

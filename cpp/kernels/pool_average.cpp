@@ -98,6 +98,38 @@ template <class T, int Stride> void average_rows(T* y, const T* x, const PoolSha
     });
 }
 
+// The divisor of every window, where they are all equal; else 0.
+template <class T> T common_divisor(const PoolShape& s) {
+    if (s.divisor) return static_cast<T>(s.divisor);
+    const auto whole = [&](int64_t outputs, int64_t size, int64_t kernel, int64_t stride, int64_t before,
+                           int64_t after) {
+        return counted(-before, size, kernel, after, s.count_include_pad) == kernel &&
+               counted((outputs - 1) * stride - before, size, kernel, after, s.count_include_pad) == kernel;
+    };
+    const bool all = whole(s.od, s.id, s.kd, s.sd, s.pd, s.qd) && whole(s.oh, s.ih, s.kh, s.sh, s.ph, s.qh) &&
+                     whole(s.ow, s.iw, s.kw, s.sw, s.pw, s.qw);
+    return all ? static_cast<T>(s.kd * s.kh * s.kw) : 0;
+}
+
+// Rows, then columns, then the division. False where the lines do not fit.
+template <class T> bool average_lines(T* y, const T* x, const PoolShape& s) {
+    const T divisor = common_divisor<T>(s);
+    const Lines<T> lines(s, divisor != 0);
+    if (!lines.fit()) return false;
+    const auto sum = [](Vec<T> a, Vec<T> b) { return a + b; };
+    const auto divided = [&](Vec<T> v, int64_t row, int64_t o, int64_t count) {
+        if (divisor != 0) return v / broadcast(divisor);
+        const int64_t dh = divisor_dh(lines.output_row(row), s);
+        Vec<T> divisors = broadcast(T{1});
+        for (int64_t i = 0; i < count; ++i) divisors[i] = divisor_at<T>(dh, (o + i) * s.sw - s.pw, s);
+        return v / divisors;
+    };
+    if (s.sw == 1) lines.template reduce<1>(y, x, 0, sum, divided);
+    else if (s.sw == 2) lines.template reduce<2>(y, x, 0, sum, divided);
+    else lines.template reduce<0>(y, x, 0, sum, divided);
+    return true;
+}
+
 // line[c] += share for the taps inside of one window.
 template <class T> TK_INLINE void spread_window(T* line, T share, int64_t start_w, const PoolShape& s) {
     const Range w = taps_inside(start_w, s.iw, s.kw, 1);
@@ -125,10 +157,49 @@ template <class T> TK_INLINE void spread_windows(T* to, const T* share, int64_t 
     }
 }
 
+// A row of outputs is spread over the columns of its windows into a padded line, which is then added to their rows.
+// False where a line does not fit.
+template <class T> bool spread_lines(T* dx, const T* dy, const PoolShape& s) {
+    constexpr int64_t L = kLanes<T>;
+    const Lines<T> lines(s, false);
+    if (!lines.fit()) return false;
+    const T divisor = common_divisor<T>(s);
+    const int64_t in_plane = s.id * s.ih * s.iw, rows = s.od * s.oh;
+    for_each_plane(s.planes, in_plane + rows * s.ow * (s.kd * s.kh + s.kw), [&](int64_t plane) {
+        T line[kLine + L], share[kLine + L];
+        T* to = dx + plane * in_plane;
+        for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
+        for (int64_t row = plane * rows; row < (plane + 1) * rows; ++row) {
+            const OutputRow r = lines.output_row(row);
+            const T* from = dy + row * s.ow;
+            if (divisor != 0) {
+                for (int64_t o = 0; o < s.ow; ++o) share[o] = from[o] / divisor;
+            } else {
+                const int64_t dh = divisor_dh(r, s);
+                for (int64_t o = 0; o < s.ow; ++o) share[o] = from[o] / divisor_at<T>(dh, o * s.sw - s.pw, s);
+            }
+            for (int64_t i = 0; i < lines.length; ++i) line[i] = 0;
+            spread_windows(line, share, s.ow, s);
+            for_each_window_row(r, s, [&](int64_t start) {
+                T* out = to + start;
+                const T* in = line + s.pw;
+                int64_t i = 0;
+                for (; i + L <= lines.columns; i += L) store(out + i, load(out + i) + load(in + i));
+                if (i < lines.columns) {
+                    const int64_t left = lines.columns - i;
+                    store_first(out + i, load_first(out + i, left) + load_first(in + i, left), left);
+                }
+            });
+        }
+    });
+    return true;
+}
+
 }   // namespace
 
 template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shape) {
     const PoolShape s = flatten(shape);
+    if (!wide_windows(s) && average_lines(y, x, s)) return;
     if (s.sw == 1) return average_rows<T, 1>(y, x, s);
     if (s.sw == 2) return average_rows<T, 2>(y, x, s);
     return average_rows<T, 0>(y, x, s);
@@ -139,6 +210,7 @@ template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shap
 template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& shape) {
     constexpr int64_t kBlock = 64;   // outputs whose quotients are held at a time
     const PoolShape s = flatten(shape);
+    if (!wide_windows(s) && spread_lines(dx, dy, s)) return;
     const int64_t in_plane = s.id * s.ih * s.iw, rows = s.od * s.oh;
     const Range inner = wide_windows(s) ? Range{s.ow, s.ow} : whole_windows(s);
     for_each_plane(s.planes, in_plane + rows * s.ow * s.kd * s.kh * s.kw, [&](int64_t plane) {

@@ -73,7 +73,7 @@ void max_window(T* y, int64_t* index, const T* plane, const OutputRow& r, int64_
             }
         }
     *y = best;
-    *index = where;
+    if (index) *index = where;
 }
 
 // `count` neighbouring windows without padding in their columns; corner: the offset of the first one's corner.
@@ -102,7 +102,7 @@ TK_INLINE void max_vector(T* y, int64_t* indices, const T* plane, const OutputRo
         }
     if constexpr (Full) store(y, best.value);
     else store_first(y, best.value, count);
-    store_indices<T>(indices, best.offset, corner, stride, count);
+    if (indices) store_indices<T>(indices, best.offset, corner, stride, count);
 }
 
 template <class T, int Kw, int Stride> void max_rows(T* y, int64_t* indices, const T* x, const PoolShape& s) {
@@ -111,20 +111,39 @@ template <class T, int Kw, int Stride> void max_rows(T* y, int64_t* indices, con
     for_each_output_row(s, [&](const OutputRow& r) {
         const T* plane = x + r.plane * s.id * s.ih * s.iw;
         T* to = y + r.row * s.ow;
-        int64_t* index = indices + r.row * s.ow;
-        for (int64_t o = 0; o < whole.begin; ++o) max_window(to + o, index + o, plane, r, o * s.sw - s.pw, s);
+        int64_t* index = indices ? indices + r.row * s.ow : nullptr;
+        for (int64_t o = 0; o < whole.begin; ++o)
+            max_window(to + o, index ? index + o : nullptr, plane, r, o * s.sw - s.pw, s);
         for_each_vector<T>(whole, [&](int64_t o, int64_t count, auto full) {
             const int64_t corner = (r.start_d * s.ih + r.start_h) * s.iw + o * s.sw - s.pw;
-            max_vector<T, Kw, Stride, decltype(full)::value>(to + o, index + o, plane, r, corner, count, s);
+            max_vector<T, Kw, Stride, decltype(full)::value>(to + o, index ? index + o : nullptr, plane, r, corner,
+                                                             count, s);
         });
-        for (int64_t o = whole.end; o < s.ow; ++o) max_window(to + o, index + o, plane, r, o * s.sw - s.pw, s);
+        for (int64_t o = whole.end; o < s.ow; ++o)
+            max_window(to + o, index ? index + o : nullptr, plane, r, o * s.sw - s.pw, s);
     });
+}
+
+// Nobody asks where: rows, then columns. False where the lines do not fit.
+template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
+    const Lines<T> lines(s, true);
+    if (!lines.fit()) return false;
+    const auto larger = [](Vec<T> early, Vec<T> late) {
+        return select<T>(~(late <= early) & (early == early), late, early);
+    };
+    const auto as_it_is = [](Vec<T> v, int64_t, int64_t, int64_t) { return v; };
+    constexpr T lowest = -static_cast<T>(__builtin_inf());
+    if (s.sw == 1) lines.template reduce<1>(y, x, lowest, larger, as_it_is);
+    else if (s.sw == 2) lines.template reduce<2>(y, x, lowest, larger, as_it_is);
+    else lines.template reduce<0>(y, x, lowest, larger, as_it_is);
+    return true;
 }
 
 }   // namespace
 
 template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
     const PoolShape s = flatten(shape);
+    if (!indices && max_values(y, x, s)) return;
     if (s.sw == 2 && s.dil_w == 1 && s.kw == 2) return max_rows<T, 2, 2>(y, indices, x, s);
     if (s.sw == 2 && s.dil_w == 1 && s.kw == 3) return max_rows<T, 3, 2>(y, indices, x, s);
     if (s.sw == 1) return max_rows<T, 0, 1>(y, indices, x, s);

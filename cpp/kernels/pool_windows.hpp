@@ -59,30 +59,36 @@ struct OutputRow {
 template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
     const int64_t cost = s.ow * s.kd * s.kh * s.kw, rows = s.od * s.oh;
     const int64_t grain = cost < 32768 ? 32768 / cost : 1;
-    parallel_chunks(s.planes * rows, grain, cost, [&](int64_t begin, int64_t end) {
-        int64_t plane = begin / rows, d = begin % rows / s.oh, h = begin % s.oh;
-        for (int64_t row = begin; row < end; ++row) {
-            const int64_t start_d = d * s.sd - s.pd, start_h = h * s.sh - s.ph;
-            f(OutputRow{row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, s.dil_d),
-                        taps_inside(start_h, s.ih, s.kh, s.dil_h)});
-            if (++h == s.oh) {
-                h = 0;
-                ++d;
+    parallel_chunks(
+        s.planes * rows, grain, cost,
+        [&](int64_t begin, int64_t end) {
+            int64_t plane = begin / rows, d = begin % rows / s.oh, h = begin % s.oh;
+            for (int64_t row = begin; row < end; ++row) {
+                const int64_t start_d = d * s.sd - s.pd, start_h = h * s.sh - s.ph;
+                f(OutputRow{row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, s.dil_d),
+                            taps_inside(start_h, s.ih, s.kh, s.dil_h)});
+                if (++h == s.oh) {
+                    h = 0;
+                    ++d;
+                }
+                if (d == s.od) {
+                    d = 0;
+                    ++plane;
+                }
             }
-            if (d == s.od) {
-                d = 0;
-                ++plane;
-            }
-        }
-    });
+        },
+        Schedule::even);
 }
 
 // f(plane, chunk of planes is the unit): work that scatters within a plane.
 template <class F> void for_each_plane(int64_t planes, int64_t cost, F&& f) {
     const int64_t grain = cost < 32768 ? 32768 / (cost + 1) + 1 : 1;
-    parallel_chunks(planes, grain, cost, [&](int64_t begin, int64_t end) {
-        for (int64_t plane = begin; plane < end; ++plane) f(plane);
-    });
+    parallel_chunks(
+        planes, grain, cost,
+        [&](int64_t begin, int64_t end) {
+            for (int64_t plane = begin; plane < end; ++plane) f(plane);
+        },
+        Schedule::even);
 }
 
 // p[0], p[stride], ... : `count` lanes (all of them when Full), the others zero. Stride 0: known at run time only.
@@ -125,6 +131,96 @@ template <class T, class F> TK_INLINE void for_each_vector(Range columns, F&& f)
     for (int64_t o = columns.begin; o < columns.end; o += L)
         f(o + L <= columns.end ? o : columns.end - L, int64_t{L}, Flag<true>{});
 }
+
+// Windows that reduce in two steps: the rows of a window into one line, padded, then its columns. Lines of several
+// output rows are made before any is read again; where windows do not overlap they follow each other without a gap and
+// count as one long row. combine(a, b) of vectors; finish(vector, row, o, count) makes results of them. Rows of the
+// padded input longer than kLine do not fit.
+constexpr int64_t kLine = 4096;
+
+template <class T> struct Lines {
+    static constexpr int64_t L = kLanes<T>;
+    const PoolShape& s;
+    int64_t reach, length, columns, rows;   // of a window's columns; of a line; of x in it; lines at a time
+    bool joined;
+
+    Lines(const PoolShape& shape, bool join) : s(shape), reach((s.kw - 1) * s.dil_w + 1) {
+        joined = join && reach <= s.sw;
+        length = joined ? s.ow * s.sw : (s.ow - 1) * s.sw + reach;
+        columns = s.iw < length - s.pw ? s.iw : length - s.pw;
+        rows = length ? kLine / length : 0;
+    }
+    bool fit() const { return rows > 0; }
+
+    template <int Stride, class Combine, class Finish>
+    void reduce(T* y, const T* x, T identity, Combine combine, Finish finish) const {
+        const int64_t planes = s.od * s.oh, cost = s.ow * s.kd * s.kh * s.kw;
+        const int64_t grain = (cost < 32768 ? 32768 / cost : 1) + rows - 1;
+        parallel_chunks(
+            s.planes * planes, grain, cost,
+            [&](int64_t first, int64_t last) {
+                T lines[kLine + 2 * L];
+                const int64_t filled = rows * length + 2 * L;
+                for (int64_t i = 0; i < filled; ++i) lines[i] = identity;
+                for (int64_t row = first; row < last; row += rows) {
+                    const int64_t count = last - row < rows ? last - row : rows;
+                    for (int64_t i = 0; i < count; ++i) fill(lines + i * length + s.pw, x, row + i, combine);
+                    if (joined) {
+                        columns_of<Stride>(y + row * s.ow, lines, row, count * s.ow, combine, finish);
+                        continue;
+                    }
+                    for (int64_t i = 0; i < count; ++i)
+                        columns_of<Stride>(y + (row + i) * s.ow, lines + i * length, row + i, s.ow, combine, finish);
+                }
+            },
+            Schedule::even);
+    }
+
+    OutputRow output_row(int64_t row) const {
+        const int64_t h = row % s.oh, d = row / s.oh % s.od, plane = row / (s.oh * s.od);
+        const int64_t start_d = d * s.sd - s.pd, start_h = h * s.sh - s.ph;
+        return {row,
+                plane,
+                start_d,
+                start_h,
+                taps_inside(start_d, s.id, s.kd, s.dil_d),
+                taps_inside(start_h, s.ih, s.kh, s.dil_h)};
+    }
+
+private:
+    template <class Combine> TK_INLINE void fill(T* line, const T* x, int64_t row, Combine combine) const {
+        const OutputRow r = output_row(row);
+        const T* corner = x + ((r.plane * s.id + r.start_d) * s.ih + r.start_h) * s.iw;
+        const auto at = [&](int64_t i, int64_t count) {
+            Vec<T> sum{};
+            bool first = true;
+            for (int64_t a = r.d.begin; a < r.d.end; ++a)
+                for (int64_t b = r.h.begin; b < r.h.end; ++b, first = false) {
+                    const T* from = corner + ((a * s.dil_d * s.ih + b * s.dil_h) * s.iw + i);
+                    const Vec<T> v = count == L ? load(from) : load_first(from, count);
+                    sum = first ? v : combine(sum, v);
+                }
+            return sum;
+        };
+        if (columns < L) return store_first(line, at(0, columns), columns);
+        int64_t i = 0;
+        for (; i + L <= columns; i += L) store(line + i, at(i, L));
+        if (i < columns) store(line + columns - L, at(columns - L, L));
+    }
+    template <int Stride, class Combine, class Finish>
+    TK_INLINE void columns_of(T* y, const T* line, int64_t row, int64_t count, Combine combine, Finish finish) const {
+        const auto at = [&](int64_t o, int64_t lanes, auto full) {
+            constexpr bool kFull = decltype(full)::value;
+            Vec<T> sum = load_strided<T, Stride, kFull>(line + o * s.sw, s.sw, lanes);
+            for (int64_t c = 1; c < s.kw; ++c)
+                sum = combine(sum, load_strided<T, Stride, kFull>(line + o * s.sw + c * s.dil_w, s.sw, lanes));
+            const Vec<T> result = finish(sum, row, o, lanes);
+            if constexpr (kFull) store(y + o, result);
+            else store_first(y + o, result, lanes);
+        };
+        for_each_vector<T>({0, count}, at);
+    }
+};
 
 }   // namespace
 }   // namespace tk::TK_ISA

@@ -289,10 +289,11 @@ def count_elements(op: str, argument: str, shape: Sequence[int], itemsize: int =
         ValueError: that many elements pass 2**63 bytes, a dimension of 0 counted as 1, since NumPy takes no shape
             whose other dimensions do; the message tells the bytes asked for.
     """
-    size = math.prod(max(dimension, 1) for dimension in shape) * itemsize
+    count = math.prod(shape)
+    size = (count or math.prod(max(dimension, 1) for dimension in shape)) * itemsize
     if size >= _INT64_LIMIT:
         raise bad_value(op, argument, tuple(shape), f"fewer than 2**63 bytes, not {size} bytes")
-    return math.prod(shape)
+    return count
 
 
 def _remembered(function: Callable[P, R]) -> Callable[P, R]:

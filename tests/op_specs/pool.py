@@ -87,8 +87,9 @@ def _loops(sizes: tuple[int, ...], kernel: Any, options: dict[str, Any]) -> tupl
     return kernel, stride, pads, dilation
 
 
-def _max_forward(x: Array, kernel: Any, **options: Any) -> tuple[Array, Array]:
-    return oracle.max_pool_forward(x, *_loops(x.shape[2:], kernel, options), options.get("ceil_mode", False))
+def _max_forward(x: Array, kernel: Any, return_indices: bool = True, **options: Any) -> tuple[Array, ...]:
+    results = oracle.max_pool_forward(x, *_loops(x.shape[2:], kernel, options), options.get("ceil_mode", False))
+    return results if return_indices else results[:1]
 
 
 def _average(shape: tuple[int, ...], kernel: Any, options: dict[str, Any]) -> tuple[Any, ...]:
@@ -152,6 +153,10 @@ def _nan(draw: Draw) -> Call:
     x[draw.random.random(x.shape) < 0.1] = np.nan
     x[draw.random.random(x.shape) < 0.1] = -np.inf
     return Call((x, 3), {"stride": 2, "padding": 1})
+
+
+def _values(call: Call) -> Call:
+    return Call(call.args, {**call.kwargs, "return_indices": False})
 
 
 def _max_twin(torch: Any, call: Call) -> Any:
@@ -253,7 +258,20 @@ SPECS = (
         directions=(
             Direction(
                 "max_pool_forward",
-                [*_samples(_x, MAX), Sample("NaN and -inf", _nan, torch=False)],
+                [
+                    *_samples(_x, MAX),
+                    Sample("NaN and -inf", _nan, torch=False),
+                    *(
+                        Sample(
+                            f"{case.label}, no indices",
+                            lambda draw, case=case: _values(_x(draw, case)),
+                            case.big,
+                            torch=False,
+                        )
+                        for case in MAX
+                    ),
+                    Sample("NaN and -inf, no indices", lambda draw: _values(_nan(draw)), torch=False),
+                ],
                 _max_forward,
                 copied,
                 split=leading(0),
@@ -275,6 +293,17 @@ SPECS = (
         gradients=tuple(_gradient("max", case) for case in MAX[:9] + MAX[-2:]),
         errors=(
             *_window_errors("max_pool_forward"),
+            _error(
+                *("return_indices 1", "max_pool_forward", "return_indices: expected True or False, got 1", X, 2),
+                return_indices=1,
+                exception=TypeError,
+            ),
+            _error(
+                *("out of two without indices", "max_pool_forward", "out: expected an array, y alone, got tuple", X, 2),
+                out=(X, X),
+                return_indices=False,
+                exception=TypeError,
+            ),
             _error("dilation 0", "max_pool_forward", "dilation: expected .*>= 1, got 0", X, 2, dilation=0),
             _error("indices", "max_pool_backward", "indices: expected dy's shape", I8.astype("f"), I8[:, :1], X.shape),
             _error(

@@ -27,10 +27,14 @@ class _MaxOptions(NamedTuple):
 class _MaxPool(Function):
     fresh = True
 
-    def __init__(self, options: _MaxOptions) -> None:
-        self.options = options
+    indices: Array
+
+    def __init__(self, options: _MaxOptions, return_indices: bool) -> None:
+        self.options, self.return_indices = options, return_indices
 
     def forward(self, x: Array) -> Array:
+        if not (self.needs or self.return_indices):
+            return kernels.max_pool_forward(x, *self.options, return_indices=False)
         self.input_shape = x.shape
         y, self.indices = kernels.max_pool_forward(x, *self.options)
         return y
@@ -94,7 +98,7 @@ class _AvgPoolGradient(Function):
 
 def _max_pool(axes: int, input: TensorLike, options: tuple[object, ...], return_indices: bool) -> _MaxPooled:
     x, single = batched(f"max_pool{axes}d", input, axes)
-    node = _MaxPool(_MaxOptions(*map(frozen, options)))
+    node = _MaxPool(_MaxOptions(*map(frozen, options)), return_indices)
     y = unbatched(node(x), single)
     return (y, unbatched(wrap(node.indices), single)) if return_indices else y
 

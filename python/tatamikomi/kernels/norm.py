@@ -42,6 +42,8 @@ def _optional(op: str, argument: str, value: ArrayLike | None, s: NormShape) -> 
 
 
 def _number(op: str, argument: str, value: object, expected: str) -> float:
+    if type(value) is float and 0 <= value < math.inf:
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise bad_type(op, argument, value, expected)
     if not 0 <= float(value) < math.inf:

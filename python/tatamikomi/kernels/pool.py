@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +23,7 @@ def _out_shape(shape: tuple[int, ...], s: PoolShape) -> tuple[int, ...]:
     return (*shape[:2], *(s.od, s.oh, s.ow)[5 - len(shape) :])
 
 
+@overload
 def max_pool_forward(
     x: ArrayLike,
     kernel_size: Size,
@@ -30,7 +32,34 @@ def max_pool_forward(
     dilation: Size = 1,
     ceil_mode: bool = False,
     out: tuple[Array, Array] | None = None,
-) -> tuple[Array, Array]:
+    return_indices: Literal[True] = True,
+) -> tuple[Array, Array]: ...
+
+
+@overload
+def max_pool_forward(
+    x: ArrayLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    out: Array | None = None,
+    *,
+    return_indices: Literal[False],
+) -> Array: ...
+
+
+def max_pool_forward(
+    x: ArrayLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    out: tuple[Array, Array] | Array | None = None,
+    return_indices: bool = True,
+) -> tuple[Array, Array] | Array:
     """The maximum of every window, and where it is.
 
     The first maximum wins. A NaN beats every number, and the first NaN wins.
@@ -43,10 +72,12 @@ def max_pool_forward(
             half of the kernel the limit is that every window sees an element of x.
         ceil_mode: keep a last window that reaches past the padded input, if it starts in the input or in the
             padding before.
-        out: (y, indices), receive the results.
+        out: (y, indices), receive the results; without indices y alone.
+        return_indices: whether they are wanted; without them it is faster.
 
     Returns:
-        y (n, c, *output sizes), and indices of the same shape, int64: positions in the flattened plane of x.
+        y (n, c, *output sizes), and indices of the same shape, int64: positions in the flattened plane of x; y alone
+        where return_indices is False.
 
     Raises:
         TypeError: a dtype or an option is of the wrong kind.
@@ -61,9 +92,17 @@ def max_pool_forward(
     op = "max_pool_forward"
     x = as_float(op, "x", x)
     s = pool_shape(op, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    if not isinstance(return_indices, (bool, np.bool_)):
+        raise bad_type(op, "return_indices", return_indices, "True or False")
+    shape = _out_shape(x.shape, s)
+    if not return_indices:
+        if isinstance(out, tuple):
+            raise bad_type(op, "out", "tuple", "an array, y alone")
+        y = output(op, out, shape, x.dtype, x)
+        active().max_pool_forward(y, None, x, s)
+        return y
     if out is not None and not (isinstance(out, tuple) and len(out) == 2):
         raise bad_type(op, "out", type(out).__name__, "a tuple (y, indices)")
-    shape = _out_shape(x.shape, s)
     y_out, indices_out = out or (None, None)
     y = output(op, y_out, shape, x.dtype, x)
     indices = output(op, indices_out, shape, np.int64, x, y_out)

@@ -22,6 +22,8 @@ def as_number(
     >>> as_number("dropout_forward", "p", 1, high=1)
     1.0
     """
+    if type(value) is float and low <= value <= high and value < below:
+        return value
     expected = f"a finite number >= {low:g}"
     expected += f" and <= {high:g}" if high < math.inf else f" and < {below:g}" if below < math.inf else ""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
@@ -42,6 +44,8 @@ def as_integer(op: str, argument: str, value: object, low: int = 0) -> int:
     >>> as_integer("adam_step", "step", 3, low=1)
     3
     """
+    if type(value) is int and low <= value < 1 << 63:
+        return value
     expected = f"an integer, {low} <= {argument} < 2**63"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise bad_type(op, argument, value, expected)

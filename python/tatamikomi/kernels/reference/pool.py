@@ -16,13 +16,14 @@ from tatamikomi.kernels.reference.windows import inside, padded_sizes, taps
 Array = NDArray[Any]
 
 
-def max_pool_forward(y: Array, indices: Array, x: Array, s: PoolShape) -> None:
+def max_pool_forward(y: Array, indices: Array | None, x: Array, s: PoolShape) -> None:
     """y, indices (planes, od, oh, ow) from x (planes, id, ih, iw); the first maximum wins, NaN beats numbers."""
     values = np.zeros((s.planes, *padded_sizes(s)), x.dtype)
     values[(..., *inside(s))] = x.reshape(s.planes, s.id, s.ih, s.iw)
     places = np.full(padded_sizes(s), -1, np.int64)
     places[inside(s)] = np.arange(s.id * s.ih * s.iw).reshape(s.id, s.ih, s.iw)
-    best, where = y.reshape(s.planes, s.od, s.oh, s.ow), indices.reshape(s.planes, s.od, s.oh, s.ow)
+    best = y.reshape(s.planes, s.od, s.oh, s.ow)
+    where = (np.empty(best.shape, np.int64) if indices is None else indices).reshape(best.shape)
     where[...] = -1
     for _, block in taps(s):
         value, place = values[(..., *block)], places[block]
