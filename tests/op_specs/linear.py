@@ -21,8 +21,19 @@ BIG = [
     (131, 67, 97), (100, 576, 50), (3, 257, 1031), (1, 1030, 1031), (2, 700, 520), (4, 300, 900), (5, 520, 530),
     (16, 513, 260), (300, 20, 600),
 ]  # fmt: skip
-# With a bias and ReLU: streamed rows and tiles, one run of k and several, nothing to add up.
-FUSED = [(1, 5, 7), (1, 300, 70), (3, 17, 33), (4, 270, 9), (6, 13, 40), (21, 300, 35), (3, 0, 4), (9, 0, 4)]
+# With a bias and ReLU: streamed rows and tiles, one run of k (256 is a whole one) and several, nothing to add up.
+FUSED = [
+    (3, 256, 5),
+    (17, 256, 40),
+    (1, 5, 7),
+    (1, 300, 70),
+    (3, 17, 33),
+    (4, 270, 9),
+    (6, 13, 40),
+    (21, 300, 35),
+    (3, 0, 4),
+    (9, 0, 4),
+]
 TRANSPOSES = list(itertools.product((False, True), repeat=2))
 BATCHED = {
     "shared b": ((2, 3, 4, 5), (5, 7)),
