@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -37,18 +36,13 @@ class Norm(Task):
         return {engine: self._torch(engine)} if engine.startswith("torch") else {}
 
     def _ours(self) -> Call:
-        k, x, y, w, b, dy = tk.kernels, self.x, self.y, self.weight, self.bias, self.dy
+        k, x, w, b, dy = tk.kernels, self.x, self.weight, self.bias, self.dy
         mean, invstd = self.mean, self.invstd
-        if self.case.direction.endswith("relu") and "activation" in signature(k.batch_norm_forward).parameters:
-            relu = {"activation": "relu"}  # in one pass
-            if dy is None:
-                return lambda: k.batch_norm_forward(x, w, b, **relu)[0]
-            return lambda: k.batch_norm_backward(dy, x, mean, invstd, w, b, **relu)[0]
         calls: dict[str, Call] = {
             "forward": lambda: k.batch_norm_forward(x, w, b)[0],
-            "forward_relu": lambda: k.relu_forward(k.batch_norm_forward(x, w, b)[0]),
+            "forward_relu": lambda: k.batch_norm_forward(x, w, b, activation="relu")[0],
             "backward": lambda: k.batch_norm_backward(dy, x, mean, invstd, w)[0],
-            "backward_relu": lambda: k.batch_norm_backward(k.relu_backward(dy, y), x, mean, invstd, w)[0],
+            "backward_relu": lambda: k.batch_norm_backward(dy, x, mean, invstd, w, b, activation="relu")[0],
             "inference": lambda: k.batch_norm_inference(x, mean, self.var, w, b),
         }
         return calls[self.case.direction]
