@@ -58,6 +58,10 @@ template <class T> struct BackwardWeightAlgorithm : AlgorithmTraits {
     void (*run)(const BackwardWeightCall<T>&, const ConvShape&);
 };
 
+// conv_depthwise.cpp, conv_depthwise_weight.cpp
+template <class T> const ForwardAlgorithm<T>& depthwise_forward();
+template <class T> const BackwardInputAlgorithm<T>& depthwise_backward_input();
+template <class T> const BackwardWeightAlgorithm<T>& depthwise_backward_weight();
 // conv_winograd.cpp, conv_winograd_strided.cpp, conv_winograd_weight.cpp
 template <class T> const ForwardAlgorithm<T>& winograd_f4_forward();
 template <class T> const ForwardAlgorithm<T>& winograd_f2_forward();

@@ -95,6 +95,53 @@ template <class T> TK_INLINE void store_first(T* p, Vec<T> v, int64_t count) {
 }
 #endif
 
+// Vectors of at most 32 bytes, for kernels whose loads start anywhere: a load of 64 bytes would nearly always meet two
+// cache lines, one of 32 bytes every other time.
+#if defined(__AVX512F__)
+template <class T> struct ShortOf;
+template <> struct ShortOf<float> {
+    typedef float Type __attribute__((vector_size(32)));
+    typedef float Loose __attribute__((vector_size(32), aligned(4), may_alias));
+    typedef int32_t Mask __attribute__((vector_size(32)));
+};
+template <> struct ShortOf<double> {
+    typedef double Type __attribute__((vector_size(32)));
+    typedef double Loose __attribute__((vector_size(32), aligned(8), may_alias));
+    typedef int64_t Mask __attribute__((vector_size(32)));
+};
+template <class T> using ShortVec = typename ShortOf<T>::Type;
+template <class T> using ShortMask = typename ShortOf<T>::Mask;
+template <class T> constexpr int kShortLanes = 32 / static_cast<int>(sizeof(T));
+template <class T> TK_INLINE ShortVec<T> load_short(const T* p) {
+    return *reinterpret_cast<const typename ShortOf<T>::Loose*>(p);
+}
+template <class T> TK_INLINE void store_short(T* p, ShortVec<T> v) {
+    *reinterpret_cast<typename ShortOf<T>::Loose*>(p) = v;
+}
+template <class T> TK_INLINE ShortVec<T> broadcast_short(T x) { return x - ShortVec<T>{}; }
+TK_INLINE ShortVec<float> load_short_first(const float* p, int64_t count) {
+    return _mm256_maskz_loadu_ps(static_cast<__mmask8>((1u << count) - 1), p);
+}
+TK_INLINE ShortVec<double> load_short_first(const double* p, int64_t count) {
+    return _mm256_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), p);
+}
+TK_INLINE void store_short_first(float* p, ShortVec<float> v, int64_t count) {
+    _mm256_mask_storeu_ps(p, static_cast<__mmask8>((1u << count) - 1), v);
+}
+TK_INLINE void store_short_first(double* p, ShortVec<double> v, int64_t count) {
+    _mm256_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), v);
+}
+#else
+template <class T> using ShortVec = Vec<T>;
+template <class T> using ShortMask = VecMask<T>;
+template <class T> constexpr int kShortLanes = kLanes<T>;
+template <class T> TK_INLINE ShortVec<T> load_short(const T* p) { return load(p); }
+template <class T> TK_INLINE void store_short(T* p, ShortVec<T> v) { store(p, v); }
+template <class T> TK_INLINE ShortVec<T> broadcast_short(T x) { return broadcast(x); }
+template <class T> TK_INLINE ShortVec<T> load_short_first(const T* p, int64_t count) { return load_first(p, count); }
+template <class T> TK_INLINE void store_short_first(T* p, ShortVec<T> v, int64_t count) { store_first(p, v, count); }
+#endif
+
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 
