@@ -18,10 +18,12 @@ class Turn(NamedTuple):
     median: float
     least: float
     calls: int
+    used: float  # processor seconds of the whole turn, all threads
 
 
 def turn(call: Callable[[], Any], seconds: float, expected: float) -> Turn:
     """Time `call` for so long, once at least; `expected` is about what it takes."""
+    began = time.process_time()
     inner = max(1, round(SHORTEST / max(expected, 1e-9)))
     if expected < WARM:
         call()  # caches are cold after the others' turns
@@ -36,7 +38,8 @@ def turn(call: Callable[[], Any], seconds: float, expected: float) -> Turn:
             samples.append((time.perf_counter() - start) / inner)
     finally:
         gc.enable()
-    return Turn(statistics.median(samples), min(samples), inner * len(samples))
+    used = time.process_time() - began
+    return Turn(statistics.median(samples), min(samples), inner * len(samples), used)
 
 
 def estimate(call: Callable[[], Any]) -> float:

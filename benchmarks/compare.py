@@ -24,7 +24,7 @@ from benchmarks.cases import Case, every
 from benchmarks.engines import COMPARED, PEERS, has, installed
 from benchmarks.groups import GROUPS, group_of
 from benchmarks.measure import Engines, in_turns, peak_memory
-from benchmarks.records import Records, row_key
+from benchmarks.records import DISTURBED, Records, row_key
 from benchmarks.table import better, nchw, ours, summary
 
 FULL = (7, 1.0, 0.010)  # turns, seconds of a row where calls are short enough, least seconds of a turn
@@ -58,6 +58,7 @@ def line(case: Case, row: dict[str, Any]) -> str:
     ratios = f"x{best / mine:.2f} xN{plain / mine:.2f}" if mine and best and plain else "-"
     share = f" {100 * row['peak_share']:.0f}%" if "peak_share" in row else ""
     share += f" {row['algorithm']}" if "algorithm" in row else ""
+    share += f" DISTURBED by {row['others']:.1f} processors" if row.get("others", 0.0) > DISTURBED else ""
     faults = "".join(f"  {name}: {fault}" for name, fault in row.get("faults", {}).items())
     return f"{case.key:<58} {ratios:<15} {shown}{share}{faults}"
 
@@ -92,7 +93,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--isa", choices=("baseline", "avx2", "avx512"), help="avx2 holds the others to AVX2 as well")
     parser.add_argument("--quick", action="store_true", help="3 short turns instead of 7: a first look")
     parser.add_argument("--json", metavar="FILE", type=Path, help="put the rows into FILE, beside or over those there")
-    parser.add_argument("--missing", action="store_true", help="only rows that FILE does not have of this commit")
+    parser.add_argument("--missing", action="store_true", help="only rows that FILE lacks: of this commit, undisturbed")
     parser.add_argument(
         "--budget", type=float, metavar="SECONDS", help="begin no row after this; exit code 3 if some remain"
     )
@@ -111,7 +112,7 @@ def main() -> int:
     records = Records(options.json)
     commit = machine.commit()
     if options.missing:
-        cases = [one for one in cases if records.commit_of(row_key(one, isa, options.threads)) != commit]
+        cases = [one for one in cases if not records.has(row_key(one, isa, options.threads), commit)]
     measured = records.machine(isa, options.threads) or machine.measure(isa, options.threads)
     records.keep_machine(isa, options.threads, measured)
     names = options.engines or installed()

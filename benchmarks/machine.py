@@ -38,6 +38,12 @@ def processor() -> str:
     return platform.processor()
 
 
+def busy() -> float:
+    """Processor seconds that all processes together have used since the machine began."""
+    user, nice, system = Path("/proc/stat").read_text(encoding="utf-8").split(maxsplit=4)[1:4]
+    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def describe() -> dict[str, Any]:
     """All of it, as JSON holds it."""
     config = tk.kernels.config()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import statistics
+import time
 from typing import Any
 
-from benchmarks import memory
+from benchmarks import machine, memory
 from benchmarks.cases import Case
 from benchmarks.engines import takes_part
 from benchmarks.groups import group_of
@@ -52,7 +53,8 @@ def _frame(case: Case) -> dict[str, Any]:
 
 
 def in_turns(case: Case, engines: Engines, turns: int, row_seconds: float, least: float) -> dict[str, Any]:
-    """Medians and minima in seconds by entry; a median is that of the turns' medians.
+    """Medians and minima in seconds by entry, a median being that of the turns' medians; `others`, how many processors
+    other processes kept busy meanwhile.
 
     Args:
         turns: of each entry; half of them again where they scatter.
@@ -77,12 +79,15 @@ def in_turns(case: Case, engines: Engines, turns: int, row_seconds: float, least
         medians = ([turn["median"] for turn in each] for each in taken.values())
         return any(statistics.median(one) > STEADY * min(one) for one in medians)
 
+    began, busy = time.perf_counter(), machine.busy()
     for i in range(2 * turns):
         if i >= turns and not scatter():
             break
         for entry, name in entries.items():
             taken[entry].append(engines.ask(name, {"entry": entry, "seconds": seconds}))
         row["turns"] = i + 1
+    used = sum(turn["used"] for each in taken.values() for turn in each)
+    row["others"] = max(0.0, machine.busy() - busy - used) / (time.perf_counter() - began)
     row["median"] = {entry: statistics.median(turn["median"] for turn in each) for entry, each in taken.items()}
     row["min"] = {entry: min(turn["least"] for turn in each) for entry, each in taken.items()}
     return row

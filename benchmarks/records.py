@@ -9,6 +9,8 @@ from typing import Any
 
 from benchmarks.cases import Case
 
+DISTURBED = 0.25  # processors that others may keep busy while a row is taken
+
 
 def row_key(case: Case, isa: str, threads: int) -> str:
     return f"{isa}/{threads}t/{case.key}"
@@ -32,9 +34,10 @@ class Records:
         if path is not None and path.exists():
             self.content = json.loads(path.read_text(encoding="utf-8"))
 
-    def commit_of(self, key: str) -> str | None:
-        row = self.content["rows"].get(key)
-        return None if row is None else str(row["commit"])
+    def has(self, key: str, commit: str) -> bool:
+        """Whether there is a row of this commit that nobody disturbed."""
+        row = self.content["rows"].get(key, {})
+        return row.get("commit") == commit and row.get("others", 0.0) <= DISTURBED
 
     def machine(self, isa: str, threads: int) -> dict[str, Any] | None:
         return self.content["machine"].get(f"{isa}/{threads}t")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from benchmarks import clock, measure
 from benchmarks.cases import Case, every
 from benchmarks.engines import has_torch
 from benchmarks.processes import ChildEndedError, Runner, environment
+from benchmarks.records import DISTURBED
 from benchmarks.tasks import TASKS, task_of
 
 import tatamikomi as tk
@@ -111,6 +114,17 @@ def test_a_row_from_end_to_end():
     assert row["group"] == "dense"
     assert row["flops"] == 2 * 2 * 6 * 9 * 8 * 4 * 9
     assert row["turns"] in (2, 3, 4)
+
+
+def test_a_row_tells_what_others_did_meanwhile():
+    spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        with measure.Engines(["native"], 1, None) as engines:
+            row = measure.in_turns(DIRECTED[0], engines, turns=2, row_seconds=0.5, least=0.1)
+    finally:
+        spinning.kill()
+        spinning.wait()
+    assert row["others"] > DISTURBED
 
 
 def test_short_calls_are_timed_several_at_a_time():

@@ -34,11 +34,18 @@ def test_records_are_added_to(tmp_path):
     Records(path).put(row_key(other, "avx2", 1), {"commit": "def"})
     Records(path).keep_machine("avx2", 1, {"gflops": 117.29999})
     again = Records(path)
-    assert again.commit_of(row_key(case, "avx2", 1)) == "abc"
-    assert again.commit_of(row_key(other, "avx2", 1)) == "def"
-    assert again.commit_of(row_key(case, "avx2", 2)) is None
+    assert again.has(row_key(case, "avx2", 1), "abc")
+    assert not again.has(row_key(other, "avx2", 1), "abc")
+    assert not again.has(row_key(case, "avx2", 2), "abc")
     assert again.machine("avx2", 1) == {"gflops": 117.3}
     assert json.loads(path.read_text())["rows"][row_key(case, "avx2", 1)]["median"] == {"native": 0.1235}
+
+
+def test_a_disturbed_row_is_taken_again():
+    records = Records(None)
+    for others, kept in ((0.1, True), (1.0, False)):
+        records.put("key", {"commit": "abc", "others": others})
+        assert records.has("key", "abc") is kept
 
 
 def test_the_page_says_what_is_reached_and_what_was_tried():
