@@ -19,7 +19,7 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kRunBytes = 1 << 20;       // values and sums of a thread's own run
+constexpr int64_t kRunBytes = 4 << 20;       // values and sums of a thread's own run
 constexpr int64_t kSharedBytes = 6 << 20;    // values of a shared run
 constexpr int64_t kSumsBytes = 512 * 1024;   // sums of a block over a part of a shared run
 constexpr int64_t kHeldBytes = 12 << 20;     // more weights than this are transformed as they are used
@@ -144,6 +144,8 @@ template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(c
     for (int64_t c = 0; c < a.channels; c += L) {
         const T* x = a.values + c / L * a.vector_pitch;
         const int64_t lanes = smaller(L, a.channels - c);
+        TK_UNROLL
+        for (int t = 0; t < Tiles; ++t) __builtin_prefetch(x + a.vector_pitch + t * L);
         asm volatile("" : "+r"(x), "+r"(w));   // keeps the compiler from hoisting loads and spilling
         for (int64_t lane = 0; lane < lanes; ++lane, ++x, w += Vectors * L) {
             Vec<T> factor[Vectors];
@@ -184,6 +186,7 @@ template <class T, class H, class W> struct Winograd {
     const WinogradCall<T>& a;
     const WinogradProblem& p;
     const WinogradPlan& q;
+    int& spoilt;   // becomes 1 where outputs are not finite
 
     // values of one vector of channels, of bands [first, first + count) of a run of `tiles` tiles that begins at
     // `start`
@@ -216,13 +219,15 @@ template <class T, class H, class W> struct Winograd {
             }
         for (int64_t v = 0; v < vectors; ++v) {
             const int64_t k0 = k_block * kBlock<T> + v * L, channels = p.oc - k0;
+            Vec<T> differences{};
             const Vec<T> bias = a.bias ? load_first(a.bias + group * p.oc + k0, smaller(L, channels)) : Vec<T>{};
             for_each_patch(q.bands, first, count, q.rows_out, [&](const Patch& patch) {
-                transform_outputs<T, H, W>(strip, Points<const T>{sums + v * L, sums_pitch, width}, bias, a.relu, p.out,
-                                           patch);
+                transform_outputs<T, H, W>(strip, Points<const T>{sums + v * L, sums_pitch, width}, bias, a.relu,
+                                           differences, p.out, patch);
                 store_strip(a.out + ((patch.image * p.groups + group) * p.oc + k0) * p.out.plane(), strip, channels,
                             p.out, patch);
             });
+            if (is_spoilt<T>(differences)) raise(spoilt);
         }
     }
 
@@ -280,11 +285,17 @@ template <class T, class H, class W> struct Winograd {
     }
 };
 
-// Runs a problem. workspace: winograd_workspace() elements.
-template <class T, class H, class W> void winograd(const WinogradCall<T>& a, const WinogradProblem& p) {
-    const WinogradPlan q = plan<T, H, W>(p);
-    const Winograd<T, H, W> self{a, p, q};
-    const int64_t runs = ceil_div(p.n * q.bands.per_image(), q.run) * p.groups;
+// Runs a problem. workspace: winograd_workspace() elements. False where weights are not finite: padding's zeros times
+// those are NaN in every output, and the plain loops must write them anew.
+template <class T, class H, class W> bool winograd(const WinogradCall<T>& a, const WinogradProblem& p) {
+    WinogradPlan q = plan<T, H, W>(p);
+    int spoilt = 0;
+    const Winograd<T, H, W> self{a, p, q, spoilt};
+    // As many runs for each thread, two at least while they fill register tiles.
+    const int64_t bands = p.n * q.bands.per_image(), threads = max_threads();
+    const int64_t rounds = larger(ceil_div(bands, q.run * threads), threads == 1 ? 1 : 2);
+    q.run = smaller(q.run, ceil_div(bands, rounds * threads));
+    const bool own = q.held && (threads == 1 || q.run * q.bands.most_tiles() >= 2 * kTilePixels);
     const int64_t work = p.n * p.groups * q.bands.rows * q.bands.columns * kPoints<H, W> * p.ic * p.oc;
     const T* weights = a.packed;
     T* scratch = a.workspace;
@@ -293,8 +304,11 @@ template <class T, class H, class W> void winograd(const WinogradCall<T>& a, con
         weights = scratch;
         scratch += q.weights;
     }
-    if (q.held && (runs >= 4 * max_threads() || max_threads() == 1)) self.run_own(weights, scratch, work);
+    if (own) self.run_own(weights, scratch, work);
     else self.run_shared(weights, scratch, work);
+    for (int64_t i = 0; spoilt && i < p.groups * p.w_group; ++i)
+        if (!(a.weight[i] - a.weight[i] == 0)) return false;
+    return true;
 }
 
 }   // namespace

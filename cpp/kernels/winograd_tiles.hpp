@@ -71,6 +71,10 @@ template <class T> int64_t strip_rows(const View& v, const Bands& b) {
     return rows;
 }
 
+// Whether `spoilt`, sums of v - v, tells of a v that was not finite.
+template <class T> bool is_spoilt(Vec<T> spoilt) { return !(sum_lanes<T>(spoilt) == 0); }
+inline void raise(int& flag) { __atomic_store_n(&flag, 1, __ATOMIC_RELAXED); }
+
 // ---- loading ------------------------------------------------------------------------------------------------------
 
 // An image's channels: x, and ReLU's output y that masks it where given.
@@ -189,9 +193,11 @@ inline Outputs outputs_of(const View& v, const Patch& p) {
     return o;
 }
 
-// strip[row][column][L] of the outputs that exist, from values[point][tile][..]; bias and ReLU on the way.
+// strip[row][column][L] of the outputs that exist, from values[point][tile][..]; bias and ReLU on the way. `spoilt`
+// becomes NaN where an output is not finite.
 template <class T, class H, class W>
-void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool relu, const View& v, const Patch& p) {
+void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool relu, Vec<T>& spoilt, const View& v,
+                       const Patch& p) {
     constexpr int L = kLanes<T>;
     const Outputs o = outputs_of(v, p);
     const T* in = from.at + p.tile * from.tile_pitch;
@@ -205,6 +211,7 @@ void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool 
                                       TK_ALWAYS { return load(in + (i * W::points + j) * from.point_pitch); };
             const auto put = [&](int i, int j, Vec<T> value) TK_ALWAYS {
                 value += bias;
+                spoilt += value - value;
                 store(tile + (i * o.columns + j) * L, relu ? rectify<T>(value) : value);
             };
             if (whole) {
