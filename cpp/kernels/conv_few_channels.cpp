@@ -267,7 +267,6 @@ void compute_strip(const BackwardInputCall<T>& a, const T* packed, const FewProb
     int64_t* offsets = reinterpret_cast<int64_t*>(sums + p.sums);
     const int64_t vectors = ceil_div((s.rows - 1) * p.pitch + s.columns, L), phases = p.h.phases() * p.w.phases();
     const int64_t tiles = ceil_div(vectors, tile_vectors(static_cast<int>(ceil_div(p.ic, p.c_blocks))));
-    const int64_t of_tap = p.oc * p.h.taps * p.w.taps;                // weights of a tap of the first axis, per channel
     int64_t *next = offsets, *ends = offsets + p.h.taps * p.w.taps;   // of the phases' lists
     for (int64_t phase = 0; phase < phases; ++phase) {
         const int64_t fh = phase / p.w.phases(), fw = phase % p.w.phases();
@@ -276,6 +275,8 @@ void compute_strip(const BackwardInputCall<T>& a, const T* packed, const FewProb
         });
         ends[phase] = next - offsets;
     }
+    // Weights of a tap of the first axis, per channel; phases past the input's end have none.
+    const int64_t of_tap = p.oc * ends[phases - 1];
     bool first = true;
     for (int64_t tap = 0; tap < p.d.taps; ++tap) {
         if (!p.d.hits(s.z % p.d.stride, tap)) continue;

@@ -82,6 +82,7 @@ def _filled(case: Case) -> Case:
 
 
 HOSTILE = [
+    Case("input < stride, grouped", (1, 2, 1), (8, 1, 2), {"stride": 2, "padding": ((0, 1),), "groups": 2}),
     Case("one element", (1, 1, 1, 1), (1, 1, 1, 1)),
     Case("kernel = image", (3, 2, 5, 4), (7, 2, 5, 4)),
     Case("stride > kernel", (2, 3, 9, 11), (4, 3, 2, 2), {"stride": (4, 5)}),
