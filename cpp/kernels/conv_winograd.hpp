@@ -60,7 +60,7 @@ template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p)
                        ceil_div(p.out.w.size - p.out.w.origin, W::outputs));
     q.k_blocks = ceil_div(p.oc, kBlock<T>);
     q.c_vectors = ceil_div(p.ic, L);
-    q.weight_block = points * p.ic * kBlock<T>;
+    q.weight_block = points * point_pitch<T>(p.ic, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
     q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= kHeldBytes;
     q.run = bands_in<T>(q.bands, kRunBytes, points, q.c_vectors * L + kBlock<T>);
@@ -91,7 +91,7 @@ void transform_weight(T* to, const T* weight, const WinogradProblem& p, int64_t 
                       int64_t c_end) {
     constexpr int L = kLanes<T>;
     constexpr int taps = kTaps<H, W>, most = 16;
-    const int64_t width = width_of<T>(p.oc, k_block);
+    const int64_t width = width_of<T>(p.oc, k_block), pitch = point_pitch<T>(p.ic, width);
     T lanes[most * taps * L];   // [c][tap][L]
     for (int64_t v = 0; v < width / L; ++v)
         for (int64_t c0 = c_begin; c0 < c_end; c0 += most) {
@@ -107,10 +107,9 @@ void transform_weight(T* to, const T* weight, const WinogradProblem& p, int64_t 
                 const T* tap = lanes + c * taps * L;
                 T* out = to + (c0 + c) * width + v * L;
                 const int first = p.flip ? taps - 1 : 0, step = p.flip ? -1 : 1;
-                weight_both<T, H, W>([&](int i, int j)
-                                         TK_ALWAYS { return load(tap + (first + step * (i * W::taps + j)) * L); },
-                                     [&](int i, int j, Vec<T> value)
-                                         TK_ALWAYS { store(out + (i * W::points + j) * p.ic * width, value); });
+                weight_both<T, H, W>(
+                    [&](int i, int j) TK_ALWAYS { return load(tap + (first + step * (i * W::taps + j)) * L); },
+                    [&](int i, int j, Vec<T> value) TK_ALWAYS { store(out + (i * W::points + j) * pitch, value); });
             }
         }
 }
@@ -215,7 +214,7 @@ template <class T, class H, class W> struct Winograd {
                 product_tile_of<T, kTilePixels>(
                     end - begin, vectors,
                     {sums + point * sums_pitch + begin * width, values + point * pitch + (before + begin) * L,
-                     weights + point * p.ic * width, p.ic, points * pitch});
+                     weights + point * point_pitch<T>(p.ic, width), p.ic, points * pitch});
             }
         for (int64_t v = 0; v < vectors; ++v) {
             const int64_t k0 = k_block * kBlock<T> + v * L, channels = p.oc - k0;
