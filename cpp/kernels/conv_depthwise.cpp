@@ -4,14 +4,14 @@
 namespace tk::TK_ISA {
 namespace {
 
-// out[r * out_row + lane * out_step] for each row r of a tile
+// out[r * out_row + lane * out_step + phase] for each row r of a tile
 template <class T> struct RowTile {
     const T *in, *weight;
     const Column *columns, *columns_end;
     int64_t sources, source, row, w_source;
     T* out;
-    int64_t out_row, out_step, lanes;
-    const T* bias;   // or nullptr
+    int64_t out_row, out_step, phase, lanes, width;   // width: elements of the row from out on
+    const T* bias;                                    // or nullptr
     bool relu;
 };
 
@@ -26,6 +26,20 @@ TK_INLINE void add_column(ShortVec<T> (&acc)[Rows], const T* x, int64_t row, con
 #pragma GCC unroll 4
         for (int t = 0; t < Taps; ++t)
             if (i >= t && i - t < Rows) acc[i - t] += value * factor[t];
+    }
+}
+
+// v to every other of the `width` elements at out: phase 0 writes them all, phase 1 leaves the even ones.
+template <class T> TK_INLINE void spread(T* out, ShortVec<T> v, int64_t phase, int64_t width) {
+    constexpr int64_t L = kShortLanes<T>;
+    const int64_t low = smaller(L, width), high = smaller(L, width - low);
+    if (phase == 0) {
+        store_short_first(out, low_pairs<T>(v, v), low);
+        store_short_first(out + L, high_pairs<T>(v, v), high);
+    } else {
+        const ShortVec<T> evens = even_lanes<T>(load_short_first(out, low), load_short_first(out + L, high));
+        store_short_first(out, low_pairs<T>(evens, v), low);
+        store_short_first(out + L, high_pairs<T>(evens, v), high);
     }
 }
 
@@ -53,8 +67,10 @@ template <class T, int Rows> [[gnu::noinline]] void row_tile(const RowTile<T>& a
         if (a.out_step == 1) {
             if (a.lanes == kShortLanes<T>) store_short(out, v);
             else store_short_first(out, v, a.lanes);
+        } else if (a.out_step == 2) {
+            spread(out, v, a.phase, a.width);
         } else {
-            for (int64_t i = 0; i < a.lanes; ++i) out[i * a.out_step] = v[i];
+            for (int64_t i = 0; i < a.lanes; ++i) out[i * a.out_step + a.phase] = v[i];
         }
     }
 }
@@ -86,51 +102,55 @@ void compute_rows(const RowsCall<T>& a, const RowProblem& p, const Tables& table
                 if (jd >= p.d.outputs(qd)) continue;
                 const int64_t count = smaller(rows, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
                 const int64_t tiles = ceil_div(count, kTileRows), step = p.h.out_step() * p.w.out;
-                T* to = out + ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out + qw;
-                RowTile<T> tile{nullptr,
-                                weight,
-                                tables.columns + tables.starts[combination],
-                                tables.columns + tables.starts[combination + 1],
-                                p.sources,
-                                p.source,
-                                p.row,
-                                p.w_source,
-                                nullptr,
-                                step,
-                                p.w.out_step(),
-                                0,
-                                bias,
-                                a.relu};
-                for (int64_t i = 0; i < tiles; ++i) {
-                    const int64_t begin = count * i / tiles, end = count * (i + 1) / tiles;
+                const int64_t height = ceil_div(count, larger(tiles, 1));
+                T* to = out + ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
+                RowTile<T> tile{};
+                tile.weight = weight;
+                tile.columns = tables.columns + tables.starts[combination];
+                tile.columns_end = tables.columns + tables.starts[combination + 1];
+                tile.sources = p.sources;
+                tile.source = p.source;
+                tile.row = p.row;
+                tile.w_source = p.w_source;
+                tile.out_row = step;
+                tile.out_step = p.w.out_step();
+                tile.phase = qw;
+                tile.bias = bias;
+                tile.relu = a.relu;
+                for (int64_t begin = 0; begin < count; begin += height)
                     for (int64_t o = 0; o < columns; o += L) {
                         tile.in = scratch + begin * p.row + o;
-                        tile.out = to + begin * step + o * p.w.out_step();
+                        tile.out = to + begin * step + o * tile.out_step;
                         tile.lanes = smaller(L, columns - o);
-                        row_tile_of<T>(end - begin, tile);
+                        tile.width = p.w.out - o * tile.out_step;
+                        row_tile_of<T>(smaller(height, count - begin), tile);
                     }
-                }
             }
 }
 
 template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
     const int64_t work = p.n * p.groups * p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     const Tables tables = tables_in(a.workspace, p);
-    list_columns(tables, p);
+    fill_tables(tables, p);
     const int64_t blocks = ceil_div(p.n * p.groups, p.groups_per_unit), slices = p.d.grid * p.strips;
-    parallel_for(blocks * slices, work, [&](int64_t unit, int thread) {
-        T* scratch = a.workspace + p.tables + thread * p.scratch;
-        const int64_t slice = unit % slices, first = unit / slices * p.groups_per_unit;
-        const int64_t jd = slice / p.strips, j0 = slice % p.strips * p.rows, rows = smaller(p.rows, p.h.grid - j0);
-        for (int64_t i = first; i < smaller(first + p.groups_per_unit, p.n * p.groups); ++i) {
-            const int64_t group = i % p.groups, from = i * p.sources * p.in_plane;
-            copy_group(scratch, a.x + from, a.y ? a.y + from : nullptr, p, jd, j0, rows);
-            for (int64_t k = 0; k < p.targets; ++k)
-                compute_rows(a, p, tables, scratch, a.out + (i * p.targets + k) * p.out_plane,
-                             a.weight + group * p.sources * p.targets * p.taps() + k * p.w_target,
-                             a.bias ? a.bias + group * p.targets + k : nullptr, jd, j0, rows);
-        }
-    });
+    parallel_for(
+        blocks * slices, work,
+        [&](int64_t unit, int thread) {
+            T* scratch = a.workspace + p.tables + thread * p.scratch;
+            const int64_t slice = unit % slices, first = unit / slices * p.groups_per_unit;
+            const int64_t jd = slice / p.strips, j0 = slice % p.strips * p.rows, rows = smaller(p.rows, p.h.grid - j0);
+            const Strip strip{jd, j0, rows};
+            clear_padding(scratch, p, tables, strip);
+            for (int64_t i = first; i < smaller(first + p.groups_per_unit, p.n * p.groups); ++i) {
+                const int64_t group = i % p.groups, from = i * p.sources * p.in_plane;
+                copy_group(scratch, a.x + from, a.y ? a.y + from : nullptr, p, tables, strip);
+                for (int64_t k = 0; k < p.targets; ++k)
+                    compute_rows(a, p, tables, scratch, a.out + (i * p.targets + k) * p.out_plane,
+                                 a.weight + group * p.sources * p.targets * p.taps() + k * p.w_target,
+                                 a.bias ? a.bias + group * p.targets + k : nullptr, jd, j0, rows);
+            }
+        },
+        Schedule::even);
 }
 
 template <class T> const char* forward_cannot(const ConvShape& s) {

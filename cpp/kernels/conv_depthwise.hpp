@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kTileRows = 8;
 constexpr int kColumnTaps = 4;               // a column of more taps is cut
-constexpr int64_t kStripBytes = 32 * 1024;   // a strip stays in L1, or in L2's nearest part
+constexpr int64_t kStripBytes = 24 * 1024;   // a strip stays in L1, or in L2's nearest part
 constexpr int64_t kUnitWork = 1 << 16;       // multiply-adds of a unit of the parallel loop, where planes are small
 constexpr double kWidestSlice = 2 << 20;     // bytes; a shape whose narrowest strip is wider is declined
 
@@ -149,8 +149,10 @@ template <class T> RowProblem plan_rows(RowProblem p) {
     p.source = p.d.phases * p.d.span * p.h.phases * p.slice;
     p.columns = p.taps();
     constexpr int64_t per = sizeof(Column) / sizeof(int64_t);
-    p.tables =
-        ceil_div((p.combinations() + 1 + p.columns * per) * static_cast<int64_t>(sizeof(int64_t) / sizeof(T)), 64) * 64;
+    p.tables = ceil_div((p.combinations() + 1 + 2 * p.w.phases + p.columns * per) *
+                            static_cast<int64_t>(sizeof(int64_t) / sizeof(T)),
+                        64) *
+               64;
     p.scratch = ceil_div(p.sources * p.source + kShortLanes<T>, 64) * 64;
     const int64_t work = p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     p.groups_per_unit = p.strips * p.d.grid > 1 ? 1 : smaller(ceil_div(kUnitWork, larger(work, 1)), p.groups);
@@ -163,14 +165,17 @@ template <class T> RowProblem plan_rows(RowProblem p) {
 // columns[starts[i + 1]].
 struct Tables {
     int64_t* starts;
+    Run* runs;   // for each input phase along w: the positions that lie in a row
     Column* columns;
 };
 template <class T> Tables tables_in(T* workspace, const RowProblem& p) {
     int64_t* starts = reinterpret_cast<int64_t*>(workspace);
-    return {starts, reinterpret_cast<Column*>(starts + p.combinations() + 1)};
+    Run* runs = reinterpret_cast<Run*>(starts + p.combinations() + 1);
+    return {starts, runs, reinterpret_cast<Column*>(runs + p.w.phases)};
 }
 
-inline void list_columns(const Tables& to, const RowProblem& p) {
+inline void fill_tables(const Tables& to, const RowProblem& p) {
+    for (int64_t i = 0; i < p.w.phases; ++i) to.runs[i] = positions_inside(p.pitch, p.w.in, p.w.step, i + p.w.origin);
     int64_t count = 0, combination = 0;
     for (int64_t qd = 0; qd < p.d.out_phases; ++qd)
         for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
@@ -210,53 +215,87 @@ inline void list_columns(const Tables& to, const RowProblem& p) {
 
 template <class T> TK_INLINE ShortVec<T> masked_by(ShortVec<T> g, ShortVec<T> y) { return y > 0 ? g : ShortVec<T>{}; }
 
-// One row, split by phase; elements where y is not positive count as zero, if there is an y.
-template <class T> TK_INLINE void copy_positions(T* to, const T* row, const T* y, const RowAxis& w, int64_t pitch) {
+// The L elements at p, p + 2, ... of which the first `count` elements from p on may be read; 0 beyond.
+template <class T> TK_INLINE ShortVec<T> every_other(const T* p, int64_t count) {
     constexpr int64_t L = kShortLanes<T>;
-    for (int64_t p = 0; p < w.phases; ++p, to += pitch) {
-        const int64_t first = p + w.origin;
-        const Run run = positions_inside(pitch, w.in, w.step, first);
-        for (int64_t i = 0; i < run.begin; i += L) store_short(to + i, ShortVec<T>{});   // overwritten beyond the run
-        if (w.step == 1) {
-            int64_t i = run.begin;
-            if (y)
-                for (; i < run.end; i += L) {
-                    const int64_t lanes = smaller(L, run.end - i);
-                    const ShortVec<T> g = load_short_first(row + first + i, lanes);
-                    store_short(to + i, masked_by<T>(g, load_short_first(y + first + i, lanes)));
-                }
-            else {
-                for (; i + L <= run.end; i += L) store_short(to + i, load_short(row + first + i));
-                if (i < run.end) store_short(to + i, load_short_first(row + first + i, run.end - i)), i += L;
-            }
-            for (; i < pitch; i += L) store_short(to + i, ShortVec<T>{});
-        } else {
-            const T* from = row + first;
-            for (int64_t i = run.begin; i < run.end; ++i) to[i] = from[i * w.step];
-            for (int64_t i = run.end; i < pitch; ++i) to[i] = 0;
+    if (count >= 2 * L) return even_lanes<T>(load_short(p), load_short(p + L));
+    return even_lanes<T>(load_short_first(p, smaller(L, count)),
+                         load_short_first(p + L, larger(smaller(count - L, L), 0)));
+}
+
+// A row's positions of one phase that lie in `run`; writes zeros up to one vector past them.
+template <class T, int Step, bool Masked>
+TK_INLINE void copy_positions(T* to, const T* from, const T* y, Run run, int64_t step, int64_t readable) {
+    constexpr int64_t L = kShortLanes<T>;
+    int64_t i = run.begin;
+    if constexpr (Step == 1) {
+        for (; i + L <= run.end; i += L) {
+            const ShortVec<T> v = load_short(from + i);
+            store_short(to + i, Masked ? masked_by<T>(v, load_short(y + i)) : v);
         }
+        if (i < run.end) {
+            const ShortVec<T> v = load_short_first(from + i, run.end - i);
+            store_short(to + i, Masked ? masked_by<T>(v, load_short_first(y + i, run.end - i)) : v);
+        }
+    } else if constexpr (Step == 2) {
+        for (; i < run.end; i += L) store_short(to + i, every_other(from + 2 * i, readable - 2 * i));
+    } else {
+        for (; i < run.end; ++i) to[i] = from[i * step];
     }
 }
 
-// The rows that outputs (jd, j0 .. j0 + rows) of one group read. May write one vector past its end.
-template <class T>
-void copy_group(T* scratch, const T* x, const T* y, const RowProblem& p, int64_t jd, int64_t j0, int64_t rows) {
+// Outputs (jd, j0 .. j0 + rows) of one group, or one phase of them.
+struct Strip {
+    int64_t jd, j0, rows;
+};
+
+// f(row of scratch, where the row begins in the group or -1) for every row that a strip reads
+template <class T, class F> TK_INLINE void for_each_row(T* scratch, const RowProblem& p, const Strip& s, F&& f) {
     for (int64_t c = 0; c < p.sources; ++c)
         for (int64_t dp = 0; dp < p.d.phases; ++dp)
-            for (int64_t dd = 0; dd < p.d.span; ++dd)
+            for (int64_t dd = 0; dd < p.d.span; ++dd) {
+                const int64_t zd = (s.jd + dd) * p.d.step + dp + p.d.origin;
+                const bool inside = zd >= 0 && zd < p.d.in;
+                const int64_t plane = c * p.in_plane + zd * p.h.in * p.w.in;
                 for (int64_t hp = 0; hp < p.h.phases; ++hp, scratch += p.slice) {
-                    const int64_t zd = (jd + dd) * p.d.step + dp + p.d.origin;
-                    for (int64_t r = 0; r < rows + p.h.span - 1; ++r) {
-                        T* to = scratch + r * p.row;
-                        const int64_t zh = (j0 + r) * p.h.step + hp + p.h.origin;
-                        if (zd < 0 || zd >= p.d.in || zh < 0 || zh >= p.h.in) {
-                            for (int64_t i = 0; i < p.row; i += kShortLanes<T>) store_short(to + i, ShortVec<T>{});
-                            continue;
-                        }
-                        const int64_t from = c * p.in_plane + (zd * p.h.in + zh) * p.w.in;
-                        copy_positions(to, x + from, y ? y + from : nullptr, p.w, p.pitch);
-                    }
+                    int64_t zh = s.j0 * p.h.step + hp + p.h.origin;
+                    T* to = scratch;
+                    for (int64_t r = 0; r < s.rows + p.h.span - 1; ++r, zh += p.h.step, to += p.row)
+                        f(to, inside && zh >= 0 && zh < p.h.in ? plane + zh * p.w.in : -1);
                 }
+            }
+}
+
+// What copy_group() does not write: padding. The same for every group, so that it is written once for many.
+template <class T> void clear_padding(T* scratch, const RowProblem& p, const Tables& tables, const Strip& s) {
+    constexpr int64_t L = kShortLanes<T>;
+    for_each_row(scratch, p, s, [&](T* to, int64_t from) {
+        for (int64_t i = 0; i < p.w.phases; ++i, to += p.pitch) {
+            const Run run = from < 0 ? Run{p.pitch, p.pitch} : tables.runs[i];
+            for (int64_t j = 0; j < run.begin; j += L) store_short(to + j, ShortVec<T>{});   // begin <= pitch
+            for (int64_t j = run.end / L * L; j < p.pitch; j += L) store_short(to + j, ShortVec<T>{});
+        }
+    });
+}
+
+// The rows of x that lie in the strip, where y, if there is one, is positive. May write one vector past the end.
+template <class T, int Step, bool Masked>
+void copy_rows(T* scratch, const T* x, const T* y, const RowProblem& p, const Tables& tables, const Strip& s) {
+    for_each_row(scratch, p, s, [&](T* to, int64_t row) {
+        if (row < 0) return;
+        for (int64_t i = 0; i < p.w.phases; ++i, to += p.pitch) {
+            const int64_t first = i + p.w.origin;
+            copy_positions<T, Step, Masked>(to, x + row + first, y + row + first, tables.runs[i], p.w.step,
+                                            p.w.in - first);
+        }
+    });
+}
+template <class T>
+void copy_group(T* scratch, const T* x, const T* y, const RowProblem& p, const Tables& tables, const Strip& s) {
+    if (y) copy_rows<T, 1, true>(scratch, x, y, p, tables, s);   // dy: always of step 1
+    else if (p.w.step == 1) copy_rows<T, 1, false>(scratch, x, x, p, tables, s);
+    else if (p.w.step == 2) copy_rows<T, 2, false>(scratch, x, x, p, tables, s);
+    else copy_rows<T, 0, false>(scratch, x, x, p, tables, s);
 }
 
 constexpr const char* kTooApart = "the taps lie so far apart that the narrowest strip outgrows its scratch";

@@ -92,31 +92,34 @@ template <class T> TK_INLINE T sum_of(const T* lanes) {
     return total;
 }
 
-// One group over images [begin, end): to dweight and dbias of that group.
+// One group over images [begin, end): to dweight and dbias of that group. cleared: padding is, by the group before.
 template <class T>
 void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tables& tables, T* scratch, int64_t group,
-               int64_t begin, int64_t end, T* dweight, T* dbias) {
+               int64_t begin, int64_t end, bool cleared, T* dweight, T* dbias) {
     constexpr int64_t L = kShortLanes<T>;
     const RowProblem& p = plan.rows;
     T* sums = scratch + plan.rows.scratch - plan.sums;
     T* bias = sums + p.targets * p.sources * p.taps() * L;
     for (int64_t i = 0; i < plan.sums; i += L) store_short(sums + i, ShortVec<T>{});
+    const int64_t slices = p.d.grid * p.strips;
     for (int64_t n = begin; n < end; ++n)
         for (int64_t jd = 0; jd < p.d.grid; ++jd)
             for (int64_t j0 = 0; j0 < p.h.grid; j0 += p.rows) {
-                const int64_t rows = smaller(p.rows, p.h.grid - j0), tiles = ceil_div(rows, kTileRows);
+                const int64_t rows = smaller(p.rows, p.h.grid - j0), height = ceil_div(rows, ceil_div(rows, kTileRows));
+                const Strip strip{jd, j0, rows};
+                if (!cleared || slices > 1) clear_padding(scratch, p, tables, strip);
+                cleared = true;
                 copy_group(scratch, a.x + (n * p.groups + group) * p.sources * p.in_plane,
-                           static_cast<const T*>(nullptr), p, jd, j0, rows);
+                           static_cast<const T*>(nullptr), p, tables, strip);
                 for (int64_t k = 0; k < p.targets; ++k) {
                     const int64_t from =
                         ((n * p.groups + group) * p.targets + k) * p.out_plane + (jd * p.h.out + j0) * p.w.out;
-                    for (int64_t i = 0; i < tiles; ++i) {
-                        const int64_t top = rows * i / tiles, bottom = rows * (i + 1) / tiles;
+                    for (int64_t top = 0; top < rows; top += height) {
                         for (int64_t o = 0; o < p.w.out; o += L)
                             for (int64_t c = 0; c < p.sources; ++c) {
                                 const int64_t at = from + top * p.w.out + o;
                                 sum_rows_of<T>(
-                                    bottom - top,
+                                    smaller(height, rows - top),
                                     {sums + (k * p.sources + c) * p.taps() * L,
                                      scratch + c * p.source + top * p.row + o, a.dy + at, a.y ? a.y + at : nullptr,
                                      p.row, p.w.out, smaller(L, p.w.out - o), tables.columns,
@@ -142,21 +145,24 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
     const WeightPlan plan = plan_weight<T>(s);
     const RowProblem& p = plan.rows;
     const Tables tables = tables_in(a.workspace, p);
-    list_columns(tables, p);
+    fill_tables(tables, p);
     T* partial = a.workspace + p.tables;
     T* scratch = partial + plan.results;
     const int64_t per_group = weight_size(s) / s.groups, size = weight_size(s) + s.oc;
     const int64_t per_unit = smaller(ceil_div(kUnitWork, multiply_adds(s) / s.groups + 1), s.groups);
     const int64_t blocks = ceil_div(s.groups, per_unit);
-    parallel_for(blocks * plan.chunks, multiply_adds(s), [&](int64_t unit, int thread) {
-        const int64_t chunk = unit % plan.chunks, first = unit / plan.chunks * per_unit;
-        const int64_t begin = s.n * chunk / plan.chunks, end = s.n * (chunk + 1) / plan.chunks;
-        T* dweight = plan.results ? partial + chunk * size : a.dweight;
-        T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
-        for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group)
-            sum_group(a, plan, tables, scratch + thread * p.scratch, group, begin, end, dweight + group * per_group,
-                      dbias ? dbias + group * p.targets : nullptr);
-    });
+    parallel_for(
+        blocks * plan.chunks, multiply_adds(s),
+        [&](int64_t unit, int thread) {
+            const int64_t chunk = unit % plan.chunks, first = unit / plan.chunks * per_unit;
+            const int64_t begin = s.n * chunk / plan.chunks, end = s.n * (chunk + 1) / plan.chunks;
+            T* dweight = plan.results ? partial + chunk * size : a.dweight;
+            T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
+            for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group)
+                sum_group(a, plan, tables, scratch + thread * p.scratch, group, begin, end, group > first,
+                          dweight + group * per_group, dbias ? dbias + group * p.targets : nullptr);
+        },
+        Schedule::even);
     if (!plan.results) return;
     for (int64_t i = 0; i < size; ++i) {
         T total = partial[i];

@@ -142,6 +142,30 @@ template <class T> TK_INLINE ShortVec<T> load_short_first(const T* p, int64_t co
 template <class T> TK_INLINE void store_short_first(T* p, ShortVec<T> v, int64_t count) { store_first(p, v, count); }
 #endif
 
+// Of the 2 L lanes of a, b: the even ones. And a0 b0 a1 b1 ...: its first and its second half.
+template <class T, class Lane> TK_INLINE ShortVec<T> pick_short(ShortVec<T> a, ShortVec<T> b, Lane&& lane) {
+    constexpr int L = kShortLanes<T>;
+#if defined(__clang__)
+    ShortVec<T> picked{};
+    for (int i = 0; i < L; ++i) picked[i] = lane(i) < L ? a[lane(i)] : b[lane(i) - L];
+    return picked;
+#else
+    ShortMask<T> lanes{};
+#pragma GCC unroll 8
+    for (int i = 0; i < L; ++i) lanes[i] = lane(i);
+    return __builtin_shuffle(a, b, lanes);
+#endif
+}
+template <class T> TK_INLINE ShortVec<T> even_lanes(ShortVec<T> a, ShortVec<T> b) {
+    return pick_short<T>(a, b, [](int i) { return 2 * i; });
+}
+template <class T> TK_INLINE ShortVec<T> low_pairs(ShortVec<T> a, ShortVec<T> b) {
+    return pick_short<T>(a, b, [](int i) { return i / 2 + i % 2 * kShortLanes<T>; });
+}
+template <class T> TK_INLINE ShortVec<T> high_pairs(ShortVec<T> a, ShortVec<T> b) {
+    return pick_short<T>(a, b, [](int i) { return (i + kShortLanes<T>) / 2 + i % 2 * kShortLanes<T>; });
+}
+
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 
