@@ -1,19 +1,21 @@
-// Convolution of groups of few channels (depthwise: one), vectorised along the pixels of a row.
+// Convolution of groups of few channels (depthwise: one), vectorised along the pixels of a row, in place.
 //
 //   out[k, g] = sum over c of the group, t of in[c, position(g, t)] * weight[k, c, t]
 //
-// A thread copies a strip of its group's input rows into scratch, padded with zeros and split by phase modulo the
-// stride, so that a tap is nothing but a shift of a row:
+// A tile is up to kTileRows neighbouring output rows x one vector of pixels. Taps that lie under each other (a Column)
+// share the rows they load: a row of the input serves each of the column's taps, in one output row each. Lanes beyond
+// the row's ends are masked, rows beyond the plane's ends are read from a row of zeros: nothing is copied, a row is
+// found through a table of pointers
 //
-//   scratch [channel][d phase][d][h phase][row][w phase][position]
+//   rows [channel][d phase][d][h phase][row]
 //
-// A tile is up to kTileRows neighbouring output rows x one vector. Taps that lie under each other (a Column) share the
-// rows they load: a row of scratch serves each of the column's taps, in one output row each. Vectors of 32 bytes even
-// under AVX-512: shifted loads of 64 bytes would nearly all meet two cache lines, and 7 pixels fill 8 lanes.
+// where phases are those modulo the stride, so that a column's taps meet neighbouring entries. With stride 2 along a
+// row a vector is the even lanes of two loads. Rows of at most half a vector are computed in half vectors. A signal
+// (one row) is folded: the tile's rows are then neighbouring vectors of it.
 //
-// The input gradient is the same problem: it reads dy, without phases, by flipped taps, and computes dx by phases
-// modulo the stride, each with the taps that meet it. Every output adds its products in the same order wherever it
-// lies: channel by channel, column by column, downwards.
+// The input gradient is the same problem: it reads dy, by flipped taps, and computes dx by phases modulo the stride,
+// each with the taps that meet it; two phases along a row are computed side by side and stored interleaved.
+// Every output adds its products in the same order wherever it lies: channel by channel, column by column, downwards.
 #pragma once
 #include "kernels/conv_algorithms.hpp"
 #include "kernels/positions.hpp"
@@ -24,10 +26,10 @@ namespace tk::TK_ISA {
 namespace {
 
 constexpr int kTileRows = 8;
-constexpr int kColumnTaps = 4;               // a column of more taps is cut
-constexpr int64_t kStripBytes = 24 * 1024;   // a strip stays in L1, or in L2's nearest part
-constexpr int64_t kUnitWork = 1 << 16;       // multiply-adds of a unit of the parallel loop, where planes are small
-constexpr double kWidestSlice = 2 << 20;     // bytes; a shape whose narrowest strip is wider is declined
+constexpr int kColumnTaps = 4;              // a column of more taps is cut
+constexpr int64_t kUnitWork = 1 << 16;      // multiply-adds of a unit of the parallel loop, where planes are small
+constexpr int64_t kStripWork = 1 << 20;     // planes of more are cut into strips of rows
+constexpr double kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
 
 inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
@@ -51,6 +53,7 @@ struct RowAxis {
         return (*shift + origin) * stride == distance;
     }
     int64_t outputs(int64_t q) const { return back ? (out - q - 1) / stride + 1 : out; }
+    bool pads() const { return origin < 0 || (grid - 1 + span) * step + origin > in; }
 };
 inline RowAxis forward_rows(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
     const int64_t reach = (kernel - 1) * dilation;
@@ -75,11 +78,11 @@ inline RowAxis backward_rows(int64_t in, int64_t out, int64_t kernel, int64_t st
             q};
 }
 
-// Taps under each other: `taps` of them, rows apart by one; the first reads scratch at `offset` and has weight
-// `weight`, the next ones follow `weight_step` apart.
+// Taps under each other: `taps` of them. The first reads table entry `row` and has weight `weight`, the next ones
+// follow one row and `weight_step` apart. Output 0 of a row reads element `shift` of it.
 struct Column {
-    int64_t offset;
-    int32_t weight, weight_step, taps;
+    int64_t shift;
+    int32_t row, weight, weight_step, taps;
 };
 
 struct RowProblem {
@@ -88,7 +91,10 @@ struct RowProblem {
     int64_t in_plane, out_plane;
     int64_t w_source, w_target;   // elements of the weight from a channel to the next
     // derived by plan_rows():
-    int64_t rows, strips, pitch, row, slice, source, columns, tables, scratch, groups_per_unit;
+    bool half, folded;
+    int64_t rows, strips;                     // h positions of a strip, strips of a plane
+    int64_t slots, height, planes_per_unit;   // rows of table: slots of `height` for each channel
+    int64_t zeros, tables, pointers;          // elements of the workspace; pointers: for each thread
 
     int64_t combinations() const { return d.out_phases * h.out_phases * w.out_phases; }
     int64_t taps() const { return d.kernel * h.kernel * w.kernel; }
@@ -125,62 +131,51 @@ inline RowProblem backward_rows(const ConvShape& s) {
     return p;
 }
 
-template <class T> int64_t pitch_of(const RowAxis& w) {
-    return ceil_div(ceil_div(w.grid, kShortLanes<T>) * kShortLanes<T> + w.span - 1, kShortLanes<T>) * kShortLanes<T>;
+// Whether the table of rows and the columns stay small. Reckoned in double: hostile shapes overflow.
+inline bool rows_fit(const RowProblem& p) {
+    const double rows = 1.0 * p.sources * p.d.phases * p.d.span * p.h.phases * (p.h.span + kTileRows - 1.0);
+    return rows <= kMostPointers && 1.0 * p.d.out_phases * p.h.out_phases * p.w.out_phases <= 4096 &&
+           p.taps() <= 1 << 16;
 }
 
-// Whether a strip of one row fits. Reckoned in double: hostile shapes overflow.
-template <class T> bool rows_fit(const RowProblem& p) {
-    const double rows = 1.0 * p.sources * p.d.phases * p.d.span * p.h.phases * p.h.span * p.w.phases;
-    return rows * (2.0 * kShortLanes<T> + p.w.grid + p.w.span) * sizeof(T) <= kWidestSlice &&
-           1.0 * p.d.out_phases * p.h.out_phases * p.w.out_phases <= 4096 && p.taps() <= 1 << 16;
+template <class T, class Element> int64_t elements_for(int64_t count) {
+    return ceil_div(count * static_cast<int64_t>(sizeof(Element)), 64) * 64 / static_cast<int64_t>(sizeof(T));
 }
 
 template <class T> RowProblem plan_rows(RowProblem p) {
-    p.pitch = pitch_of<T>(p.w);
-    p.row = p.w.phases * p.pitch;
-    const int64_t slots = p.sources * p.d.phases * p.d.span * p.h.phases;
-    const int64_t room = kStripBytes / static_cast<int64_t>(sizeof(T)) / (slots * p.row) - p.h.span + 1;
-    p.rows = smaller(larger(room / kTileRows, 1) * kTileRows, p.h.grid);
-    while (p.rows > 1 && 1.0 * slots * p.row * (p.rows + p.h.span - 1) * sizeof(T) > kWidestSlice) --p.rows;
-    p.strips = ceil_div(p.h.grid, p.rows);
-    p.rows = ceil_div(p.h.grid, p.strips);
-    p.slice = (p.rows + p.h.span - 1) * p.row;
-    p.source = p.d.phases * p.d.span * p.h.phases * p.slice;
-    p.columns = p.taps();
-    constexpr int64_t per = sizeof(Column) / sizeof(int64_t);
-    p.tables = ceil_div((p.combinations() + 1 + 2 * p.w.phases + p.columns * per) *
-                            static_cast<int64_t>(sizeof(int64_t) / sizeof(T)),
-                        64) *
-               64;
-    p.scratch = ceil_div(p.sources * p.source + kShortLanes<T>, 64) * 64;
+    p.half = p.w.grid <= kHalfLanes<T>;
+    p.folded = p.h.grid == 1 && p.h.span == 1;
+    p.slots = p.d.phases * p.d.span * p.h.phases;
+    p.height = kTileRows + p.h.span - 1;
     const int64_t work = p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
-    p.groups_per_unit = p.strips * p.d.grid > 1 ? 1 : smaller(ceil_div(kUnitWork, larger(work, 1)), p.groups);
+    const int64_t tiles = ceil_div(p.h.grid, kTileRows);
+    p.rows = ceil_div(tiles, smaller(ceil_div(work, kStripWork), tiles)) * kTileRows;
+    p.strips = ceil_div(p.h.grid, p.rows);
+    p.planes_per_unit = p.strips > 1 ? 1 : smaller(ceil_div(kUnitWork, larger(work, 1)), p.n * p.groups);
+    p.zeros = p.d.pads() || p.h.pads() ? elements_for<T, T>(p.w.in) : 0;
+    p.tables = elements_for<T, int64_t>(p.combinations() + 1) + elements_for<T, Column>(p.taps());
+    p.pointers = elements_for<T, const T*>(p.sources * p.slots * p.height);
     return p;
 }
 
-// ---- columns ----------------------------------------------------------------------------------------------------
+// ---- tables -----------------------------------------------------------------------------------------------------
 
-// The columns of every combination of output phases: those of combination i are columns[starts[i]] to
-// columns[starts[i + 1]].
-struct Tables {
+// What a call knows before it meets an array. The columns of combination i of output phases are
+// columns[starts[i]] to columns[starts[i + 1]].
+template <class T> struct Tables {
     int64_t* starts;
-    Run* runs;   // for each input phase along w: the positions that lie in a row
     Column* columns;
+    T* zeros;      // a row of them, or nullptr: no row lies outside
+    Run inside;    // outputs along w whose every tap lies in the row, whatever their phase
+    T* pointers;   // what is left of the workspace
 };
-template <class T> Tables tables_in(T* workspace, const RowProblem& p) {
-    int64_t* starts = reinterpret_cast<int64_t*>(workspace);
-    Run* runs = reinterpret_cast<Run*>(starts + p.combinations() + 1);
-    return {starts, runs, reinterpret_cast<Column*>(runs + p.w.phases)};
-}
 
-inline void fill_tables(const Tables& to, const RowProblem& p) {
-    for (int64_t i = 0; i < p.w.phases; ++i) to.runs[i] = positions_inside(p.pitch, p.w.in, p.w.step, i + p.w.origin);
+inline int64_t fill_columns(Column* columns, int64_t* starts, const RowProblem& p) {
     int64_t count = 0, combination = 0;
     for (int64_t qd = 0; qd < p.d.out_phases; ++qd)
         for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
             for (int64_t qw = 0; qw < p.w.out_phases; ++qw) {
-                to.starts[combination++] = count;
+                starts[combination++] = count;
                 for (int64_t a = 0; a < p.d.kernel; ++a)
                     for (int64_t e = 0; e < p.w.kernel; ++e) {
                         int64_t pd, sd, pw, sw;
@@ -191,16 +186,16 @@ inline void fill_tables(const Tables& to, const RowProblem& p) {
                                 const int64_t b = p.h.back ? p.h.kernel - 1 - i : i;   // downwards
                                 int64_t ph, sh;
                                 if (!p.h.tap(b, qh, &ph, &sh) || ph != hp) continue;
-                                Column* last = to.columns + count - 1;
+                                Column* last = columns + count - 1;
                                 const int64_t step = (b - before_tap) * p.w.kernel;
                                 if (sh == before + 1 && last->taps < kColumnTaps) {
                                     last->weight_step = static_cast<int32_t>(step);
                                     ++last->taps;
                                 } else {
-                                    to.columns[count++] = {((pd * p.d.span + sd) * p.h.phases + ph) * p.slice +
-                                                               sh * p.row + pw * p.pitch + sw,
-                                                           static_cast<int32_t>((a * p.h.kernel + b) * p.w.kernel + e),
-                                                           0, 1};
+                                    columns[count++] = {
+                                        sw * p.w.step + pw + p.w.origin,
+                                        static_cast<int32_t>(((pd * p.d.span + sd) * p.h.phases + ph) * p.height + sh),
+                                        static_cast<int32_t>((a * p.h.kernel + b) * p.w.kernel + e), 0, 1};
                                 }
                                 before = sh;
                                 before_tap = b;
@@ -208,97 +203,124 @@ inline void fill_tables(const Tables& to, const RowProblem& p) {
                         }
                     }
             }
-    to.starts[combination] = count;
+    starts[combination] = count;
+    return count;
 }
 
-// ---- the copy ---------------------------------------------------------------------------------------------------
-
-template <class T> TK_INLINE ShortVec<T> masked_by(ShortVec<T> g, ShortVec<T> y) { return y > 0 ? g : ShortVec<T>{}; }
-
-// The L elements at p, p + 2, ... of which the first `count` elements from p on may be read; 0 beyond.
-template <class T> TK_INLINE ShortVec<T> every_other(const T* p, int64_t count) {
-    constexpr int64_t L = kShortLanes<T>;
-    if (count >= 2 * L) return even_lanes<T>(load_short(p), load_short(p + L));
-    return even_lanes<T>(load_short_first(p, smaller(L, count)),
-                         load_short_first(p + L, larger(smaller(count - L, L), 0)));
-}
-
-// A row's positions of one phase that lie in `run`; writes zeros up to one vector past them.
-template <class T, int Step, bool Masked>
-TK_INLINE void copy_positions(T* to, const T* from, const T* y, Run run, int64_t step, int64_t readable) {
-    constexpr int64_t L = kShortLanes<T>;
-    int64_t i = run.begin;
-    if constexpr (Step == 1) {
-        for (; i + L <= run.end; i += L) {
-            const ShortVec<T> v = load_short(from + i);
-            store_short(to + i, Masked ? masked_by<T>(v, load_short(y + i)) : v);
-        }
-        if (i < run.end) {
-            const ShortVec<T> v = load_short_first(from + i, run.end - i);
-            store_short(to + i, Masked ? masked_by<T>(v, load_short_first(y + i, run.end - i)) : v);
-        }
-    } else if constexpr (Step == 2) {
-        for (; i < run.end; i += L) store_short(to + i, every_other(from + 2 * i, readable - 2 * i));
-    } else {
-        for (; i < run.end; ++i) to[i] = from[i * step];
+template <class T> Tables<T> tables_in(T* workspace, const RowProblem& p) {
+    Tables<T> to{
+        reinterpret_cast<int64_t*>(workspace), nullptr, nullptr, {0, p.w.outputs(p.w.out_phases - 1)}, nullptr};
+    workspace += elements_for<T, int64_t>(p.combinations() + 1);
+    to.columns = reinterpret_cast<Column*>(workspace);
+    workspace += elements_for<T, Column>(p.taps());
+    if (p.zeros) to.zeros = workspace;
+    for (int64_t i = 0; i < p.zeros; ++i) to.zeros[i] = 0;
+    to.pointers = workspace + p.zeros;
+    const int64_t count = fill_columns(to.columns, to.starts, p);
+    const int64_t in = p.w.in - (p.w.step == 2);   // two loads reach one element further than the last position
+    for (const Column* c = to.columns; c != to.columns + count; ++c) {
+        const Run run = positions_inside(p.w.grid, in, p.w.step, c->shift);
+        to.inside = {larger(to.inside.begin, run.begin), smaller(to.inside.end, run.end)};
     }
+    return to;
 }
 
-// Outputs (jd, j0 .. j0 + rows) of one group, or one phase of them.
-struct Strip {
-    int64_t jd, j0, rows;
-};
-
-// f(row of scratch, where the row begins in the group or -1) for every row that a strip reads
-template <class T, class F> TK_INLINE void for_each_row(T* scratch, const RowProblem& p, const Strip& s, F&& f) {
-    for (int64_t c = 0; c < p.sources; ++c)
+// The rows of x that outputs (jd, j0 .. j0 + rows) of a group read, or their phases.
+template <class T>
+void find_rows(const T** to, const T* x, const T* zeros, const RowProblem& p, int64_t jd, int64_t j0, int64_t rows) {
+    for (int64_t c = 0; c < p.sources; ++c, x += p.in_plane)
         for (int64_t dp = 0; dp < p.d.phases; ++dp)
             for (int64_t dd = 0; dd < p.d.span; ++dd) {
-                const int64_t zd = (s.jd + dd) * p.d.step + dp + p.d.origin;
+                const int64_t zd = (jd + dd) * p.d.step + dp + p.d.origin;
                 const bool inside = zd >= 0 && zd < p.d.in;
-                const int64_t plane = c * p.in_plane + zd * p.h.in * p.w.in;
-                for (int64_t hp = 0; hp < p.h.phases; ++hp, scratch += p.slice) {
-                    int64_t zh = s.j0 * p.h.step + hp + p.h.origin;
-                    T* to = scratch;
-                    for (int64_t r = 0; r < s.rows + p.h.span - 1; ++r, zh += p.h.step, to += p.row)
-                        f(to, inside && zh >= 0 && zh < p.h.in ? plane + zh * p.w.in : -1);
+                for (int64_t hp = 0; hp < p.h.phases; ++hp, to += p.height) {
+                    int64_t zh = j0 * p.h.step + hp + p.h.origin;
+                    for (int64_t r = 0; r < rows + p.h.span - 1; ++r, zh += p.h.step)
+                        to[r] = inside && zh >= 0 && zh < p.h.in ? x + (zd * p.h.in + zh) * p.w.in : zeros;
                 }
             }
 }
+// A folded problem's rows: vectors of L outputs, one after the other.
+template <class T> void fold_rows(const T** to, const RowProblem& p, int64_t step) {
+    for (int64_t slot = 0; slot < p.sources * p.slots; ++slot, to += p.height)
+        for (int64_t r = 1; r < kTileRows; ++r) to[r] = to[0] + r * step;
+}
 
-// What copy_group() does not write: padding. The same for every group, so that it is written once for many.
-template <class T> void clear_padding(T* scratch, const RowProblem& p, const Tables& tables, const Strip& s) {
-    constexpr int64_t L = kShortLanes<T>;
-    for_each_row(scratch, p, s, [&](T* to, int64_t from) {
-        for (int64_t i = 0; i < p.w.phases; ++i, to += p.pitch) {
-            const Run run = from < 0 ? Run{p.pitch, p.pitch} : tables.runs[i];
-            for (int64_t j = 0; j < run.begin; j += L) store_short(to + j, ShortVec<T>{});   // begin <= pitch
-            for (int64_t j = run.end / L * L; j < p.pitch; j += L) store_short(to + j, ShortVec<T>{});
+// How many of `left` rows the next tile takes: sevens where they come out even, as in maps of 7, 14 and 28 rows.
+// Code for other heights would outweigh its worth; float64 is not tuned.
+template <class T> int64_t tile_height(int64_t left) {
+    if (sizeof(T) == 4 && left % 7 == 0 && left % 8 != 0) return 7;
+    return sizeof(T) == 4 && left >= 8 ? 8 : left >= 3 ? 3 : 1;
+}
+// f(std::integral_constant<int, rows>) for the heights that tile_height() gives
+template <class T, class F> TK_INLINE void with_height(int64_t rows, F&& f) {
+    if constexpr (sizeof(T) == 4) {
+        if (rows == 8) return f(std::integral_constant<int, 8>{});
+        if (rows == 7) return f(std::integral_constant<int, 7>{});
+    }
+    if (rows == 3) f(std::integral_constant<int, 3>{});
+    else f(std::integral_constant<int, 1>{});
+}
+// find(row, rows) for each band of rows of a plane, and f(row, rows, first output along w, inside) for each of its
+// tiles.
+template <class T, int L, class Find, class F>
+TK_INLINE void for_each_tile(const RowProblem& p, const Run& inside, int64_t rows, int64_t columns, Find&& find,
+                             F&& f) {
+    for (int64_t row = 0, height; row < rows; row += height) {
+        height = tile_height<T>(rows - row);
+        find(row, height);
+        for (int64_t o = 0, vectors; o < columns; o += vectors * L) {
+            const bool in = o >= inside.begin && o + L <= inside.end;
+            vectors = in && p.folded ? tile_height<T>((inside.end - o) / L) : 1;
+            f(row, p.folded ? vectors : height, o, in);
         }
-    });
+    }
 }
 
-// The rows of x that lie in the strip, where y, if there is one, is positive. May write one vector past the end.
-template <class T, int Step, bool Masked>
-void copy_rows(T* scratch, const T* x, const T* y, const RowProblem& p, const Tables& tables, const Strip& s) {
-    for_each_row(scratch, p, s, [&](T* to, int64_t row) {
-        if (row < 0) return;
-        for (int64_t i = 0; i < p.w.phases; ++i, to += p.pitch) {
-            const int64_t first = i + p.w.origin;
-            copy_positions<T, Step, Masked>(to, x + row + first, y + row + first, tables.runs[i], p.w.step,
-                                            p.w.in - first);
+// ---- loads ------------------------------------------------------------------------------------------------------
+
+enum class Load { row, row_inside, pairs, pairs_inside, gather };
+
+// The elements row[at + lane * step]; 0 where they lie outside [0, in).
+template <class T, int L, Load How> struct RowLoad {
+    LaneMask<T, L> low, high;
+    int64_t at, step, begin, end;
+    RowLoad(int64_t first, int64_t stride, int64_t in) : at(first), step(stride) {
+        if constexpr (How == Load::row) low = between(-at, in - at);
+        if constexpr (How == Load::pairs) {
+            low = between(-at, in - at);
+            high = between(-at - L, in - at - L);
         }
-    });
-}
-template <class T>
-void copy_group(T* scratch, const T* x, const T* y, const RowProblem& p, const Tables& tables, const Strip& s) {
-    if (y) copy_rows<T, 1, true>(scratch, x, y, p, tables, s);   // dy: always of step 1
-    else if (p.w.step == 1) copy_rows<T, 1, false>(scratch, x, x, p, tables, s);
-    else if (p.w.step == 2) copy_rows<T, 2, false>(scratch, x, x, p, tables, s);
-    else copy_rows<T, 0, false>(scratch, x, x, p, tables, s);
+        if constexpr (How == Load::gather) {
+            begin = at >= 0 ? 0 : smaller(ceil_div(-at, step), L);
+            end = in > at ? smaller(ceil_div(in - at, step), L) : 0;
+        }
+    }
+    static LaneMask<T, L> between(int64_t from, int64_t to) {
+        return lanes_between<T, L>(smaller(larger(from, 0), L), smaller(larger(to, 0), L));
+    }
+    TK_INLINE VecOf<T, L> operator()(const T* row) const {
+        row += at;
+        if constexpr (How == Load::row) return load_masked(row, low);
+        if constexpr (How == Load::row_inside) return load_lanes<L>(row);
+        if constexpr (How == Load::pairs) return even_lanes<T, L>(load_masked(row, low), load_masked(row + L, high));
+        if constexpr (How == Load::pairs_inside) return even_lanes<T, L>(load_lanes<L>(row), load_lanes<L>(row + L));
+        T lanes[L] = {};
+#pragma GCC unroll 1
+        for (int64_t i = begin; i < end; ++i) lanes[i] = row[i * step];
+        return load_lanes<L>(lanes);
+    }
+};
+// f(std::integral_constant<Load, ...>) for the way in which rows of this step are read
+template <class F> TK_INLINE void with_load(int64_t step, bool inside, F&& f) {
+    if (step == 1 && inside) f(std::integral_constant<Load, Load::row_inside>{});
+    else if (step == 1) f(std::integral_constant<Load, Load::row>{});
+    else if (step == 2 && inside) f(std::integral_constant<Load, Load::pairs_inside>{});
+    else if (step == 2) f(std::integral_constant<Load, Load::pairs>{});
+    else f(std::integral_constant<Load, Load::gather>{});
 }
 
-constexpr const char* kTooApart = "the taps lie so far apart that the narrowest strip outgrows its scratch";
+constexpr const char* kTooApart = "the taps lie so far apart that the table of their rows outgrows its scratch";
 
 const char* many_channels(const ConvShape& s) {
     return s.ic / s.groups < 4 && s.oc / s.groups < 4

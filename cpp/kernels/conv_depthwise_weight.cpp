@@ -1,6 +1,6 @@
 // Weight gradient of groups of few channels, with the bias gradient in the same pass (conv_depthwise.hpp).
 //
-//   dweight[k, c, t] = sum over images, outputs g of dy[k, g] * scratch[c, shift(t) + g]
+//   dweight[k, c, t] = sum over images, outputs g of dy[k, g] * x[c, position(g, t)]
 //
 // A tile holds up to kTileRows rows x one vector of dy in registers; each column of taps loads the rows of x that these
 // meet and adds to one vector of sums per tap:
@@ -17,136 +17,144 @@ constexpr int64_t kUnits = 16;   // as many units at least as the batch allows
 
 struct WeightPlan {
     RowProblem rows;
-    int64_t chunks, results, sums;   // results: elements of a chunk's partial sums
+    int64_t chunks, results, sums;   // results: elements of all chunks' sums; sums: of one thread's vectors
 };
 template <class T> WeightPlan plan_weight(const ConvShape& s) {
     WeightPlan p{plan_rows<T>(forward_rows(s)), 1, 0, 0};
     p.chunks = larger(smaller(s.n, kUnits / s.groups), 1);
-    p.results = p.chunks > 1 ? p.chunks * (weight_size(s) + s.oc) : 0;
-    const int64_t targets = p.rows.targets;
-    p.sums = targets * (p.rows.sources * p.rows.taps() + 1) * kShortLanes<T>;
-    p.rows.scratch = ceil_div(p.rows.scratch + p.sums, 64) * 64;
+    p.results = p.chunks > 1 ? ceil_div(p.chunks * (weight_size(s) + s.oc), 64) * 64 : 0;
+    p.sums = ceil_div(p.rows.targets * (p.rows.sources * p.rows.taps() + 1) * kLanes<T>, 64) * 64;
     return p;
 }
 
 template <class T> struct SumTile {
     T* sums;   // of the channel pair
-    const T *in, *dy, *y;
-    int64_t row, dy_row, lanes;
+    const T* const* rows;
     const Column *columns, *columns_end;
+    int64_t at, in_step, in;
+    const T *dy, *y;
+    int64_t dy_row, lanes;
     T* bias;   // or nullptr: another source has counted them
 };
 
-template <class T, int Taps, int Rows>
-TK_INLINE void sum_column(T* sums, int64_t step, const ShortVec<T> (&g)[Rows], const T* x, int64_t row) {
-    ShortVec<T> acc[Taps];
+template <class T, int L, Load How, int Taps, int Rows>
+TK_INLINE void sum_column(const SumTile<T>& a, const Column& column, const VecOf<T, L> (&g)[Rows]) {
+    const RowLoad<T, L, How> load(a.at + column.shift, a.in_step, a.in);
+    const T* const* rows = a.rows + column.row;
+    T* sums = a.sums + column.weight * L;
+    const int64_t step = column.weight_step * L;
+    VecOf<T, L> acc[Taps];
 #pragma GCC unroll 4
-    for (int t = 0; t < Taps; ++t) acc[t] = load_short(sums + t * step);
+    for (int t = 0; t < Taps; ++t) acc[t] = load_lanes<L>(sums + t * step);
 #pragma GCC unroll 16
-    for (int i = 0; i < Rows + Taps - 1; ++i, x += row) {
-        const ShortVec<T> value = load_short(x);
+    for (int i = 0; i < Rows + Taps - 1; ++i) {
+        const VecOf<T, L> value = load(rows[i]);
 #pragma GCC unroll 4
         for (int t = 0; t < Taps; ++t)
             if (i >= t && i - t < Rows) acc[t] += value * g[i - t];
     }
 #pragma GCC unroll 4
-    for (int t = 0; t < Taps; ++t) store_short(sums + t * step, acc[t]);
+    for (int t = 0; t < Taps; ++t) store_lanes<L>(sums + t * step, acc[t]);
 }
 
-template <class T, int Rows> [[gnu::noinline]] void sum_rows(const SumTile<T>& a) {
-    constexpr int64_t L = kShortLanes<T>;
-    ShortVec<T> g[Rows];
+template <class T, int L, Load How, int Rows> [[gnu::noinline]] void sum_rows(const SumTile<T>& a) {
+    const LaneMask<T, L> mask = lanes_between<T, L>(0, a.lanes);
+    VecOf<T, L> g[Rows];
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
-        g[r] = load_short_first(a.dy + r * a.dy_row, a.lanes);
-        if (a.y) g[r] = masked_by<T>(g[r], load_short_first(a.y + r * a.dy_row, a.lanes));
+        g[r] = load_masked(a.dy + r * a.dy_row, mask);
+        if (a.y) g[r] = load_masked(a.y + r * a.dy_row, mask) > 0 ? g[r] : VecOf<T, L>{};
     }
     if (a.bias) {
-        ShortVec<T> total = load_short(a.bias);
+        VecOf<T, L> total = load_lanes<L>(a.bias);
 #pragma GCC unroll 8
         for (int r = 0; r < Rows; ++r) total += g[r];
-        store_short(a.bias, total);
+        store_lanes<L>(a.bias, total);
     }
-    for (const Column* column = a.columns; column != a.columns_end; ++column) {
-        const T* x = a.in + column->offset;
-        T* sums = a.sums + column->weight * L;
-        const int64_t step = column->weight_step * L;
-        switch (column->taps) {
-            case 1: sum_column<T, 1, Rows>(sums, step, g, x, a.row); break;
-            case 2: sum_column<T, 2, Rows>(sums, step, g, x, a.row); break;
-            case 3: sum_column<T, 3, Rows>(sums, step, g, x, a.row); break;
-            default: sum_column<T, 4, Rows>(sums, step, g, x, a.row); break;
+    for (const Column* i = a.columns; i != a.columns_end; ++i) switch (i->taps) {
+            case 1: sum_column<T, L, How, 1>(a, *i, g); break;
+            case 2: sum_column<T, L, How, 2>(a, *i, g); break;
+            case 3: sum_column<T, L, How, 3>(a, *i, g); break;
+            default: sum_column<T, L, How, 4>(a, *i, g); break;
         }
-    }
 }
-template <class T, int Rows = kTileRows> void sum_rows_of(int64_t rows, const SumTile<T>& a) {
-    if constexpr (Rows > 0) {
-        if (rows == Rows) return sum_rows<T, Rows>(a);
-        sum_rows_of<T, Rows - 1>(rows, a);
+
+// The sum of L lanes, by halves.
+template <int L, class T> TK_INLINE T sum_of(const T* lanes) {
+    if constexpr (L == 1) return lanes[0];
+    else {
+        T halves[L / 2];
+        for (int i = 0; i < L / 2; ++i) halves[i] = lanes[i] + lanes[i + L / 2];
+        return sum_of<L / 2>(halves);
     }
 }
 
-template <class T> TK_INLINE T sum_of(const T* lanes) {
-    T total = lanes[0];
-    for (int i = 1; i < kShortLanes<T>; ++i) total += lanes[i];
-    return total;
-}
+// What a thread works with.
+template <class T> struct Scratch {
+    const T** found;
+    T* sums;
+};
 
-// One group over images [begin, end): to dweight and dbias of that group. cleared: padding is, by the group before.
-template <class T>
-void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tables& tables, T* scratch, int64_t group,
-               int64_t begin, int64_t end, bool cleared, T* dweight, T* dbias) {
-    constexpr int64_t L = kShortLanes<T>;
+// One group over images [begin, end): to dweight and dbias of that group.
+template <class T, int L>
+void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tables<T>& tables,
+               const Scratch<T>& scratch, int64_t group, int64_t begin, int64_t end, T* dweight, T* dbias) {
     const RowProblem& p = plan.rows;
-    T* sums = scratch + plan.rows.scratch - plan.sums;
-    T* bias = sums + p.targets * p.sources * p.taps() * L;
-    for (int64_t i = 0; i < plan.sums; i += L) store_short(sums + i, ShortVec<T>{});
-    const int64_t slices = p.d.grid * p.strips;
+    const int64_t weights = p.targets * p.sources * p.taps();
+    T *sums = scratch.sums, *bias = sums + weights * L;
+    for (int64_t i = 0; i < weights + p.targets; ++i) store_lanes<L>(sums + i * L, VecOf<T, L>{});
+    SumTile<T> tile{};
+    tile.columns = tables.columns;
+    tile.columns_end = tables.columns + tables.starts[1];
+    tile.in_step = p.w.step;
+    tile.in = p.w.in;
+    tile.dy_row = p.folded ? L : p.w.out;
     for (int64_t n = begin; n < end; ++n)
-        for (int64_t jd = 0; jd < p.d.grid; ++jd)
-            for (int64_t j0 = 0; j0 < p.h.grid; j0 += p.rows) {
-                const int64_t rows = smaller(p.rows, p.h.grid - j0), height = ceil_div(rows, ceil_div(rows, kTileRows));
-                const Strip strip{jd, j0, rows};
-                if (!cleared || slices > 1) clear_padding(scratch, p, tables, strip);
-                cleared = true;
-                copy_group(scratch, a.x + (n * p.groups + group) * p.sources * p.in_plane,
-                           static_cast<const T*>(nullptr), p, tables, strip);
-                for (int64_t k = 0; k < p.targets; ++k) {
-                    const int64_t from =
-                        ((n * p.groups + group) * p.targets + k) * p.out_plane + (jd * p.h.out + j0) * p.w.out;
-                    for (int64_t top = 0; top < rows; top += height) {
-                        for (int64_t o = 0; o < p.w.out; o += L)
-                            for (int64_t c = 0; c < p.sources; ++c) {
-                                const int64_t at = from + top * p.w.out + o;
-                                sum_rows_of<T>(
-                                    smaller(height, rows - top),
-                                    {sums + (k * p.sources + c) * p.taps() * L,
-                                     scratch + c * p.source + top * p.row + o, a.dy + at, a.y ? a.y + at : nullptr,
-                                     p.row, p.w.out, smaller(L, p.w.out - o), tables.columns,
-                                     tables.columns + tables.starts[1], c == 0 ? bias + k * L : nullptr});
-                            }
-                    }
-                }
-            }
-    for (int64_t i = 0; i < p.targets * p.sources * p.taps(); ++i) dweight[i] = sum_of(sums + i * L);
+        for (int64_t jd = 0; jd < p.d.grid; ++jd) {
+            const int64_t plane = n * p.groups + group;
+            const T* x = a.x + plane * p.sources * p.in_plane;
+            for_each_tile<T, L>(
+                p, tables.inside, p.h.out, p.w.out,
+                [&](int64_t row, int64_t rows) {
+                    find_rows(scratch.found, x, tables.zeros, p, jd, row, rows);
+                    if (p.folded) fold_rows(scratch.found, p, L * p.w.step);
+                },
+                [&](int64_t row, int64_t rows, int64_t o, bool inside) {
+                    tile.at = o * p.w.step;
+                    tile.lanes = smaller(L, p.w.out - o);
+                    for (int64_t k = 0; k < p.targets; ++k)
+                        for (int64_t c = 0; c < p.sources; ++c) {
+                            const int64_t from =
+                                (plane * p.targets + k) * p.out_plane + (jd * p.h.out + row) * p.w.out + o;
+                            tile.sums = sums + (k * p.sources + c) * p.taps() * L;
+                            tile.rows = scratch.found + c * p.slots * p.height;
+                            tile.dy = a.dy + from;
+                            tile.y = a.y ? a.y + from : nullptr;
+                            tile.bias = c == 0 ? bias + k * L : nullptr;
+                            with_height<T>(rows, [&](auto height) {
+                                with_load(p.w.step, inside, [&](auto how) { sum_rows<T, L, how, height>(tile); });
+                            });
+                        }
+                });
+        }
+    for (int64_t i = 0; i < weights; ++i) dweight[i] = sum_of<L>(sums + i * L);
     if (dbias)
-        for (int64_t k = 0; k < p.targets; ++k) dbias[k] = sum_of(bias + k * L);
+        for (int64_t k = 0; k < p.targets; ++k) dbias[k] = sum_of<L>(bias + k * L);
 }
 
-template <class T> const char* cannot(const ConvShape& s) {
-    return rows_fit<T>(forward_rows(s)) && weight_size(s) / s.groups <= 1 << 16 ? nullptr : kTooApart;
+const char* cannot(const ConvShape& s) {
+    return rows_fit(forward_rows(s)) && weight_size(s) / s.groups <= 1 << 16 ? nullptr : kTooApart;
 }
 template <class T> int64_t workspace(const ConvShape& s, int threads, bool) {
     const WeightPlan p = plan_weight<T>(s);
-    return p.rows.tables + threads * p.rows.scratch + p.results;
+    return p.rows.tables + p.rows.zeros + threads * (p.rows.pointers + p.sums) + p.results;
 }
 
 template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, const ConvShape& s) {
     const WeightPlan plan = plan_weight<T>(s);
     const RowProblem& p = plan.rows;
-    const Tables tables = tables_in(a.workspace, p);
-    fill_tables(tables, p);
-    T* partial = a.workspace + p.tables;
+    const Tables<T> tables = tables_in(a.workspace, p);
+    T* partial = tables.pointers;
     T* scratch = partial + plan.results;
     const int64_t per_group = weight_size(s) / s.groups, size = weight_size(s) + s.oc;
     const int64_t per_unit = smaller(ceil_div(kUnitWork, multiply_adds(s) / s.groups + 1), s.groups);
@@ -154,13 +162,17 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
     parallel_for(
         blocks * plan.chunks, multiply_adds(s),
         [&](int64_t unit, int thread) {
+            T* own = scratch + thread * (p.pointers + plan.sums);
+            const Scratch<T> with{reinterpret_cast<const T**>(own), own + p.pointers};
             const int64_t chunk = unit % plan.chunks, first = unit / plan.chunks * per_unit;
             const int64_t begin = s.n * chunk / plan.chunks, end = s.n * (chunk + 1) / plan.chunks;
             T* dweight = plan.results ? partial + chunk * size : a.dweight;
             T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
-            for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group)
-                sum_group(a, plan, tables, scratch + thread * p.scratch, group, begin, end, group > first,
-                          dweight + group * per_group, dbias ? dbias + group * p.targets : nullptr);
+            for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group) {
+                const auto sum = p.half ? sum_group<T, kHalfLanes<T>> : sum_group<T, kLanes<T>>;
+                sum(a, plan, tables, with, group, begin, end, dweight + group * per_group,
+                    dbias ? dbias + group * p.targets : nullptr);
+            }
         },
         Schedule::even);
     if (!plan.results) return;
@@ -175,10 +187,9 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
 }   // namespace
 
 template <class T> const BackwardWeightAlgorithm<T>& depthwise_backward_weight() {
-    static constexpr BackwardWeightAlgorithm<T> entry = {
-        {ConvAlgorithm::depthwise, true, always_pads, true, true, cannot<T>, many_channels, workspace<T>,
-         backward_weight_error},
-        run_backward_weight<T>};
+    static constexpr BackwardWeightAlgorithm<T> entry = {{ConvAlgorithm::depthwise, true, always_pads, true, true,
+                                                          cannot, many_channels, workspace<T>, backward_weight_error},
+                                                         run_backward_weight<T>};
     return entry;
 }
 TK_EMIT(depthwise_backward_weight)

@@ -10,6 +10,11 @@ namespace tk::TK_ISA {
 namespace {
 
 inline bool wide_windows(const PoolShape& s) { return s.kw > s.ow; }
+// One window that is the whole plane: global pooling.
+inline bool global(const PoolShape& s) {
+    return s.od * s.oh * s.ow == 1 && s.pd == 0 && s.ph == 0 && s.pw == 0 && s.kd == s.id && s.kh == s.ih &&
+           s.kw == s.iw;
+}
 
 // The part of the window at `start` on one axis that counts.
 inline int64_t counted(int64_t start, int64_t size, int64_t kernel, int64_t after, bool padding) {
@@ -195,9 +200,34 @@ template <class T> bool spread_lines(T* dx, const T* dy, const PoolShape& s) {
     return true;
 }
 
+// Global pooling: a plane is one run of elements.
+template <class T> void average_planes(T* y, const T* x, const PoolShape& s) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t size = s.id * s.ih * s.iw;
+    const T divisor = static_cast<T>(s.divisor ? s.divisor : size);
+    for_each_plane(s.planes, size, [&](int64_t plane) {
+        const T* from = x + plane * size;
+        Vec<T> sum{};
+        int64_t i = 0;
+        for (; i + L <= size; i += L) sum += load(from + i);
+        if (i < size) sum += load_first(from + i, size - i);
+        y[plane] = sum_lanes<T>(sum) / divisor;
+    });
+}
+template <class T> void fill_planes(T* dx, const T* dy, const PoolShape& s) {
+    const int64_t size = s.id * s.ih * s.iw;
+    const T divisor = static_cast<T>(s.divisor ? s.divisor : size);
+    for_each_plane(s.planes, size, [&](int64_t plane) {
+        const T share = dy[plane] / divisor;
+        T* to = dx + plane * size;
+        for (int64_t i = 0; i < size; ++i) to[i] = share;
+    });
+}
+
 }   // namespace
 
 template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shape) {
+    if (global(shape)) return average_planes(y, x, shape);
     const PoolShape s = flatten(shape);
     if (!wide_windows(s) && average_lines(y, x, s)) return;
     if (s.sw == 1) return average_rows<T, 1>(y, x, s);
@@ -208,6 +238,7 @@ template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shap
 // dx[i] = sum of dy[o] / divisor[o] over the windows o that see i: every output is spread over its window, rows of
 // outputs in order, so that each dx sums in an order that the shape alone fixes.
 template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& shape) {
+    if (global(shape)) return fill_planes(dx, dy, shape);
     constexpr int64_t kBlock = 64;   // outputs whose quotients are held at a time
     const PoolShape s = flatten(shape);
     if (!wide_windows(s) && spread_lines(dx, dy, s)) return;

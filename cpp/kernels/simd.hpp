@@ -3,6 +3,7 @@
 // Tails run the same arithmetic on masked lanes (load_first / store_first): no result depends on its position.
 #pragma once
 #include <cstdint>
+#include <type_traits>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -95,75 +96,105 @@ template <class T> TK_INLINE void store_first(T* p, Vec<T> v, int64_t count) {
 }
 #endif
 
-// Vectors of at most 32 bytes, for kernels whose loads start anywhere: a load of 64 bytes would nearly always meet two
-// cache lines, one of 32 bytes every other time.
+// Vectors of L lanes: as wide as the registers, or half of that for kernels whose rows are short.
+template <class T, int L> struct LanesOf {
+    typedef T Type __attribute__((vector_size(L * sizeof(T))));
+    typedef T Loose __attribute__((vector_size(L * sizeof(T)), aligned(sizeof(T)), may_alias));
+};
+template <class T, int L> using VecOf = typename LanesOf<T, L>::Type;
 #if defined(__AVX512F__)
-template <class T> struct ShortOf;
-template <> struct ShortOf<float> {
-    typedef float Type __attribute__((vector_size(32)));
-    typedef float Loose __attribute__((vector_size(32), aligned(4), may_alias));
-    typedef int32_t Mask __attribute__((vector_size(32)));
+template <class T> constexpr int kHalfLanes = kLanes<T> / 2;
+#else
+template <class T> constexpr int kHalfLanes = kLanes<T>;   // narrower registers are short enough
+#endif
+
+template <int L, class T> TK_INLINE VecOf<T, L> load_lanes(const T* p) {
+    return *reinterpret_cast<const typename LanesOf<T, L>::Loose*>(p);
+}
+template <int L, class T> TK_INLINE void store_lanes(T* p, VecOf<T, L> v) {
+    *reinterpret_cast<typename LanesOf<T, L>::Loose*>(p) = v;
+}
+template <int L, class T> TK_INLINE VecOf<T, L> broadcast_lanes(T x) { return x - VecOf<T, L>{}; }
+
+// Lanes [begin, end) of L, 0 <= begin, end <= L: what load_masked() reads, the others zero, and store_masked() writes.
+#if defined(__AVX512F__)
+template <class T, int L> struct LaneMask {
+    uint32_t bits;
 };
-template <> struct ShortOf<double> {
-    typedef double Type __attribute__((vector_size(32)));
-    typedef double Loose __attribute__((vector_size(32), aligned(8), may_alias));
-    typedef int64_t Mask __attribute__((vector_size(32)));
+template <class T, int L> TK_INLINE LaneMask<T, L> lanes_between(int64_t begin, int64_t end) {
+    return {((1u << end) - 1) & ~((1u << begin) - 1)};
+}
+#define TK_MASKED(T, L, width, suffix, mask)                                    \
+    TK_INLINE VecOf<T, L> load_masked(const T* p, LaneMask<T, L> m) {           \
+        return _mm##width##_maskz_loadu_##suffix(static_cast<mask>(m.bits), p); \
+    }                                                                           \
+    TK_INLINE void store_masked(T* p, VecOf<T, L> v, LaneMask<T, L> m) {        \
+        _mm##width##_mask_storeu_##suffix(p, static_cast<mask>(m.bits), v);     \
+    }
+TK_MASKED(float, 16, 512, ps, __mmask16)
+TK_MASKED(float, 8, 256, ps, __mmask8)
+TK_MASKED(double, 8, 512, pd, __mmask8)
+TK_MASKED(double, 4, 256, pd, __mmask8)
+#undef TK_MASKED
+#else
+template <class T, int L> struct LaneMask {
+#if defined(__AVX2__)
+    __m256i lanes;
+#endif
+    int32_t begin, end;
 };
-template <class T> using ShortVec = typename ShortOf<T>::Type;
-template <class T> using ShortMask = typename ShortOf<T>::Mask;
-template <class T> constexpr int kShortLanes = 32 / static_cast<int>(sizeof(T));
-template <class T> TK_INLINE ShortVec<T> load_short(const T* p) {
-    return *reinterpret_cast<const typename ShortOf<T>::Loose*>(p);
+#if defined(__AVX2__)
+template <class T, int L> TK_INLINE LaneMask<T, L> lanes_between(int64_t begin, int64_t end) {
+    constexpr int kWords = sizeof(T) / 4;
+    const auto first = [](int64_t count) {
+        return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMaskSource + 8 - kWords * count));
+    };
+    return {_mm256_andnot_si256(first(begin), first(end)), static_cast<int32_t>(begin), static_cast<int32_t>(end)};
 }
-template <class T> TK_INLINE void store_short(T* p, ShortVec<T> v) {
-    *reinterpret_cast<typename ShortOf<T>::Loose*>(p) = v;
+TK_INLINE VecOf<float, 8> load_masked(const float* p, const LaneMask<float, 8>& m) {
+    return _mm256_maskload_ps(p, m.lanes);
 }
-template <class T> TK_INLINE ShortVec<T> broadcast_short(T x) { return x - ShortVec<T>{}; }
-TK_INLINE ShortVec<float> load_short_first(const float* p, int64_t count) {
-    return _mm256_maskz_loadu_ps(static_cast<__mmask8>((1u << count) - 1), p);
-}
-TK_INLINE ShortVec<double> load_short_first(const double* p, int64_t count) {
-    return _mm256_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), p);
-}
-TK_INLINE void store_short_first(float* p, ShortVec<float> v, int64_t count) {
-    _mm256_mask_storeu_ps(p, static_cast<__mmask8>((1u << count) - 1), v);
-}
-TK_INLINE void store_short_first(double* p, ShortVec<double> v, int64_t count) {
-    _mm256_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), v);
+TK_INLINE VecOf<double, 4> load_masked(const double* p, const LaneMask<double, 4>& m) {
+    return _mm256_maskload_pd(p, m.lanes);
 }
 #else
-template <class T> using ShortVec = Vec<T>;
-template <class T> using ShortMask = VecMask<T>;
-template <class T> constexpr int kShortLanes = kLanes<T>;
-template <class T> TK_INLINE ShortVec<T> load_short(const T* p) { return load(p); }
-template <class T> TK_INLINE void store_short(T* p, ShortVec<T> v) { store(p, v); }
-template <class T> TK_INLINE ShortVec<T> broadcast_short(T x) { return broadcast(x); }
-template <class T> TK_INLINE ShortVec<T> load_short_first(const T* p, int64_t count) { return load_first(p, count); }
-template <class T> TK_INLINE void store_short_first(T* p, ShortVec<T> v, int64_t count) { store_first(p, v, count); }
+template <class T, int L> TK_INLINE LaneMask<T, L> lanes_between(int64_t begin, int64_t end) {
+    return {static_cast<int32_t>(begin), static_cast<int32_t>(end)};
+}
+template <class T, int L> TK_INLINE VecOf<T, L> load_masked(const T* p, const LaneMask<T, L>& m) {
+    if (m.begin == 0 && m.end == L) return load_lanes<L>(p);
+    VecOf<T, L> v{};
+    for (int i = m.begin; i < m.end; ++i) v[i] = p[i];
+    return v;
+}
+#endif
+template <class T, int L> TK_INLINE void store_masked(T* p, Vec<T> v, const LaneMask<T, L>& m) {
+    if (m.begin == 0) return store_first(p, v, m.end);
+    for (int i = m.begin; i < m.end; ++i) p[i] = v[i];
+}
 #endif
 
 // Of the 2 L lanes of a, b: the even ones. And a0 b0 a1 b1 ...: its first and its second half.
-template <class T, class Lane> TK_INLINE ShortVec<T> pick_short(ShortVec<T> a, ShortVec<T> b, Lane&& lane) {
-    constexpr int L = kShortLanes<T>;
+template <class T, int L, class Lane> TK_INLINE VecOf<T, L> pick_lanes(VecOf<T, L> a, VecOf<T, L> b, Lane&& lane) {
 #if defined(__clang__)
-    ShortVec<T> picked{};
+    VecOf<T, L> picked{};
     for (int i = 0; i < L; ++i) picked[i] = lane(i) < L ? a[lane(i)] : b[lane(i) - L];
     return picked;
 #else
-    ShortMask<T> lanes{};
-#pragma GCC unroll 8
+    VecOf<std::conditional_t<sizeof(T) == 4, int32_t, int64_t>, L> lanes{};
+#pragma GCC unroll 16
     for (int i = 0; i < L; ++i) lanes[i] = lane(i);
     return __builtin_shuffle(a, b, lanes);
 #endif
 }
-template <class T> TK_INLINE ShortVec<T> even_lanes(ShortVec<T> a, ShortVec<T> b) {
-    return pick_short<T>(a, b, [](int i) { return 2 * i; });
+template <class T, int L> TK_INLINE VecOf<T, L> even_lanes(VecOf<T, L> a, VecOf<T, L> b) {
+    return pick_lanes<T, L>(a, b, [](int i) { return 2 * i; });
 }
-template <class T> TK_INLINE ShortVec<T> low_pairs(ShortVec<T> a, ShortVec<T> b) {
-    return pick_short<T>(a, b, [](int i) { return i / 2 + i % 2 * kShortLanes<T>; });
+template <class T, int L> TK_INLINE VecOf<T, L> low_pairs(VecOf<T, L> a, VecOf<T, L> b) {
+    return pick_lanes<T, L>(a, b, [](int i) { return i / 2 + i % 2 * L; });
 }
-template <class T> TK_INLINE ShortVec<T> high_pairs(ShortVec<T> a, ShortVec<T> b) {
-    return pick_short<T>(a, b, [](int i) { return (i + kShortLanes<T>) / 2 + i % 2 * kShortLanes<T>; });
+template <class T, int L> TK_INLINE VecOf<T, L> high_pairs(VecOf<T, L> a, VecOf<T, L> b) {
+    return pick_lanes<T, L>(a, b, [](int i) { return (i + L) / 2 + i % 2 * L; });
 }
 
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
