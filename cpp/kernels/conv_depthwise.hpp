@@ -247,14 +247,15 @@ template <class T> void fold_rows(const T** to, const RowProblem& p, int64_t ste
 }
 
 // How many of `left` rows the next tile takes: sevens where they come out even, as in maps of 7, 14 and 28 rows.
-// Code for other heights would outweigh its worth; float64 is not tuned.
+// Code for other heights would outweigh its worth; float64 and narrow vectors are not tuned.
+template <class T> constexpr bool kTallTiles = sizeof(T) == 4 && TK_VECTOR_BYTES > 16;
 template <class T> int64_t tile_height(int64_t left) {
-    if (sizeof(T) == 4 && left % 7 == 0 && left % 8 != 0) return 7;
-    return sizeof(T) == 4 && left >= 8 ? 8 : left >= 3 ? 3 : 1;
+    if (kTallTiles<T> && left % 7 == 0 && left % 8 != 0) return 7;
+    return kTallTiles<T> && left >= 8 ? 8 : left >= 3 ? 3 : 1;
 }
 // f(std::integral_constant<int, rows>) for the heights that tile_height() gives
 template <class T, class F> TK_INLINE void with_height(int64_t rows, F&& f) {
-    if constexpr (sizeof(T) == 4) {
+    if constexpr (kTallTiles<T>) {
         if (rows == 8) return f(std::integral_constant<int, 8>{});
         if (rows == 7) return f(std::integral_constant<int, 7>{});
     }

@@ -72,13 +72,9 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& 
     } while (c < a.channels);
 }
 
-template <class T> TK_INLINE void write_run(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
-    if (to.pixel_stride == 1) {
-        if (!to.first) sum += load_first(out, count);
-        else if (to.bias) sum += broadcast(bias);
-        store_first(out, to.relu ? rectify<T>(sum) : sum, count);
-        return;
-    }
+// Outputs apart from each other; called, so that tiles stay short.
+template <class T>
+[[gnu::noinline]] void write_apart(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
     alignas(64) T lanes[kLanes<T>];
     store(lanes, sum);
     for (int64_t i = 0; i < count; ++i) {
@@ -86,6 +82,12 @@ template <class T> TK_INLINE void write_run(T* out, Vec<T> sum, int64_t count, T
         const T total = lanes[i] + (to.first ? bias : *one);
         *one = to.relu ? rectify_one(total) : total;
     }
+}
+template <class T> TK_INLINE void write_run(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
+    if (to.pixel_stride != 1) return write_apart(out, sum, count, bias, to);
+    if (!to.first) sum += load_first(out, count);
+    else if (to.bias) sum += broadcast(bias);
+    store_first(out, to.relu ? rectify<T>(sum) : sum, count);
 }
 
 // ---- along channels -----------------------------------------------------------------------------------------------
