@@ -98,14 +98,12 @@ template <class T> struct RowsCall {
     T* workspace;
 };
 
-// One plane of output rows q + step * (j0 .. j0 + rows) of one group, for every phase q.
+// Output rows q + step * (j0 .. j0 + rows) of the groups' planes [first, end), for every phase q.
 template <class T, int L>
-void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& tables, const T** found, int64_t plane,
-                   int64_t jd, int64_t j0) {
-    const int64_t group = plane % p.groups;
+void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& tables, const T** found, int64_t first,
+                   int64_t end, int64_t jd, int64_t j0) {
     const int64_t paired = p.w.out_step() == 2 && p.w.out_phases == 2 ? 2 : 1;   // phases of a tile
-    const T* x = a.x + plane * p.sources * p.in_plane;
-    const T* weight = a.weight + group * p.sources * p.targets * p.taps();
+    const int64_t weights = p.sources * p.targets * p.taps(), out_row = p.h.out_step() * p.w.out;
     RowTile<T> tile{};
     tile.rows = found;
     tile.sources = p.sources;
@@ -113,9 +111,30 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     tile.w_source = p.w_source;
     tile.in_step = p.w.step;
     tile.in = p.w.in;
-    tile.out_row = p.folded ? L * p.w.out_step() : p.h.out_step() * p.w.out;
+    tile.out_row = p.folded ? L * p.w.out_step() : out_row;
     tile.out_step = p.w.out_step();
     tile.relu = a.relu;
+    const auto band = [&](int64_t row, int64_t height, int64_t columns, int64_t to) {
+        int64_t group = first % p.groups;
+        for_each_plane<T, L>(found, a.x, tables.zeros, p, first, end, 1, jd, row, height, [&](int64_t plane) {
+            for_each_tile<T, L>(p, tables.inside, height, columns, [&](int64_t rows, int64_t o, bool inside) {
+                tile.at = o * p.w.step;
+                tile.width = p.w.out - o * tile.out_step;
+                for (int64_t k = 0; k < p.targets; ++k) {
+                    tile.weight = a.weight + group * weights + k * p.w_target;
+                    tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
+                    tile.out = a.out + (plane * p.targets + k) * p.out_plane + to + o * tile.out_step;
+                    with_height<T>(rows, [&](auto tile_rows) {
+                        if (paired == 1)
+                            with_load(p.w.step, inside, [&](auto how) { row_tile<T, L, how, tile_rows>(tile); });
+                        else if (inside) two_phase_tile<T, L, Load::row_inside, tile_rows>(tile);
+                        else two_phase_tile<T, L, Load::row, tile_rows>(tile);
+                    });
+                }
+            });
+            if (++group == p.groups) group = 0;
+        });
+    };
     for (int64_t qd = 0; qd < p.d.out_phases && jd < p.d.outputs(qd); ++qd)
         for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
             for (int64_t qw = 0; qw < p.w.out_phases; qw += paired) {
@@ -124,31 +143,12 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
                 tile.next_columns = tables.columns + starts[1];
                 tile.columns_end = tables.columns + starts[paired];
                 tile.phase = qw;
+                const int64_t rows = smaller(p.rows, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
                 const int64_t to = ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
-                for_each_tile<T, L>(
-                    p, tables.inside, smaller(p.rows, p.h.outputs(qh) - j0), p.w.outputs(qw),
-                    [&](int64_t row, int64_t rows) {
-                        find_rows(found, x, tables.zeros, p, jd, j0 + row, rows);
-                        if (p.folded) fold_rows(found, p, L * p.w.step);
-                    },
-                    [&](int64_t row, int64_t rows, int64_t o, bool inside) {
-                        tile.at = o * p.w.step;
-                        tile.width = p.w.out - o * tile.out_step;
-                        for (int64_t k = 0; k < p.targets; ++k) {
-                            tile.weight = weight + k * p.w_target;
-                            tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
-                            tile.out = a.out + (plane * p.targets + k) * p.out_plane + to +
-                                       row * p.h.out_step() * p.w.out + o * tile.out_step;
-                            with_height<T>(rows, [&](auto height) {
-                                if (paired == 2) {
-                                    if (inside) two_phase_tile<T, L, Load::row_inside, height>(tile);
-                                    else two_phase_tile<T, L, Load::row, height>(tile);
-                                } else {
-                                    with_load(p.w.step, inside, [&](auto how) { row_tile<T, L, how, height>(tile); });
-                                }
-                            });
-                        }
-                    });
+                for (int64_t row = 0, height; row < rows; row += height) {
+                    height = tile_height<T>(rows - row);
+                    band(j0 + row, height, columns, to + row * out_row);
+                }
             }
 }
 
@@ -162,10 +162,8 @@ template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
             const T** found = reinterpret_cast<const T**>(tables.pointers + thread * p.pointers);
             const int64_t slice = unit % slices, first = unit / slices * p.planes_per_unit;
             const int64_t jd = slice / p.strips, j0 = slice % p.strips * p.rows;
-            for (int64_t plane = first; plane < smaller(first + p.planes_per_unit, planes); ++plane) {
-                if (p.half) compute_strip<T, kHalfLanes<T>>(a, p, tables, found, plane, jd, j0);
-                else compute_strip<T, kLanes<T>>(a, p, tables, found, plane, jd, j0);
-            }
+            const auto compute = p.half ? compute_strip<T, kHalfLanes<T>> : compute_strip<T, kLanes<T>>;
+            compute(a, p, tables, found, first, smaller(first + p.planes_per_unit, planes), jd, j0);
         },
         Schedule::even);
 }

@@ -9,9 +9,10 @@
 //
 //   rows [channel][d phase][d][h phase][row]
 //
-// where phases are those modulo the stride, so that a column's taps meet neighbouring entries. With stride 2 along a
-// row a vector is the even lanes of two loads. Rows of at most half a vector are computed in half vectors. A signal
-// (one row) is folded: the tile's rows are then neighbouring vectors of it.
+// where phases are those modulo the stride, so that a column's taps meet neighbouring entries. It is made once for a
+// band of rows; from plane to plane its pointers move on. With stride 2 along a row a vector is the even lanes of two
+// loads. Rows of at most half a vector are computed in half vectors. A signal (one row) is folded: the tile's rows are
+// then neighbouring vectors of it.
 //
 // The input gradient is the same problem: it reads dy, by flipped taps, and computes dx by phases modulo the stride,
 // each with the taps that meet it; two phases along a row are computed side by side and stored interleaved.
@@ -245,6 +246,24 @@ template <class T> void fold_rows(const T** to, const RowProblem& p, int64_t ste
     for (int64_t slot = 0; slot < p.sources * p.slots; ++slot, to += p.height)
         for (int64_t r = 1; r < kTileRows; ++r) to[r] = to[0] + r * step;
 }
+// The same rows of another plane, `step` elements on.
+template <class T>
+TK_INLINE void move_rows(const T** rows, const T* zeros, const RowProblem& p, int64_t height, int64_t step) {
+    for (int64_t slot = 0; slot < p.sources * p.slots; ++slot, rows += p.height)
+        for (int64_t r = 0; r < height + p.h.span - 1; ++r) rows[r] += rows[r] == zeros ? 0 : step;
+}
+// f(plane) for planes first, first + apart, ... below end, with the rows that outputs (jd, row .. row + height) read.
+template <class T, int L, class F>
+TK_INLINE void for_each_plane(const T** found, const T* x, const T* zeros, const RowProblem& p, int64_t first,
+                              int64_t end, int64_t apart, int64_t jd, int64_t row, int64_t height, F&& f) {
+    const int64_t step = p.sources * p.in_plane;
+    for (int64_t plane = first; plane < end; plane += apart) {
+        if (plane == first || p.folded) find_rows(found, x + plane * step, zeros, p, jd, row, height);
+        else move_rows(found, zeros, p, height, apart * step);
+        if (p.folded) fold_rows(found, p, L * p.w.step);
+        f(plane);
+    }
+}
 
 // How many of `left` rows the next tile takes: sevens where they come out even, as in maps of 7, 14 and 28 rows.
 // Code for other heights would outweigh its worth; float64 and narrow vectors are not tuned.
@@ -262,19 +281,13 @@ template <class T, class F> TK_INLINE void with_height(int64_t rows, F&& f) {
     if (rows == 3) f(std::integral_constant<int, 3>{});
     else f(std::integral_constant<int, 1>{});
 }
-// find(row, rows) for each band of rows of a plane, and f(row, rows, first output along w, inside) for each of its
-// tiles.
-template <class T, int L, class Find, class F>
-TK_INLINE void for_each_tile(const RowProblem& p, const Run& inside, int64_t rows, int64_t columns, Find&& find,
-                             F&& f) {
-    for (int64_t row = 0, height; row < rows; row += height) {
-        height = tile_height<T>(rows - row);
-        find(row, height);
-        for (int64_t o = 0, vectors; o < columns; o += vectors * L) {
-            const bool in = o >= inside.begin && o + L <= inside.end;
-            vectors = in && p.folded ? tile_height<T>((inside.end - o) / L) : 1;
-            f(row, p.folded ? vectors : height, o, in);
-        }
+// f(rows, first output along w, inside) for each tile of a band of `height` rows.
+template <class T, int L, class F>
+TK_INLINE void for_each_tile(const RowProblem& p, const Run& inside, int64_t height, int64_t columns, F&& f) {
+    for (int64_t o = 0, vectors; o < columns; o += vectors * L) {
+        const bool in = o >= inside.begin && o + L <= inside.end;
+        vectors = in && p.folded ? tile_height<T>((inside.end - o) / L) : 1;
+        f(p.folded ? vectors : height, o, in);
     }
 }
 

@@ -109,17 +109,11 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
     tile.in_step = p.w.step;
     tile.in = p.w.in;
     tile.dy_row = p.folded ? L : p.w.out;
-    for (int64_t n = begin; n < end; ++n)
-        for (int64_t jd = 0; jd < p.d.grid; ++jd) {
-            const int64_t plane = n * p.groups + group;
-            const T* x = a.x + plane * p.sources * p.in_plane;
-            for_each_tile<T, L>(
-                p, tables.inside, p.h.out, p.w.out,
-                [&](int64_t row, int64_t rows) {
-                    find_rows(scratch.found, x, tables.zeros, p, jd, row, rows);
-                    if (p.folded) fold_rows(scratch.found, p, L * p.w.step);
-                },
-                [&](int64_t row, int64_t rows, int64_t o, bool inside) {
+    const auto band = [&](int64_t jd, int64_t row, int64_t height) {
+        for_each_plane<T, L>(
+            scratch.found, a.x, tables.zeros, p, begin * p.groups + group, end * p.groups, p.groups, jd, row, height,
+            [&](int64_t plane) {
+                for_each_tile<T, L>(p, tables.inside, height, p.w.out, [&](int64_t rows, int64_t o, bool inside) {
                     tile.at = o * p.w.step;
                     tile.lanes = smaller(L, p.w.out - o);
                     for (int64_t k = 0; k < p.targets; ++k)
@@ -131,11 +125,17 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
                             tile.dy = a.dy + from;
                             tile.y = a.y ? a.y + from : nullptr;
                             tile.bias = c == 0 ? bias + k * L : nullptr;
-                            with_height<T>(rows, [&](auto height) {
-                                with_load(p.w.step, inside, [&](auto how) { sum_rows<T, L, how, height>(tile); });
+                            with_height<T>(rows, [&](auto tile_rows) {
+                                with_load(p.w.step, inside, [&](auto how) { sum_rows<T, L, how, tile_rows>(tile); });
                             });
                         }
                 });
+            });
+    };
+    for (int64_t jd = 0; jd < p.d.grid; ++jd)
+        for (int64_t row = 0, height; row < p.h.out; row += height) {
+            height = tile_height<T>(p.h.out - row);
+            band(jd, row, height);
         }
     for (int64_t i = 0; i < weights; ++i) dweight[i] = sum_of<L>(sums + i * L);
     if (dbias)
