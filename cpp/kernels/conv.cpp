@@ -49,9 +49,15 @@ bool preferred(const AlgorithmTraits& entry, const ConvPolicy& policy) {
     return policy.preferred >> static_cast<int>(entry.id) & 1;
 }
 
+// Why `entry` is beyond this shape, or nullptr. Only the plain loops are asked about an input without elements.
+const char* barred(const AlgorithmTraits& entry, const ConvShape& s) {
+    if (in_plane(s) == 0 && entry.id != ConvAlgorithm::plain) return "the input has no elements";
+    return entry.cannot(s);
+}
+
 // Why `entry` does not run, or nullptr. One that is preferred runs where it can.
 template <class T> const char* reason(const AlgorithmTraits& entry, const ConvShape& s, const ConvPolicy& policy) {
-    if (const char* why = entry.cannot(s)) return why;
+    if (const char* why = barred(entry, s)) return why;
     if (policy.exact && !entry.exact) return "exact: it adds products of sums, not of the factors themselves";
     if (entry.workspace(s, 1, false) * static_cast<int64_t>(sizeof(T)) > policy.limit)
         return "its workspace passes the limit";
@@ -80,7 +86,7 @@ AlgorithmReport report(const List<Entry, Count>& list, int index, const ConvShap
     const char* why = reason<T>(entry, s, policy);
     if (!why && &choose<T>(list, s, policy) != &entry) why = "another one comes first";
     AlgorithmReport r{kNames[static_cast<int>(entry.id)], why, 0, 0, 0};
-    if (entry.cannot(s)) return r;
+    if (barred(entry, s)) return r;
     r.workspace = entry.workspace(s, threads, false);
     r.error = entry.error(s, sizeof(T) == 4 ? 0x1p-24 : 0x1p-53);
     return r;
@@ -145,7 +151,7 @@ AlgorithmReport conv_algorithm(ConvDirection direction, int index, const ConvSha
     switch (direction) {
         case ConvDirection::forward: {
             AlgorithmReport r = report<T>(forward_list<T>(), index, s, policy, threads);
-            if (r.name && !forward_list<T>().entries[index]->cannot(s))
+            if (r.name && !barred(*forward_list<T>().entries[index], s))
                 r.packed = forward_list<T>().entries[index]->packed(s);
             return r;
         }

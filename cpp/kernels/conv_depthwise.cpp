@@ -153,11 +153,10 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
 }
 
 template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
-    const int64_t work = p.n * p.groups * p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     const Tables<T> tables = tables_in(a.workspace, p);
     const int64_t planes = p.n * p.groups, slices = p.d.grid * p.strips;
     parallel_for(
-        ceil_div(planes, p.planes_per_unit) * slices, work,
+        ceil_div(planes, p.planes_per_unit) * slices, planes * p.work,
         [&](int64_t unit, int thread) {
             const T** found = reinterpret_cast<const T**>(tables.pointers + thread * p.pointers);
             const int64_t slice = unit % slices, first = unit / slices * p.planes_per_unit;

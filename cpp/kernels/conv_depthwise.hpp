@@ -93,9 +93,11 @@ struct RowProblem {
     int64_t w_source, w_target;   // elements of the weight from a channel to the next
     // derived by plan_rows():
     bool half, folded;
-    int64_t rows, strips;                     // h positions of a strip, strips of a plane
-    int64_t slots, height, planes_per_unit;   // rows of table: slots of `height` for each channel
-    int64_t zeros, tables, pointers;          // elements of the workspace; pointers: for each thread
+    int64_t work;           // multiply-adds of a group's planes
+    int64_t rows, strips;   // h positions of a strip, strips of a plane
+    int64_t planes_per_unit;
+    int64_t slots, height;             // the table of rows: slots of `height` for each channel
+    int64_t zeros, tables, pointers;   // elements of the workspace; pointers: for each thread
 
     int64_t combinations() const { return d.out_phases * h.out_phases * w.out_phases; }
     int64_t taps() const { return d.kernel * h.kernel * w.kernel; }
@@ -148,11 +150,11 @@ template <class T> RowProblem plan_rows(RowProblem p) {
     p.folded = p.h.grid == 1 && p.h.span == 1;
     p.slots = p.d.phases * p.d.span * p.h.phases;
     p.height = kTileRows + p.h.span - 1;
-    const int64_t work = p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
+    p.work = p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     const int64_t tiles = ceil_div(p.h.grid, kTileRows);
-    p.rows = ceil_div(tiles, smaller(ceil_div(work, kStripWork), tiles)) * kTileRows;
+    p.rows = ceil_div(tiles, smaller(ceil_div(p.work, kStripWork), tiles)) * kTileRows;
     p.strips = ceil_div(p.h.grid, p.rows);
-    p.planes_per_unit = p.strips > 1 ? 1 : smaller(ceil_div(kUnitWork, larger(work, 1)), p.n * p.groups);
+    p.planes_per_unit = p.strips > 1 ? 1 : ceil_div(kUnitWork, p.work);
     p.zeros = p.d.pads() || p.h.pads() ? elements_for<T, T>(p.w.in) : 0;
     p.tables = elements_for<T, int64_t>(p.combinations() + 1) + elements_for<T, Column>(p.taps());
     p.pointers = elements_for<T, const T*>(p.sources * p.slots * p.height);

@@ -2,8 +2,8 @@
 //   y[o] = sum over the taps of window o inside the input / divisor[o]
 // divisor: the given one; else the window's size clipped to the padded input (count_include_pad), or the number
 // of taps inside. The taps are added in their order, for every output alike, so that an edge needs no masks: a tap in
-// the padding would add zero. Where windows are wider than rows of outputs (global pooling) a vector
-// holds neighbouring taps instead; the shape alone decides.
+// the padding would add zero. Where windows are wider than rows of outputs a vector holds neighbouring taps instead,
+// and where one window is the whole plane (global pooling) neighbouring elements; the shape alone decides.
 #include "kernels/pool_windows.hpp"
 
 namespace tk::TK_ISA {

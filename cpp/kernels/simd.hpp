@@ -49,20 +49,7 @@ template <class T> TK_INLINE Vec<T> load(const T* p) {
 template <class T> TK_INLINE void store(T* p, Vec<T> v) { *reinterpret_cast<typename VectorOf<T>::Loose*>(p) = v; }
 template <class T> TK_INLINE Vec<T> broadcast(T x) { return x - Vec<T>{}; }   // x - 0 is x, -0 and NaN included
 
-#if defined(__AVX512F__)
-TK_INLINE Vec<float> load_first(const float* p, int64_t count) {
-    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
-}
-TK_INLINE Vec<double> load_first(const double* p, int64_t count) {
-    return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), p);
-}
-TK_INLINE void store_first(float* p, Vec<float> v, int64_t count) {
-    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
-}
-TK_INLINE void store_first(double* p, Vec<double> v, int64_t count) {
-    _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), v);
-}
-#else
+#if !defined(__AVX512F__)
 #if defined(__AVX2__)
 alignas(64) constexpr int32_t kMaskSource[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 TK_INLINE Vec<float> load_first(const float* p, int64_t count) {
@@ -136,6 +123,12 @@ TK_MASKED(float, 8, 256, ps, __mmask8)
 TK_MASKED(double, 8, 512, pd, __mmask8)
 TK_MASKED(double, 4, 256, pd, __mmask8)
 #undef TK_MASKED
+template <class T> TK_INLINE Vec<T> load_first(const T* p, int64_t count) {
+    return load_masked(p, lanes_between<T, kLanes<T>>(0, count));
+}
+template <class T> TK_INLINE void store_first(T* p, Vec<T> v, int64_t count) {
+    store_masked(p, v, lanes_between<T, kLanes<T>>(0, count));
+}
 #else
 template <class T, int L> struct LaneMask {
 #if defined(__AVX2__)

@@ -116,11 +116,70 @@ HOSTILE = [
     *(Case(f"width {w}", (1, 4, 3, w), (5, 4, 3, 3), {"padding": 1}) for w in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 65)),
     *(Case(f"width {w} strided", (1, 4, 4, w), (5, 4, 3, 3), {"padding": 1, "stride": 2}) for w in (15, 16, 17, 33)),
 ]
+# Groups of one input channel; widths around a vector of 32 bytes, the maps of small networks, whole tiles and tails.
+DEPTHWISE = [
+    Case("depthwise 1d", (2, 3, 29), (3, 1, 5), {"groups": 3, "padding": 2}),
+    Case(
+        "depthwise 1d dilated", (2, 3, 21), (6, 1, 3), {"groups": 3, "padding": ((4, 1),), "dilation": 2, "stride": 2}
+    ),
+    Case("depthwise 3d", (2, 3, 4, 5, 6), (3, 1, 3, 3, 3), {"groups": 3, "padding": 1}),
+    Case("depthwise 3d strided", (1, 2, 5, 6, 7), (4, 1, 2, 3, 3), {"groups": 2, "stride": (2, 1, 2)}),
+    Case("depthwise same", (2, 3, 7, 9), (3, 1, 4, 3), {"groups": 3, "padding": "same"}),
+    Case("depthwise same strided", (2, 3, 9, 8), (3, 1, 3, 5), {"groups": 3, "padding": "same", "stride": 2}),
+    Case(
+        "depthwise everything",
+        (3, 4, 11, 13),
+        (8, 1, 3, 5),
+        {"groups": 4, "stride": (2, 3), "padding": ((2, 1), (0, 3)), "dilation": (2, 1)},
+    ),
+    Case("depthwise rows dilated", (1, 3, 12, 11), (3, 1, 3, 3), {"groups": 3, "padding": (3, 1), "dilation": (3, 1)}),
+    Case("depthwise = image", (2, 5, 7, 7), (5, 1, 7, 7), {"groups": 5}),
+    Case("depthwise stride > kernel", (2, 3, 11, 13), (3, 1, 2, 2), {"groups": 3, "stride": (4, 5)}),
+    Case("depthwise few outputs", (2, 8, 6, 7), (4, 2, 3, 3), {"groups": 4, "padding": 1}),
+    Case("depthwise empty axis", (2, 3, 0, 7), (3, 1, 3, 3), {"groups": 3, "padding": 2}),
+    Case("empty axis", (2, 3, 0, 7), (5, 3, 3, 3), {"padding": 2}),
+    Case("depthwise long row strided", (1, 2, 1203), (2, 1, 5), {"groups": 2, "padding": 2, "stride": 2}),
+    Case("depthwise long row, stride 3", (1, 2, 203), (2, 1, 5), {"groups": 2, "padding": 2, "stride": 3}),
+    Case("depthwise wide, stride 3", (1, 2, 23, 103), (2, 1, 5, 5), {"groups": 2, "padding": 2, "stride": 3}),
+    Case("depthwise empty batch", (0, 3, 6, 7), (3, 1, 3, 3), {"groups": 3, "padding": 1}),
+    Case("depthwise tall", (1, 2, 300, 40), (2, 1, 3, 3), {"groups": 2, "padding": 1}),
+    Case("depthwise long row", (1, 2, 9001), (2, 1, 3), {"groups": 2, "padding": 1}),
+    *(
+        Case(
+            f"depthwise {k}x{k} s{s}, map {w}",
+            (2, 3, w, w),
+            (3, 1, k, k),
+            {"groups": 3, "padding": k // 2, "stride": s},
+        )
+        for k, s, w in (
+            (3, 1, 7),
+            (3, 2, 7),
+            (3, 1, 14),
+            (3, 2, 14),
+            (3, 1, 28),
+            (3, 2, 28),
+            (5, 1, 7),
+            (5, 2, 14),
+            (7, 1, 14),
+        )
+    ),
+    *(
+        Case(f"depthwise width {w}", (2, 3, 5, w), (3, 1, 3, 3), {"groups": 3, "padding": 1})
+        for w in (1, 2, 3, 8, 9, 15, 16, 17, 31, 32, 33)
+    ),
+    *(
+        Case(f"depthwise width {w} strided", (2, 3, 19, w), (3, 1, 3, 5), {"groups": 3, "padding": 1, "stride": 2})
+        for w in (15, 16, 17, 32, 33, 34, 66, 80, 129)
+    ),
+    *(Case(f"depthwise rows {h}", (1, 2, h, 9), (2, 1, 3, 3), {"groups": 2, "padding": 1}) for h in (1, 8, 9, 16, 17)),
+]
 BIG = [
     Case("big 3x3", (5, 8, 30, 31), (24, 8, 3, 3), {"padding": 1}, big=True),
     Case("big first layer", (7, 1, 28, 28), (16, 1, 3, 3), {"padding": 1}, big=True),
     Case("big strided", (5, 6, 29, 33), (17, 6, 5, 3), {"stride": 2, "padding": "same"}, big=True),
     Case("big grouped", (5, 16, 25, 27), (32, 4, 3, 3), {"groups": 4, "dilation": 2}, big=True),
+    Case("big depthwise 5x5", (5, 20, 28, 27), (40, 1, 5, 5), {"groups": 20, "padding": 2, "stride": 2}, big=True),
+    Case("big few groups", (9, 2, 50, 60), (2, 1, 3, 3), {"groups": 2, "padding": 1}, big=True),
     Case("big depthwise", (5, 33, 25, 27), (33, 1, 3, 3), {"groups": 33, "padding": 1}, big=True),
     Case("big 1x1", (5, 40, 14, 14), (70, 40, 1, 1), big=True),
     Case("big 3d", (3, 5, 9, 13, 15), (9, 5, 3, 3, 3), {"padding": 1}, big=True),
@@ -150,7 +209,7 @@ BIG += [
     Case("big tiles strided", (9, 33, 30, 31), (35, 33, 3, 3), {"stride": 2, "padding": 1}, big=True),
     Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
 ]
-CASES = SMALL + FILLED + HOSTILE + TILES + BIG
+CASES = SMALL + FILLED + HOSTILE + TILES + DEPTHWISE + BIG
 
 
 def _samples(make: Any, cases: list[Case] = CASES) -> list[Sample]:
@@ -490,7 +549,7 @@ SPECS = (
             ),
             Direction("conv_backward_bias", _samples(_backward_bias, WINDOWS), oracle.backward_bias),
         ),
-        identities=tuple(_adjoints(case) for case in SMALL + FILLED + HOSTILE),
+        identities=tuple(_adjoints(case) for case in SMALL + FILLED + HOSTILE + DEPTHWISE),
         gradients=tuple(_gradient(case) for case in SMALL),
         errors=ERRORS,
     ),

@@ -17,11 +17,13 @@ def matmul(
     s = shape
     left = a.reshape(s.batch if s.a_stride else 1, *((s.k, s.m) if s.transpose_a else (s.m, s.k)))
     right = b.reshape(s.batch if s.b_stride else 1, *((s.n, s.k) if s.transpose_b else (s.k, s.n)))
-    np.matmul(
-        left.swapaxes(1, 2) if s.transpose_a else left,
-        right.swapaxes(1, 2) if s.transpose_b else right,
-        out=c.reshape(s.batch, s.m, s.n),
-    )
+    # NumPy's BLAS was seen to raise "invalid value" for finite numbers; the native kernel warns of nothing.
+    with np.errstate(invalid="ignore"):
+        np.matmul(
+            left.swapaxes(1, 2) if s.transpose_a else left,
+            right.swapaxes(1, 2) if s.transpose_b else right,
+            out=c.reshape(s.batch, s.m, s.n),
+        )
     if bias is not None:
         np.add(c, bias, out=c)
     if relu:
