@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import tatamikomi as tk
 from tatamikomi.kernels.arrays import as_float, empty
+from tests.op_specs.conv_cases import CASES, DEPTHWISE, FILLED, HOSTILE, SMALL, Case
 from tests.op_specs.spec import (
     Call,
     Direction,
@@ -23,193 +24,6 @@ from tests.op_specs.spec import (
     multilinear,
 )
 from tests.oracles import conv as oracle
-
-
-class Case(NamedTuple):
-    label: str
-    x: tuple[int, ...]
-    weight: tuple[int, ...]
-    options: dict[str, Any] = {}  # noqa: RUF012 (never written to)
-    bias: bool = True
-    big: bool = False
-
-    @property
-    def kernel(self) -> tuple[int, ...]:
-        return self.weight[2:]
-
-    @property
-    def window(self) -> dict[str, Any]:
-        return {name: value for name, value in self.options.items() if name != "groups"}
-
-    @property
-    def y(self) -> tuple[int, ...]:
-        get = self.options.get
-        options = get("stride", 1), get("padding", 0), get("dilation", 1)
-        sizes, _ = oracle.meetings(self.x[2:], self.kernel, *options)
-        return (self.x[0], self.weight[0], *sizes)
-
-
-EVERYTHING_2D = {"stride": (2, 3), "padding": ((2, 1), (0, 3)), "dilation": (2, 1), "groups": 2}
-EVERYTHING_3D = {"stride": (1, 2, 2), "padding": ((0, 1), (1, 0), (2, 1)), "dilation": (2, 1, 1), "groups": 2}
-
-SMALL = [
-    Case("1d", (2, 3, 11), (4, 3, 3)),
-    Case("1d everything", (3, 4, 13), (6, 2, 3), {"stride": 2, "padding": ((3, 1),), "dilation": 2, "groups": 2}),
-    Case("1d same strided", (2, 1, 10), (2, 1, 4), {"stride": 3, "padding": "same"}),
-    Case("2d", (2, 3, 6, 7), (4, 3, 3, 3), bias=False),
-    Case("stride", (2, 2, 9, 8), (3, 2, 3, 2), {"stride": (2, 3)}),
-    Case("padding", (1, 2, 4, 5), (3, 2, 3, 3), {"padding": (1, 2)}),
-    Case("asymmetric padding", (2, 2, 4, 5), (3, 2, 3, 2), {"padding": ((1, 2), (0, 3))}, bias=False),
-    Case("same", (2, 2, 5, 6), (3, 2, 4, 3), {"padding": "same"}),
-    Case("same strided", (2, 2, 7, 8), (3, 2, 3, 4), {"padding": "same", "stride": (2, 3)}),
-    Case("same dilated", (1, 2, 7, 6), (3, 2, 3, 2), {"padding": "same", "dilation": (2, 3), "stride": 2}),
-    Case("valid", (1, 2, 5, 6), (3, 2, 2, 3), {"padding": "valid"}),
-    Case("dilation", (2, 2, 9, 8), (3, 2, 3, 3), {"dilation": (3, 2)}),
-    Case("groups", (2, 6, 5, 4), (9, 2, 3, 2), {"groups": 3}),
-    Case("depthwise", (2, 5, 6, 7), (5, 1, 3, 3), {"groups": 5, "padding": 1}),
-    Case("depthwise multiplied", (1, 3, 6, 7), (6, 1, 3, 3), {"groups": 3, "stride": 2, "padding": 1}),
-    Case("everything", (3, 4, 8, 9), (6, 2, 3, 2), EVERYTHING_2D),
-    Case("3d", (1, 2, 4, 5, 6), (3, 2, 2, 3, 3)),
-    Case("3d everything", (2, 4, 5, 4, 6), (2, 2, 2, 3, 2), EVERYTHING_3D),
-]
-
-
-def _filled(case: Case) -> Case:
-    """The same geometry with channels enough, and a vector's tail of them, for kernels that want vectors of them."""
-    groups = case.options.get("groups", 1)
-    x, weight = (case.x[0], 5 * groups, *case.x[2:]), (9 * groups, 5, *case.kernel)
-    return case._replace(label=f"{case.label}, filled", x=x, weight=weight, bias=not case.bias)
-
-
-HOSTILE = [
-    Case("input < stride, grouped", (1, 2, 1), (8, 1, 2), {"stride": 2, "padding": ((0, 1),), "groups": 2}),
-    Case("one element", (1, 1, 1, 1), (1, 1, 1, 1)),
-    Case("kernel = image", (3, 2, 5, 4), (7, 2, 5, 4)),
-    Case("stride > kernel", (2, 3, 9, 11), (4, 3, 2, 2), {"stride": (4, 5)}),
-    Case("padding > kernel", (1, 2, 3, 3), (3, 2, 2, 2), {"padding": 4}),
-    Case("dilation > image", (1, 2, 3, 4), (3, 2, 2, 2), {"padding": 3, "dilation": (5, 6)}),
-    Case("1x1", (3, 5, 4, 7), (6, 5, 1, 1)),
-    Case("1x1 strided", (2, 5, 7, 6), (4, 5, 1, 1), {"stride": 2, "padding": 1}),
-    Case("5x5 same", (1, 3, 9, 10), (5, 3, 5, 5), {"padding": "same"}),
-    Case("row", (2, 3, 5, 12), (4, 3, 1, 7), {"padding": ((0, 0), (3, 3))}),
-    Case("column", (2, 3, 12, 5), (4, 3, 7, 1), {"padding": ((3, 3), (0, 0))}),
-    Case("padding 2 around 3x3", (1, 4, 7, 7), (4, 4, 3, 3), {"padding": 2}),
-    Case("primes", (3, 5, 11, 13), (7, 5, 3, 5), {"padding": (1, 2)}),
-    Case("empty batch", (0, 3, 6, 7), (4, 3, 3, 3), {"padding": 1}),
-    Case("wide channels", (2, 37, 6, 19), (65, 37, 3, 3), {"padding": 1}),
-    Case("wide grouped", (1, 34, 5, 9), (66, 17, 3, 3), {"padding": 1, "groups": 2}),
-    # Sums of more than 512 terms, forward and backward; rows and planes that no scratch of 192 KB holds.
-    Case("long sums", (2, 61, 4, 5), (5, 61, 3, 3), {"padding": 1}),
-    Case("long sums backward", (1, 5, 6, 7), (131, 5, 3, 3), {"stride": 2, "padding": 1}),
-    Case("long rows", (1, 40, 1300), (5, 40, 2), {"padding": 1}),
-    Case("tall planes", (2, 32, 50, 40), (5, 32, 2, 1)),
-    # The weight gradient: roles swapped, several groups in a vector, the last block of groups not full.
-    Case("1x1 to more channels", (2, 70, 9, 10), (90, 70, 1, 1)),
-    Case("groups of four", (2, 24, 7, 9), (24, 4, 3, 3), {"padding": 1, "groups": 6}),
-    Case("groups of four, everything", (2, 12, 9, 11), (12, 4, 3, 2), {**EVERYTHING_2D, "groups": 3}),
-    # The input gradient with few channels: strips of rows, of columns, four phases a row.
-    Case("tall first layer", (1, 3, 70, 70), (17, 3, 3, 3), {"padding": 1}),
-    Case("long first layer", (2, 2, 1100), (18, 2, 3), {"padding": 1}),
-    Case("strided first layer", (1, 3, 40, 90), (20, 3, 5, 5), {"stride": 4, "padding": 2}),
-    *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
-    *(Case(f"ic {ic}", (1, ic, 4, 3), (4, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
-    *(Case(f"width {w}", (1, 4, 3, w), (5, 4, 3, 3), {"padding": 1}) for w in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 65)),
-    *(Case(f"width {w} strided", (1, 4, 4, w), (5, 4, 3, 3), {"padding": 1, "stride": 2}) for w in (15, 16, 17, 33)),
-]
-# Groups of one input channel; widths around a vector of 32 bytes, the maps of small networks, whole tiles and tails.
-DEPTHWISE = [
-    Case("depthwise 1d", (2, 3, 29), (3, 1, 5), {"groups": 3, "padding": 2}),
-    Case(
-        "depthwise 1d dilated", (2, 3, 21), (6, 1, 3), {"groups": 3, "padding": ((4, 1),), "dilation": 2, "stride": 2}
-    ),
-    Case("depthwise 3d", (2, 3, 4, 5, 6), (3, 1, 3, 3, 3), {"groups": 3, "padding": 1}),
-    Case("depthwise 3d strided", (1, 2, 5, 6, 7), (4, 1, 2, 3, 3), {"groups": 2, "stride": (2, 1, 2)}),
-    Case("depthwise same", (2, 3, 7, 9), (3, 1, 4, 3), {"groups": 3, "padding": "same"}),
-    Case("depthwise same strided", (2, 3, 9, 8), (3, 1, 3, 5), {"groups": 3, "padding": "same", "stride": 2}),
-    Case(
-        "depthwise everything",
-        (3, 4, 11, 13),
-        (8, 1, 3, 5),
-        {"groups": 4, "stride": (2, 3), "padding": ((2, 1), (0, 3)), "dilation": (2, 1)},
-    ),
-    Case("depthwise rows dilated", (1, 3, 12, 11), (3, 1, 3, 3), {"groups": 3, "padding": (3, 1), "dilation": (3, 1)}),
-    Case("depthwise = image", (2, 5, 7, 7), (5, 1, 7, 7), {"groups": 5}),
-    Case("depthwise stride > kernel", (2, 3, 11, 13), (3, 1, 2, 2), {"groups": 3, "stride": (4, 5)}),
-    Case("depthwise few outputs", (2, 8, 6, 7), (4, 2, 3, 3), {"groups": 4, "padding": 1}),
-    Case("depthwise empty axis", (2, 3, 0, 7), (3, 1, 3, 3), {"groups": 3, "padding": 2}),
-    Case("empty axis", (2, 3, 0, 7), (5, 3, 3, 3), {"padding": 2}),
-    Case("depthwise long row strided", (1, 2, 1203), (2, 1, 5), {"groups": 2, "padding": 2, "stride": 2}),
-    Case("depthwise long row, stride 3", (1, 2, 203), (2, 1, 5), {"groups": 2, "padding": 2, "stride": 3}),
-    Case("depthwise wide, stride 3", (1, 2, 23, 103), (2, 1, 5, 5), {"groups": 2, "padding": 2, "stride": 3}),
-    Case("depthwise empty batch", (0, 3, 6, 7), (3, 1, 3, 3), {"groups": 3, "padding": 1}),
-    Case("depthwise tall", (1, 2, 300, 40), (2, 1, 3, 3), {"groups": 2, "padding": 1}),
-    Case("depthwise long row", (1, 2, 9001), (2, 1, 3), {"groups": 2, "padding": 1}),
-    *(
-        Case(
-            f"depthwise {k}x{k} s{s}, map {w}",
-            (2, 3, w, w),
-            (3, 1, k, k),
-            {"groups": 3, "padding": k // 2, "stride": s},
-        )
-        for k, s, w in (
-            (3, 1, 7),
-            (3, 2, 7),
-            (3, 1, 14),
-            (3, 2, 14),
-            (3, 1, 28),
-            (3, 2, 28),
-            (5, 1, 7),
-            (5, 2, 14),
-            (7, 1, 14),
-        )
-    ),
-    *(
-        Case(f"depthwise width {w}", (2, 3, 5, w), (3, 1, 3, 3), {"groups": 3, "padding": 1})
-        for w in (1, 2, 3, 8, 9, 15, 16, 17, 31, 32, 33)
-    ),
-    *(
-        Case(f"depthwise width {w} strided", (2, 3, 19, w), (3, 1, 3, 5), {"groups": 3, "padding": 1, "stride": 2})
-        for w in (15, 16, 17, 32, 33, 34, 66, 80, 129)
-    ),
-    *(Case(f"depthwise rows {h}", (1, 2, h, 9), (2, 1, 3, 3), {"groups": 2, "padding": 1}) for h in (1, 8, 9, 16, 17)),
-]
-BIG = [
-    Case("big 3x3", (5, 8, 30, 31), (24, 8, 3, 3), {"padding": 1}, big=True),
-    Case("big first layer", (7, 1, 28, 28), (16, 1, 3, 3), {"padding": 1}, big=True),
-    Case("big strided", (5, 6, 29, 33), (17, 6, 5, 3), {"stride": 2, "padding": "same"}, big=True),
-    Case("big grouped", (5, 16, 25, 27), (32, 4, 3, 3), {"groups": 4, "dilation": 2}, big=True),
-    Case("big depthwise 5x5", (5, 20, 28, 27), (40, 1, 5, 5), {"groups": 20, "padding": 2, "stride": 2}, big=True),
-    Case("big few groups", (9, 2, 50, 60), (2, 1, 3, 3), {"groups": 2, "padding": 1}, big=True),
-    Case("big depthwise", (5, 33, 25, 27), (33, 1, 3, 3), {"groups": 33, "padding": 1}, big=True),
-    Case("big 1x1", (5, 40, 14, 14), (70, 40, 1, 1), big=True),
-    Case("big 3d", (3, 5, 9, 13, 15), (9, 5, 3, 3, 3), {"padding": 1}, big=True),
-    Case("big weights", (2, 512, 4, 4), (512, 512, 3, 3), {"padding": 1}, big=True),
-    Case("many small images", (97, 16, 7, 7), (32, 16, 3, 3), {"padding": 1}, big=True),
-]
-FILLED = [_filled(case) for case in SMALL]
-# Windows of 3, channels past a vector or two, and maps that tiles of 2 and 4 outputs do not fill.
-UNEVEN = {"padding": ((2, 1), (0, 3))}
-TILES = [
-    Case("tiles", (3, 19, 13, 11), (35, 19, 3, 3), UNEVEN),
-    Case("tiles 7x7", (3, 33, 7, 7), (17, 33, 3, 3), {"padding": 1}),
-    Case("tiles 14x14", (3, 16, 14, 14), (40, 16, 3, 3), {"padding": 1}, bias=False),
-    Case("tiles 28x29", (2, 20, 28, 29), (18, 20, 3, 3), {"padding": "same"}),
-    Case("tiles grouped", (3, 34, 9, 10), (38, 17, 3, 3), {**UNEVEN, "groups": 2}),
-    Case("tiles 1d", (3, 36, 37), (38, 18, 3), {"padding": ((3, 1),), "groups": 2}),
-    Case("tiles 1d, long", (2, 5, 600), (7, 5, 3), {"padding": "same"}),
-    Case("tiles in rows", (2, 17, 5, 21), (18, 17, 1, 3), {"padding": ((1, 0), (1, 2))}),
-    Case("tiles strided", (3, 38, 13, 15), (36, 19, 3, 3), {"stride": 2, "padding": ((1, 0), (2, 1)), "groups": 2}),
-    Case("tiles strided same", (2, 20, 30, 15), (35, 20, 3, 3), {"stride": 2, "padding": "same"}),
-    Case("tiles strided 14x14", (3, 17, 28, 29), (18, 17, 3, 3), {"stride": 2, "padding": 1}),
-    Case("tiles strided, no padding", (1, 16, 9, 12), (16, 16, 3, 3), {"stride": 2}),
-    Case("tiles strided, wide padding", (2, 16, 5, 6), (16, 16, 3, 3), {"stride": 2, "padding": (3, 2)}),
-]
-BIG += [
-    Case("big tiles", (20, 40, 28, 28), (36, 40, 3, 3), {"padding": 1}, big=True),
-    Case("big tiles strided", (9, 33, 30, 31), (35, 33, 3, 3), {"stride": 2, "padding": 1}, big=True),
-    Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
-]
-CASES = SMALL + FILLED + HOSTILE + TILES + DEPTHWISE + BIG
 
 
 def _samples(make: Any, cases: list[Case] = CASES) -> list[Sample]:
