@@ -51,13 +51,13 @@ inline Run taps_seen(const DirectProblem& p, const Strip& s, int64_t begin, int6
     return run;
 }
 
+// Output channels [k_begin, k_end) of a strip, whose input lies ready where it is staged.
 template <class T, bool AlongPixels>
 void compute_strip(const DirectCall<T>& a, const T* packed, const DirectProblem& p, const Strip& s, int64_t k_begin,
-                   int64_t k_end, T* workspace) {
+                   int64_t k_end, const T* staged, T* workspace) {
     RowTap* lists = reinterpret_cast<RowTap*>(workspace);
     const int64_t list_pitch = p.d.taps * p.h.taps + 1;
     int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
-    T* scratch = workspace + p.lists;
     for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r);
     list_columns(columns, p);
     const Zones zones = zones_of(p, s);
@@ -70,7 +70,8 @@ void compute_strip(const DirectCall<T>& a, const T* packed, const DirectProblem&
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
         tile.channels = smaller(p.c_block, p.ic - c0);
-        copy_strip(scratch, a.x, a.mask, p, s, c0, tile.channels);
+        const T* scratch = staged ? staged + c_block * p.strip : workspace + p.lists;
+        if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, s, c0, tile.channels);
         for (int64_t k_block = k_begin; k_block < k_end; ++k_block) {
             tile.packed = packed + (k_block - k_begin) * p.packed_block + c0 * tile.taps * p.width;
             const int64_t k0 = s.group * p.oc + k_block * p.width;
@@ -113,26 +114,42 @@ inline Strip strip_of(const DirectProblem& p, int64_t image, int64_t group, int6
     return {image, group, od, h0, smaller(p.rows, p.h.grid - h0), w0, smaller(p.columns, p.w.grid - w0)};
 }
 
+// Weights pass the caches: strips are staged for all of them, and each block is fetched once, by whom it stays with.
+template <class T, bool AlongPixels>
+void direct_by_blocks(const DirectCall<T>& a, const DirectProblem& p, int64_t work) {
+    const int64_t strips = p.strips(), pitch = p.c_blocks * p.strip;
+    T *staged = a.workspace, *scratch = staged + ceil_div(p.staged * pitch, 64) * 64;
+    const int64_t all = p.n * strips;   // of one group
+    for (int64_t group = 0; group < p.groups; ++group)
+        for (int64_t first = 0; first < all; first += p.staged) {
+            const int64_t count = smaller(p.staged, all - first);
+            const auto strip = [&](int64_t i) {
+                return strip_of(p, (first + i) / strips, group, (first + i) % strips);
+            };
+            parallel_for(count * p.c_blocks, work, [&](int64_t unit, int) {
+                const int64_t c0 = unit % p.c_blocks * p.c_block;
+                copy_strip(staged + unit * p.strip, a.x, a.mask, p, strip(unit / p.c_blocks), c0,
+                           smaller(p.c_block, p.ic - c0));
+            });
+            const int64_t splits = larger(1, smaller(count, ceil_div(8, p.k_blocks)));
+            parallel_for(p.k_blocks * splits, work, [&](int64_t unit, int thread) {
+                T* own = scratch + thread * p.scratch;
+                const int64_t k_block = unit / splits, split = unit % splits, block = group * p.k_blocks + k_block;
+                const T* packed = a.packed ? a.packed + block * p.packed_block : own + p.lists;
+                if (!a.packed) pack(own + p.lists, a.weight, p, group, k_block);
+                for (int64_t i = count * split / splits; i < count * (split + 1) / splits; ++i)
+                    compute_strip<T, AlongPixels>(a, packed, p, strip(i), k_block, k_block + 1, staged + i * pitch,
+                                                  own);
+            });
+        }
+}
+
 // Runs a planned problem. workspace: direct_workspace() elements.
 template <class T, bool AlongPixels> void direct(const DirectCall<T>& a, const DirectProblem& p) {
     const int64_t work = p.n * p.groups * p.oc * p.ic * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     if (work == 0) return;
     const int64_t strips = p.strips();
-    if (p.by_blocks) {   // weights pass the caches: each block is fetched once, by whom it stays with
-        const int64_t blocks = p.groups * p.k_blocks;
-        const int64_t splits = larger(1, smaller(p.n * strips, ceil_div(8, blocks)));
-        parallel_for(blocks * splits, work, [&](int64_t unit, int thread) {
-            T* own = a.workspace + thread * p.scratch;
-            const int64_t block = unit / splits, split = unit % splits;
-            const int64_t group = block / p.k_blocks, k_block = block % p.k_blocks;
-            const T* packed = a.packed ? a.packed + block * p.packed_block : own + p.scratch - p.packed_block;
-            if (!a.packed) pack(own + p.scratch - p.packed_block, a.weight, p, group, k_block);
-            for (int64_t i = p.n * strips * split / splits; i < p.n * strips * (split + 1) / splits; ++i)
-                compute_strip<T, AlongPixels>(a, packed, p, strip_of(p, i / strips, group, i % strips), k_block,
-                                              k_block + 1, own);
-        });
-        return;
-    }
+    if (p.by_blocks) return direct_by_blocks<T, AlongPixels>(a, p, work);
     const T* packed = a.packed;
     T* scratch = a.workspace;
     if (!packed) {
@@ -146,7 +163,7 @@ template <class T, bool AlongPixels> void direct(const DirectCall<T>& a, const D
         const int64_t k_begin = p.k_blocks * k_split / p.k_splits;
         compute_strip<T, AlongPixels>(a, packed + (group * p.k_blocks + k_begin) * p.packed_block, p,
                                       strip_of(p, image / p.groups, group, strip), k_begin,
-                                      p.k_blocks * (k_split + 1) / p.k_splits, scratch + thread * p.scratch);
+                                      p.k_blocks * (k_split + 1) / p.k_splits, nullptr, scratch + thread * p.scratch);
     });
 }
 

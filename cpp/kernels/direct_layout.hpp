@@ -79,6 +79,19 @@ template <class T> TK_INLINE void copy_run(T* to, const T* from, const T* mask, 
         store_first(to + q, v, lanes);
     }
 }
+// to[i] = from[2 i] for i < count, or 0 where there is a mask that is not positive
+template <class T> TK_INLINE void copy_even(T* to, const T* from, const T* mask, int64_t count) {
+    constexpr int64_t L = kLanes<T>;
+    for (int64_t q = 0; q < count; q += L) {
+        const int64_t lanes = smaller(L, count - q), low = smaller(L, 2 * lanes - 1), high = 2 * lanes - 1 - low;
+        const auto even = [&](const T* p) {
+            return even_lanes<T, L>(load_first(p + 2 * q, low), load_first(p + 2 * q + L, high));
+        };
+        Vec<T> v = even(from);
+        if (mask) v = select<T>(even(mask) > 0, v, Vec<T>{});
+        store_first(to + q, v, lanes);
+    }
+}
 template <class T> TK_INLINE void zero_run(T* to, int64_t count) {
     for (int64_t q = 0; q < count; ++q) to[q] = 0;
 }
@@ -97,13 +110,12 @@ void copy_row(T* to, const T* row, const Axis& w, int64_t phases, int64_t pitch,
         zero_run(to, run.begin);
         const int64_t from = shift + run.begin * stride, count = run.end - run.begin;
         if (stride == 1) copy_run(to + run.begin, row + from, mask ? mask + from : nullptr, count);
-        else if (mask)
-            for (int64_t i = 0; i < count; ++i)
-                to[run.begin + i] = mask[from + i * stride] > 0 ? row[from + i * stride] : T(0);
-        else if (stride == 2)
-            for (int64_t i = 0; i < count; ++i) to[run.begin + i] = row[from + i * 2];
+        else if (stride == 2) copy_even(to + run.begin, row + from, mask ? mask + from : nullptr, count);
         else
-            for (int64_t i = 0; i < count; ++i) to[run.begin + i] = row[from + i * stride];
+            for (int64_t i = 0; i < count; ++i) {
+                const int64_t at = from + i * stride;
+                to[run.begin + i] = !mask || mask[at] > 0 ? row[at] : T(0);
+            }
         zero_run(to + run.end, pitch - run.end);
     }
 }

@@ -11,7 +11,8 @@ namespace {
 constexpr int64_t kTermsPerSum = 512;               // a longer sum is split: rounding errors stay small
 constexpr int64_t kScratchBytes = 192 * 1024;       // a strip stays in L2 beside the weights
 constexpr int64_t kWideScratchBytes = 384 * 1024;   // taken where it saves a second visit to the outputs
-constexpr int64_t kPackedBytes = 2 << 20;   // more weights than this are packed block by block, all strips inside
+constexpr int64_t kPackedBytes = 2 << 20;           // more weights than this are packed block by block
+constexpr int64_t kStagedBytes = 4 << 20;           // strips that then lie ready for all blocks
 
 constexpr double kWidestStrip = 2 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
@@ -84,8 +85,10 @@ struct DirectProblem {
     int64_t c_sum, c_sums;       // channels of one sum, sums of an output
     int64_t c_block, c_blocks;   // channels that lie in scratch together: whole sums
     int64_t h_slots, position_pitch, channel_pitch, row_pitch;
-    int64_t lists, scratch, packed_sum, packed_block, packed;
-    bool by_blocks;   // many weights: a unit packs one block of output channels and takes all strips
+    int64_t lists, strip, scratch, packed_sum, packed_block, packed;
+    // Many weights: strips are staged, then a unit packs one block of output channels and takes them all.
+    bool by_blocks;
+    int64_t staged;   // strips at a time
 
     void reduce() {
         d.reduce();
@@ -179,10 +182,11 @@ template <class T> void plan(DirectProblem& p) {
     // Few strips: cut the output channels too, so that several threads find work.
     const int64_t units = p.n * p.groups * p.strips();
     p.k_splits = larger(1, smaller(p.k_blocks, ceil_div(8, larger(units, 1))));
-    // Per thread: the row taps of each row, the offsets of column taps, then scratch, then one packed block.
-    p.lists = elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps);
-    p.scratch = p.lists + p.row_slots() * p.row_pitch + kPixelVectors * L + (p.by_blocks ? p.packed_block : 0);
-    p.scratch = ceil_div(p.scratch, 64) * 64;
+    // Per thread: the row taps of each row, the offsets of column taps, then a strip or one packed block.
+    p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;
+    p.strip = ceil_div(p.row_slots() * p.row_pitch + kPixelVectors * L, 16) * 16;
+    p.staged = p.by_blocks ? larger(1, smaller(p.n * p.strips(), kStagedBytes / bytes / (p.c_blocks * p.strip))) : 0;
+    p.scratch = ceil_div(p.lists + (p.by_blocks ? p.packed_block : p.strip), 64) * 64;
 }
 
 template <class T> DirectProblem planned(DirectProblem p) {
@@ -191,7 +195,8 @@ template <class T> DirectProblem planned(DirectProblem p) {
 }
 
 inline int64_t direct_workspace(const DirectProblem& p, int threads, bool packed = false) {
-    return threads * p.scratch + (p.by_blocks || packed ? 0 : ceil_div(p.packed, 64) * 64);
+    const int64_t shared = p.by_blocks ? p.staged * p.c_blocks * p.strip : packed ? 0 : p.packed;
+    return threads * p.scratch + ceil_div(shared, 64) * 64;
 }
 
 }   // namespace

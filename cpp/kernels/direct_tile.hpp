@@ -72,9 +72,24 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& 
     } while (c < a.channels);
 }
 
+// Outputs two apart from each other. What lies between them is written back as it is: no other thread writes there
+// meanwhile, since the pixels of a tile lie in one row of one sub-pixel part.
+template <class T>
+TK_INLINE void write_every_other(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
+    constexpr int L = kLanes<T>;
+    const int64_t low = smaller(L, 2 * count - 1), high = 2 * count - 1 - low;
+    const Vec<T> before = load_first(out, low), after = load_first(out + L, high);
+    sum += to.first ? broadcast(bias) : even_lanes<T, L>(before, after);
+    if (to.relu) sum = rectify<T>(sum);
+    const Vec<T> between = odd_lanes<T, L>(before, after);
+    store_first(out, low_pairs<T, L>(sum, between), low);
+    store_first(out + L, high_pairs<T, L>(sum, between), high);
+}
+
 // Outputs apart from each other; called, so that tiles stay short.
 template <class T>
 [[gnu::noinline]] void write_apart(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
+    if (to.pixel_stride == 2) return write_every_other(out, sum, count, bias, to);
     alignas(64) T lanes[kLanes<T>];
     store(lanes, sum);
     for (int64_t i = 0; i < count; ++i) {

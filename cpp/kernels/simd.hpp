@@ -167,7 +167,7 @@ template <class T, int L> TK_INLINE void store_masked(T* p, Vec<T> v, const Lane
 }
 #endif
 
-// Of the 2 L lanes of a, b: the even ones. And a0 b0 a1 b1 ...: its first and its second half.
+// Of the 2 L lanes of a, b: the even ones, the odd ones. And a0 b0 a1 b1 ...: its first and its second half.
 template <class T, int L, class Lane> TK_INLINE VecOf<T, L> pick_lanes(VecOf<T, L> a, VecOf<T, L> b, Lane&& lane) {
 #if defined(__clang__)
     VecOf<T, L> picked{};
@@ -182,6 +182,9 @@ template <class T, int L, class Lane> TK_INLINE VecOf<T, L> pick_lanes(VecOf<T, 
 }
 template <class T, int L> TK_INLINE VecOf<T, L> even_lanes(VecOf<T, L> a, VecOf<T, L> b) {
     return pick_lanes<T, L>(a, b, [](int i) { return 2 * i; });
+}
+template <class T, int L> TK_INLINE VecOf<T, L> odd_lanes(VecOf<T, L> a, VecOf<T, L> b) {
+    return pick_lanes<T, L>(a, b, [](int i) { return 2 * i + 1; });
 }
 template <class T, int L> TK_INLINE VecOf<T, L> low_pairs(VecOf<T, L> a, VecOf<T, L> b) {
     return pick_lanes<T, L>(a, b, [](int i) { return i / 2 + i % 2 * L; });

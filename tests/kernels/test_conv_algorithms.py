@@ -116,3 +116,24 @@ def test_fused_calls_have_the_bits_of_separate_ones(direction: str, algorithm: s
         unit = float(np.finfo(np.float32).eps) / 2
         allowed = terms * unit / (1 - terms * unit) * np.abs(exact).sum(axes)
         assert (np.abs(dbias - exact.sum(axes)) <= allowed).all()
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "direct_pixels"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_weights_past_the_caches(algorithm: str, stride: int) -> None:
+    """More than 2 MB of weights, whose strips of input are staged for all of them, 4 MB at a time."""
+    rng = np.random.default_rng(3)
+    size = 24 * stride - stride + 1
+    x = rng.integers(-2, 3, (3, 1000, size, size)).astype(np.float32)
+    weight = rng.integers(-2, 3, (1100, 500, 1, 1)).astype(np.float32)
+    options = {"stride": stride, "groups": 2, "algorithm": algorithm}
+    factors = weight.reshape(2, 550, 500)
+    seen = x[:, :, ::stride, ::stride].reshape(3, 2, 500, -1)
+    y = tk.kernels.conv_forward(x, weight, **options)
+    np.testing.assert_array_equal(y, (factors @ seen).reshape(y.shape))
+    dy = rng.integers(-2, 3, y.shape).astype(np.float32)
+    dx = tk.kernels.conv_backward_input(dy, weight, x.shape, y=y, **options)
+    expected = np.zeros_like(x)
+    masked = np.where(y > 0, dy, 0).reshape(3, 2, 550, -1)
+    expected[:, :, ::stride, ::stride] = (factors.swapaxes(1, 2) @ masked).reshape(3, 1000, 24, 24)
+    np.testing.assert_array_equal(dx, expected)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-LIMIT = 3_500_000  # bytes
+LIMIT = 3_000_000  # bytes
 NEEDED = {
     "the package": r"tatamikomi/__init__\.py",
     "the extension module": r"tatamikomi/_native\.[\w.-]+\.so",
