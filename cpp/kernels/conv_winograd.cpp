@@ -13,21 +13,22 @@ template <class H, class W> WinogradProblem forward_problem(const ConvShape& s) 
             s.groups,
             ic,
             oc,
-            {{s.ih, -s.ph, H::step, H::inputs}, {s.iw, -s.pw, W::step, W::inputs}},
-            {{s.oh, 0, H::outputs, H::outputs}, {s.ow, 0, W::outputs, W::outputs}},
+            {{s.ih, -s.ph, H::step, H::inputs, dilation_h(s)}, {s.iw, -s.pw, W::step, W::inputs, s.dil_w}},
+            {{s.oh, 0, H::outputs, H::outputs, dilation_h(s)}, {s.ow, 0, W::outputs, W::outputs, s.dil_w}},
             oc * ic * taps,
             ic * taps,
             taps,
             false};
 }
 template <class H, class W> WinogradProblem backward_input_problem(const ConvShape& s) {
-    const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = kTaps<H, W>;
+    const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = kTaps<H, W>, dil_h = dilation_h(s);
     return {s.n,
             s.groups,
             oc,
             ic,
-            {{s.oh, s.ph - s.kh + 1, H::step, H::inputs}, {s.ow, s.pw - s.kw + 1, W::step, W::inputs}},
-            {{s.ih, 0, H::outputs, H::outputs}, {s.iw, 0, W::outputs, W::outputs}},
+            {{s.oh, s.ph - (s.kh - 1) * dil_h, H::step, H::inputs, dil_h},
+             {s.ow, s.pw - (s.kw - 1) * s.dil_w, W::step, W::inputs, s.dil_w}},
+            {{s.ih, 0, H::outputs, H::outputs, dil_h}, {s.iw, 0, W::outputs, W::outputs, s.dil_w}},
             oc * ic * taps,
             taps,
             ic * taps,
@@ -41,8 +42,7 @@ bool is_square(const ConvShape& s) { return s.kh == 3; }
 const char* cannot_f4(const ConvShape& s) {
     if (s.kd * s.id != 1 || s.od != 1 || s.kw != 3 || (s.kh != 3 && s.kh != 1)) return "for kernels of 3x3 and 3 alone";
     if (s.sh * s.sw != 1) return "for stride 1 alone";
-    if ((s.kh > 1 && s.dil_h > 1) || s.dil_w > 1) return "for taps side by side alone";
-    return nullptr;
+    return cannot_dilated(s, 1);
 }
 const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot_f4(s) : "for kernels of 3x3 alone"; }
 
@@ -51,7 +51,7 @@ const char* declines_f4(const ConvShape& s) {
     if (s.ic / s.groups < 16 || s.oc / s.groups < 16) return kFewChannels;
     if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
         return "more than 1024 channels per group: the transformed weights would outgrow the caches";
-    return nullptr;
+    return declines_dilated(s);
 }
 const char* declines_f2(const ConvShape&) { return "winograd_f4 saves more products"; }
 

@@ -56,8 +56,7 @@ template <class T> int64_t bands_in(const Bands& b, int64_t bytes, int64_t point
 template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p) {
     constexpr int64_t points = kPoints<H, W>, L = kLanes<T>;
     WinogradPlan q{};
-    q.bands = bands_of(ceil_div(p.out.h.size - p.out.h.origin, H::outputs),
-                       ceil_div(p.out.w.size - p.out.w.origin, W::outputs));
+    q.bands = bands_of(p.out);
     q.k_blocks = ceil_div(p.oc, kBlock<T>);
     q.c_vectors = ceil_div(p.ic, L);
     q.weight_block = points * point_pitch<T>(p.ic, kBlock<T>);
@@ -295,7 +294,7 @@ template <class T, class H, class W> bool winograd(const WinogradCall<T>& a, con
     const int64_t rounds = larger(ceil_div(bands, q.run * threads), threads == 1 ? 1 : 2);
     q.run = smaller(q.run, ceil_div(bands, rounds * threads));
     const bool own = q.held && (threads == 1 || q.run * q.bands.most_tiles() >= 2 * kTilePixels);
-    const int64_t work = p.n * p.groups * q.bands.rows * q.bands.columns * kPoints<H, W> * p.ic * p.oc;
+    const int64_t work = p.n * p.groups * q.bands.all_tiles() * kPoints<H, W> * p.ic * p.oc;
     const T* weights = a.packed;
     T* scratch = a.workspace;
     if (!weights && q.held) {

@@ -18,8 +18,8 @@ WinogradProblem forward_problem(const ConvShape& s) {
             s.groups,
             ic,
             oc,
-            {{s.ih, -s.ph, step, inputs}, {s.iw, -s.pw, step, inputs}},
-            {{s.oh, 0, outputs, outputs}, {s.ow, 0, outputs, outputs}},
+            {{s.ih, -s.ph, step, inputs, 1}, {s.iw, -s.pw, step, inputs, 1}},
+            {{s.oh, 0, outputs, outputs, 1}, {s.ow, 0, outputs, outputs, 1}},
             oc * ic * 9,
             ic * 9,
             9,
@@ -35,8 +35,8 @@ WinogradProblem backward_input_problem(const ConvShape& s) {
             s.groups,
             oc,
             ic,
-            {{s.oh, h, step, inputs}, {s.ow, w, step, inputs}},
-            {{s.ih, 2 * h + 1 - s.ph, outputs, outputs}, {s.iw, 2 * w + 1 - s.pw, outputs, outputs}},
+            {{s.oh, h, step, inputs, 1}, {s.ow, w, step, inputs, 1}},
+            {{s.ih, 2 * h + 1 - s.ph, outputs, outputs, 1}, {s.iw, 2 * w + 1 - s.pw, outputs, outputs, 1}},
             oc * ic * 9,
             9,
             ic * 9,
@@ -46,8 +46,7 @@ WinogradProblem backward_input_problem(const ConvShape& s) {
 const char* cannot(const ConvShape& s) {
     if (s.kd * s.id != 1 || s.od != 1 || s.kh != 3 || s.kw != 3) return "for kernels of 3x3 alone";
     if (s.sh != 2 || s.sw != 2) return "for stride 2 alone";
-    if (s.dil_h > 1 || s.dil_w > 1) return "for taps side by side alone";
-    return nullptr;
+    return cannot_dilated(s, 2);
 }
 const char* declines(const ConvShape& s) {
     if (s.ic / s.groups < 32 || s.oc / s.groups < 32)

@@ -33,8 +33,8 @@ template <class H, class W> WeightProblem problem_of(const ConvShape& s) {
             s.groups,
             s.ic / s.groups,
             s.oc / s.groups,
-            {{s.ih, -s.ph, H::step, H::inputs}, {s.iw, -s.pw, W::step, W::inputs}},
-            {{s.oh, 0, H::outputs, H::outputs}, {s.ow, 0, W::outputs, W::outputs}}};
+            {{s.ih, -s.ph, H::step, H::inputs, dilation_h(s)}, {s.iw, -s.pw, W::step, W::inputs, s.dil_w}},
+            {{s.oh, 0, H::outputs, H::outputs, dilation_h(s)}, {s.ow, 0, W::outputs, W::outputs, s.dil_w}}};
 }
 
 struct WeightPlan {
@@ -55,7 +55,7 @@ template <class T> int64_t point_pitch(int64_t tiles) {
 template <class T, class H, class W> WeightPlan plan(const WeightProblem& p) {
     constexpr int64_t points = kPoints<H, W>, taps = kTaps<H, W>, size = sizeof(T);
     WeightPlan q{};
-    q.bands = bands_of(ceil_div(p.dy.h.size, H::outputs), ceil_div(p.dy.w.size, W::outputs));
+    q.bands = bands_of(p.dy);
     q.c_blocks = ceil_div(p.ic, kBlock<T>);
     q.k_blocks = ceil_div(p.oc, kBlock<T>);
     q.shared = q.c_blocks * q.k_blocks >= kManyPairs;
@@ -269,7 +269,7 @@ template <class T, class H, class W> void weight_gradient(const BackwardWeightCa
     const WeightPlan q = plan<T, H, W>(p);
     int spoilt = 0;
     const WinogradWeight<T, H, W> self{a, p, q, spoilt};
-    const int64_t work = p.n * p.groups * q.bands.rows * q.bands.columns * kPoints<H, W> * p.ic * p.oc;
+    const int64_t work = p.n * p.groups * q.bands.all_tiles() * kPoints<H, W> * p.ic * p.oc;
     T *parts = a.workspace, *scratch = parts + p.groups * q.chunks * q.part;
     if (q.shared) self.sum_together(parts, scratch, work);
     else self.sum_chunks(parts, scratch, work);
@@ -289,8 +289,7 @@ const char* cannot(const ConvShape& s, int64_t stride) {
     if (s.kd * s.id != 1 || s.od != 1 || s.kw != 3 || (s.kh != 3 && s.kh != 1)) return "for kernels of 3x3 and 3 alone";
     if (s.sh != (s.kh == 1 ? 1 : stride) || s.sw != stride)
         return stride == 1 ? "for stride 1 alone" : "for stride 2 alone";
-    if ((s.kh > 1 && s.dil_h > 1) || s.dil_w > 1) return "for taps side by side alone";
-    return nullptr;
+    return cannot_dilated(s, stride);
 }
 const char* cannot_f4(const ConvShape& s) { return cannot(s, 1); }
 const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot(s, 1) : "for kernels of 3x3 alone"; }
@@ -301,7 +300,7 @@ const char* declines_f4(const ConvShape& s) {
         return "fewer than 16 channels per group: transforms would outweigh the products saved";
     if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
         return "more than 1024 channels per group: the transformed weights would outgrow the caches";
-    return nullptr;
+    return declines_dilated(s);
 }
 const char* declines_f2(const ConvShape&) { return "winograd_f4 saves more products"; }
 const char* declines_strided(const ConvShape& s) {
@@ -311,9 +310,10 @@ const char* declines_strided(const ConvShape& s) {
     return nullptr;
 }
 
-// Rounding of the transforms, and of sums over tiles within a run: about twice what random shapes show.
+// Rounding of the transforms, and of sums over tiles within a run: a little more than the worst of 400 random shapes
+// shows, four times what most of them do.
 double error(const ConvShape& s, double roundoff) {
-    return roundoff * (28 + 0.6 * __builtin_sqrt(static_cast<double>(s.n * out_plane(s))));
+    return roundoff * (36 + 0.6 * __builtin_sqrt(static_cast<double>(s.n * out_plane(s))));
 }
 double error_f2(const ConvShape& s, double roundoff) {
     return roundoff * (8 + 0.5 * __builtin_sqrt(static_cast<double>(s.n * out_plane(s))));

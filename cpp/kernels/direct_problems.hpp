@@ -83,21 +83,22 @@ inline DirectProblem backward_input_problem(const ConvShape& s, int64_t fd, int6
 // Multiply-adds of vectors per output vector, with what a tile costs besides: a transposition, or stores alone.
 constexpr double kChannelTileCost = 10, kPixelTileCost = 3;
 
-// Whether vectors of pixels are the faster: where output channels would leave more lanes idle than rows do.
-inline bool favours_pixels(const DirectProblem& p) {
+// What a problem costs either way: vectors of output channels, or of pixels, leave lanes idle where those do not fill
+// them.
+struct TileCosts {
+    double channels, pixels;
+};
+inline TileCosts tile_costs(const DirectProblem& p) {
     constexpr int64_t L = kLanes<float>;
-    const double terms = static_cast<double>(p.ic * p.taps());
-    const double channels = (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) / p.oc;
-    const double pixels = (terms + kPixelTileCost) * (ceil_div(p.w.grid, L) * L) / p.w.grid;
-    return pixels < channels;
+    const double terms = static_cast<double>(p.ic * p.taps()), rows = static_cast<double>(p.d.grid * p.h.grid);
+    const double channels = (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) * p.w.grid;
+    const double pixels = (terms + kPixelTileCost) * (ceil_div(p.w.grid, L) * L) * p.oc;
+    return {rows * channels, rows * pixels};
 }
 
-constexpr const char* kChannelsFaster = "vectors of output channels are the faster";
-constexpr const char* kPixelsFaster = "vectors of pixels are the faster";
-
-inline const char* loser(bool along_pixels, const DirectProblem& p) {
-    if (p.oc * p.w.grid == 0 || favours_pixels(p) == along_pixels) return nullptr;
-    return along_pixels ? kChannelsFaster : kPixelsFaster;
+inline const char* loser(bool along_pixels, const TileCosts& costs) {
+    if (along_pixels == (costs.pixels < costs.channels)) return nullptr;
+    return along_pixels ? "vectors of output channels are the faster" : "vectors of pixels are the faster";
 }
 
 // ---- forward ----------------------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ template <class T, bool AlongPixels> const char* forward_cannot(const ConvShape&
     return fits<T>(forward<AlongPixels>(s)) ? nullptr : kTooWide;
 }
 template <bool AlongPixels> const char* forward_declines(const ConvShape& s) {
-    return loser(AlongPixels, forward_problem(s));
+    return loser(AlongPixels, tile_costs(forward_problem(s)));
 }
 template <class T, bool AlongPixels> int64_t forward_workspace(const ConvShape& s, int threads, bool packed) {
     return direct_workspace(planned<T>(forward<AlongPixels>(s)), threads, packed);
@@ -152,7 +153,12 @@ template <class T, bool AlongPixels> const char* backward_input_cannot(const Con
     return all_fit ? nullptr : kTooWide;
 }
 template <bool AlongPixels> const char* backward_input_declines(const ConvShape& s) {
-    return in_plane(s) > 0 ? loser(AlongPixels, backward_input_problem(s, 0, 0, 0)) : nullptr;
+    TileCosts all{};
+    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) {
+        const TileCosts part = p.taps() ? tile_costs(p) : TileCosts{};
+        all = {all.channels + part.channels, all.pixels + part.pixels};
+    });
+    return loser(AlongPixels, all);
 }
 // Seen from dx, the borders of dy are padding, whatever the layer's own padding.
 inline bool always(const ConvShape&) { return true; }

@@ -3,8 +3,11 @@
 //   image                    a strip of it, a vector of channels deep      values at the points, per vector of channels
 //   [channel][row][column]   [row][column][L], padding is zeros            [point][tile][L]
 //
-// A band is one row of tiles of one image, or a part of it where rows are long. Bands are numbered over the whole batch
-// and handed out as runs; the neighbours of one image in a run share a strip.
+// Taps that lie apart see the image in phases, each as if they were neighbours: a block holds a tile of every phase of
+// both axes. Without dilation it is one tile.
+//
+// A band is one row of blocks of one image, or a part of it where rows are long. Bands are numbered over the whole
+// batch and handed out as runs; the neighbours of one image in a run share a strip.
 #pragma once
 #include "kernels/positions.hpp"
 #include "kernels/winograd.hpp"
@@ -14,30 +17,63 @@ namespace {
 
 constexpr int64_t kLongRow = 64;             // tiles; longer rows are cut
 constexpr int64_t kStripBytes = 64 * 1024;   // of one vector of channels
+constexpr double kMostCovered = 2;           // outputs that tiles cover, of one that exists
 constexpr int64_t kPointPad = 64;            // bytes between points: powers of two would collide in the cache
 
-// One axis of an image seen through tiles: tile t meets positions origin + t*step + [0, span).
+// One axis of an image seen through tiles: that of a block's phase meets positions
+// origin + (block*step + i)*dilation + phase for i in [0, span).
 struct Tiling {
-    int64_t size, origin, step, span;
-    int64_t first(int64_t tile) const { return origin + tile * step; }
-    int64_t extent(int64_t tiles) const { return (tiles - 1) * step + span; }
+    int64_t size, origin, step, span, dilation;
+    int64_t first(int64_t block) const { return origin + block * step * dilation; }
+    int64_t extent(int64_t blocks) const { return ((blocks - 1) * step + span) * dilation; }
 };
 struct View {
     Tiling h, w;
     int64_t plane() const { return h.size * w.size; }
 };
 
-// Bands of one image: `rows` rows of `columns` tiles, each row cut into `cuts` parts.
-struct Bands {
-    int64_t rows, columns, cuts;
-    int64_t per_image() const { return rows * cuts; }
-    int64_t most_tiles() const { return ceil_div(columns, cuts); }
-    int64_t begin(int64_t band) const { return columns * (band % cuts) / cuts; }
-    int64_t tiles_of(int64_t band) const { return columns * (band % cuts + 1) / cuts - begin(band); }
-};
-inline Bands bands_of(int64_t rows, int64_t columns) { return {rows, columns, ceil_div(columns, kLongRow)}; }
+// What the tiles' values are of: blocks that cover positions from the axes' origins to their ends.
+inline int64_t blocks_over(const Tiling& t) { return ceil_div(t.size - t.origin, t.step * t.dilation); }
 
-// Neighbouring rows of tiles of one image.
+// ---- dilation -----------------------------------------------------------------------------------------------------
+
+inline int64_t dilation_h(const ConvShape& s) { return s.kh > 1 ? s.dil_h : 1; }
+
+inline const char* cannot_dilated(const ConvShape& s, int64_t stride) {
+    if (stride > 1 && (dilation_h(s) > 1 || s.dil_w > 1)) return "for taps side by side alone";
+    if (dilation_h(s) > kLongRow || s.dil_w > kLongRow || dilation_h(s) * s.dil_w > kLongRow)
+        return "the taps lie so far apart that a block of tiles outgrows its scratch";
+    return nullptr;
+}
+// Blocks that reach past the image's end compute what nobody asked for.
+inline const char* declines_dilated(const ConvShape& s) {
+    if (dilation_h(s) * s.dil_w == 1) return nullptr;
+    constexpr int64_t outputs = 4;
+    const auto covered = [](int64_t size, int64_t block) { return static_cast<double>(ceil_div(size, block) * block); };
+    const double rows = s.kh > 1 ? covered(s.oh, outputs * s.dil_h) : static_cast<double>(s.oh);
+    if (rows * covered(s.ow, outputs * s.dil_w) > kMostCovered * out_plane(s))
+        return "the taps lie so far apart that tiles reach past the outputs";
+    return nullptr;
+}
+
+// ---- tiles --------------------------------------------------------------------------------------------------------
+
+// Bands of one image: `rows` rows of `columns` blocks of `phases` tiles, each row cut into `cuts` parts.
+struct Bands {
+    int64_t rows, columns, phases, cuts;
+    int64_t per_image() const { return rows * cuts; }
+    int64_t all_tiles() const { return rows * columns * phases; }
+    int64_t most_columns() const { return ceil_div(columns, cuts); }
+    int64_t most_tiles() const { return most_columns() * phases; }
+    int64_t begin(int64_t band) const { return columns * (band % cuts) / cuts; }
+    int64_t columns_of(int64_t band) const { return columns * (band % cuts + 1) / cuts - begin(band); }
+};
+inline Bands bands_of(const View& out) {
+    const int64_t columns = blocks_over(out.w), phases = out.h.dilation * out.w.dilation;
+    return {blocks_over(out.h), columns, phases, smaller(columns, ceil_div(columns * phases, kLongRow))};
+}
+
+// Neighbouring rows of blocks of one image.
 struct Patch {
     int64_t image, row, rows, column, columns;
     int64_t tile;   // number of its first tile within the run
@@ -49,21 +85,21 @@ template <class F> void for_each_patch(const Bands& b, int64_t first, int64_t co
         const int64_t image = band / b.per_image(), row = band % b.per_image() / b.cuts;
         int64_t rows = 1;
         if (b.cuts == 1) rows = smaller(smaller(most_rows, b.rows - row), first + count - band);
-        const Patch patch{image, row, rows, b.begin(band), b.tiles_of(band), tile};
+        const Patch patch{image, row, rows, b.begin(band), b.columns_of(band), tile};
         f(patch);
-        tile += rows * patch.columns;
+        tile += rows * patch.columns * b.phases;
         band += rows;
     }
 }
 inline int64_t tiles_in(const Bands& b, int64_t first, int64_t count) {
     int64_t tiles = 0;
-    for_each_patch(b, first, count, 1, [&](const Patch& p) { tiles += p.columns; });
+    for_each_patch(b, first, count, 1, [&](const Patch& p) { tiles += p.columns * b.phases; });
     return tiles;
 }
 
-// Rows of tiles that a strip holds, and the elements of the strip.
+// Rows of blocks that a strip holds, and the elements of the strip.
 template <class T> int64_t strip_size(const View& v, const Bands& b, int64_t rows) {
-    return v.h.extent(rows) * v.w.extent(b.most_tiles()) * kLanes<T>;
+    return v.h.extent(rows) * v.w.extent(b.most_columns()) * kLanes<T>;
 }
 template <class T> int64_t strip_rows(const View& v, const Bands& b) {
     int64_t rows = 1;
@@ -146,34 +182,43 @@ template <class T> struct Points {
     int64_t point_pitch, tile_pitch;
 };
 
+// f(row, column) of the first position of each tile of a patch, from the patch's first; phase after phase.
+template <class F> TK_INLINE void for_each_tile(const View& v, const Patch& p, F&& f) {
+    for (int64_t r = 0; r < p.rows; ++r)
+        for (int64_t row = 0; row < v.h.dilation; ++row)
+            for (int64_t c = 0; c < p.columns; ++c)
+                for (int64_t column = 0; column < v.w.dilation; ++column)
+                    f(r * v.h.step * v.h.dilation + row, c * v.w.step * v.w.dilation + column);
+}
+
 // The input transform of a strip's tiles.
 template <class T, class H, class W>
 void transform_strip(const Points<T>& to, const T* strip, const View& v, const Patch& p) {
     constexpr int L = kLanes<T>;
-    const int64_t pitch = v.w.extent(p.columns) * L;
+    const int64_t pitch = v.w.extent(p.columns) * L, down = v.h.dilation * pitch, right = v.w.dilation * L;
     T* out = to.at + p.tile * to.tile_pitch;
-    for (int64_t r = 0; r < p.rows; ++r)
-        for (int64_t c = 0; c < p.columns; ++c, out += to.tile_pitch) {
-            const T* tile = strip + r * v.h.step * pitch + c * v.w.step * L;
-            input_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(tile + i * pitch + j * L); },
-                                [&](int i, int j, Vec<T> value)
-                                    TK_ALWAYS { store(out + (i * W::points + j) * to.point_pitch, value); });
-        }
+    for_each_tile(v, p, [&](int64_t row, int64_t column) TK_ALWAYS {
+        const T* tile = strip + row * pitch + column * L;
+        input_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(tile + i * down + j * right); },
+                            [&](int i, int j, Vec<T> value)
+                                TK_ALWAYS { store(out + (i * W::points + j) * to.point_pitch, value); });
+        out += to.tile_pitch;
+    });
 }
 
 // The same of dy by the adjoint of the output transform.
 template <class T, class H, class W>
 void transform_gradient(const Points<T>& to, const T* strip, const View& v, const Patch& p) {
     constexpr int L = kLanes<T>;
-    const int64_t pitch = v.w.extent(p.columns) * L;
+    const int64_t pitch = v.w.extent(p.columns) * L, down = v.h.dilation * pitch, right = v.w.dilation * L;
     T* out = to.at + p.tile * to.tile_pitch;
-    for (int64_t r = 0; r < p.rows; ++r)
-        for (int64_t c = 0; c < p.columns; ++c, out += to.tile_pitch) {
-            const T* tile = strip + r * v.h.step * pitch + c * v.w.step * L;
-            adjoint_output_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(tile + i * pitch + j * L); },
-                                         [&](int i, int j, Vec<T> value)
-                                             TK_ALWAYS { store(out + (i * W::points + j) * to.point_pitch, value); });
-        }
+    for_each_tile(v, p, [&](int64_t row, int64_t column) TK_ALWAYS {
+        const T* tile = strip + row * pitch + column * L;
+        adjoint_output_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(tile + i * down + j * right); },
+                                     [&](int i, int j, Vec<T> value)
+                                         TK_ALWAYS { store(out + (i * W::points + j) * to.point_pitch, value); });
+        out += to.tile_pitch;
+    });
 }
 
 // ---- storing ------------------------------------------------------------------------------------------------------
@@ -183,9 +228,9 @@ struct Outputs {
     int64_t row, rows, column, columns;
 };
 inline Outputs outputs_of(const View& v, const Patch& p) {
-    const auto clip = [](const Tiling& t, int64_t tile, int64_t tiles, int64_t& from, int64_t& count) {
-        from = larger(t.first(tile), 0);
-        count = smaller(t.first(tile) + tiles * t.step, t.size) - from;
+    const auto clip = [](const Tiling& t, int64_t block, int64_t blocks, int64_t& from, int64_t& count) {
+        from = larger(t.first(block), 0);
+        count = smaller(t.first(block + blocks), t.size) - from;
     };
     Outputs o{};
     clip(v.h, p.row, p.rows, o.row, o.rows);
@@ -201,28 +246,29 @@ void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool 
     constexpr int L = kLanes<T>;
     const Outputs o = outputs_of(v, p);
     const T* in = from.at + p.tile * from.tile_pitch;
-    for (int64_t r = 0; r < p.rows; ++r)
-        for (int64_t c = 0; c < p.columns; ++c, in += from.tile_pitch) {
-            const int64_t row = v.h.first(p.row + r) - o.row, column = v.w.first(p.column + c) - o.column;
-            T* tile = strip + (row * o.columns + column) * L;
-            const bool whole =
-                row >= 0 && row + H::outputs <= o.rows && column >= 0 && column + W::outputs <= o.columns;
-            const auto value_at = [&](int i, int j)
-                                      TK_ALWAYS { return load(in + (i * W::points + j) * from.point_pitch); };
-            const auto put = [&](int i, int j, Vec<T> value) TK_ALWAYS {
-                value += bias;
-                spoilt += value - value;
-                store(tile + (i * o.columns + j) * L, relu ? rectify<T>(value) : value);
-            };
-            if (whole) {
-                output_both<T, H, W>(value_at, put);
-            } else {
-                output_both<T, H, W>(value_at, [&](int i, int j, Vec<T> value) TK_ALWAYS {
-                    const bool exists = row + i >= 0 && row + i < o.rows && column + j >= 0 && column + j < o.columns;
-                    if (exists) put(i, j, value);
-                });
-            }
+    const int64_t h = v.h.dilation, w = v.w.dilation, row0 = v.h.first(p.row) - o.row;
+    const int64_t column0 = v.w.first(p.column) - o.column;
+    for_each_tile(v, p, [&](int64_t r, int64_t c) TK_ALWAYS {
+        const int64_t row = row0 + r, column = column0 + c;
+        T* tile = strip + (row * o.columns + column) * L;
+        const bool whole =
+            row >= 0 && row + (H::outputs - 1) * h < o.rows && column >= 0 && column + (W::outputs - 1) * w < o.columns;
+        const auto value_at = [&](int i, int j) TK_ALWAYS { return load(in + (i * W::points + j) * from.point_pitch); };
+        const auto put = [&](int i, int j, Vec<T> value) TK_ALWAYS {
+            value += bias;
+            spoilt += value - value;
+            store(tile + (i * h * o.columns + j * w) * L, relu ? rectify<T>(value) : value);
+        };
+        if (whole) {
+            output_both<T, H, W>(value_at, put);
+        } else {
+            output_both<T, H, W>(value_at, [&](int i, int j, Vec<T> value) TK_ALWAYS {
+                const int64_t down = row + i * h, right = column + j * w;
+                if (down >= 0 && down < o.rows && right >= 0 && right < o.columns) put(i, j, value);
+            });
         }
+        in += from.tile_pitch;
+    });
 }
 
 // The image's planes from such a strip. `to` points to the first of `channels` planes.

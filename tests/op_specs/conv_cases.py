@@ -181,6 +181,13 @@ TILES = [
     Case("tiles 1d", (3, 36, 37), (38, 18, 3), {"padding": ((3, 1),), "groups": 2}),
     Case("tiles 1d, long", (2, 5, 600), (7, 5, 3), {"padding": "same"}),
     Case("tiles in rows", (2, 17, 5, 21), (18, 17, 1, 3), {"padding": ((1, 0), (1, 2))}),
+    Case("tiles dilated", (3, 19, 21, 18), (35, 19, 3, 3), {**UNEVEN, "dilation": (2, 3)}),
+    Case("tiles dilated, phases past the end", (2, 17, 5, 9), (16, 17, 3, 3), {"padding": 4, "dilation": (4, 2)}),
+    Case(
+        "tiles dilated grouped", (2, 32, 11, 30), (36, 16, 3, 3), {"padding": "same", "dilation": (1, 5), "groups": 2}
+    ),
+    Case("tiles dilated 1d", (2, 17, 90), (18, 17, 3), {"padding": ((14, 3),), "dilation": 7}),
+    Case("tiles dilated 1d, long", (1, 16, 700), (16, 16, 3), {"padding": "same", "dilation": 16}),
     Case("tiles strided", (3, 38, 13, 15), (36, 19, 3, 3), {"stride": 2, "padding": ((1, 0), (2, 1)), "groups": 2}),
     Case("tiles strided same", (2, 20, 30, 15), (35, 20, 3, 3), {"stride": 2, "padding": "same"}),
     Case("tiles strided 14x14", (3, 17, 28, 29), (18, 17, 3, 3), {"stride": 2, "padding": 1}),
@@ -189,6 +196,7 @@ TILES = [
 ]
 BIG += [
     Case("big tiles", (20, 40, 28, 28), (36, 40, 3, 3), {"padding": 1}, big=True),
+    Case("big tiles dilated", (6, 40, 28, 28), (36, 40, 3, 3), {"padding": 2, "dilation": 2}, big=True),
     Case("big tiles strided", (9, 33, 30, 31), (35, 33, 3, 3), {"stride": 2, "padding": 1}, big=True),
     Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
 ]
