@@ -107,11 +107,17 @@ template <class T> TK_INLINE void write_run(T* out, Vec<T> sum, int64_t count, T
 
 // ---- along channels -----------------------------------------------------------------------------------------------
 
+// Channels ahead whose input and weights are called into the nearest cache; what runs past the end does no harm.
+constexpr int kInputAhead = 8, kWeightsAhead = 16;
+
 template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(const TileArguments<T>& a) {
-    constexpr int L = kLanes<T>;
+    constexpr int L = kLanes<T>, kLine = 64 / sizeof(T);
     Vec<T> acc[Pixels][Vectors];
     accumulate(acc, a, Vectors * L,
                [&](Vec<T>(&sums)[Pixels][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
+                   __builtin_prefetch(x + kInputAhead * a.channel_pitch);
+#pragma GCC unroll 4
+                   for (int i = 0; i < Vectors * L; i += kLine) __builtin_prefetch(w + kWeightsAhead * Vectors * L + i);
                    Vec<T> factor[Vectors];
 #pragma GCC unroll 2
                    for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
