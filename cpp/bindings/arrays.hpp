@@ -21,7 +21,10 @@ using py::typing::Dict;   // containers whose elements the stubs can name
 using py::typing::List;
 using py::typing::Tuple;
 
-template <class T> bool holds(const py::array& array) { return py::isinstance<py::array_t<T>>(array); }
+template <class T> bool holds(const py::array& array) {
+    const py::dtype dtype = array.dtype();
+    return dtype.normalized_num() == py::dtype::num_of<T>() && dtype.byteorder() == '=';
+}
 
 // Pointer to `count` contiguous elements of T.
 template <class T> const T* in(const py::array& array, int64_t count) {
@@ -35,11 +38,11 @@ template <class T> T* out(py::array& array, int64_t count) {
     return static_cast<T*>(array.mutable_data());   // throws when read-only
 }
 template <class T> const T* optional_in(const py::object& array, int64_t count) {
-    return array.is_none() ? nullptr : in<T>(py::reinterpret_borrow<py::array>(array), count);
+    return array.is_none() ? nullptr : in<T>(array.cast<py::array>(), count);
 }
 template <class T> T* optional_out(py::object& array, int64_t count) {
     if (array.is_none()) return nullptr;
-    auto borrowed = py::reinterpret_borrow<py::array>(array);
+    auto borrowed = array.cast<py::array>();
     return out<T>(borrowed, count);
 }
 
@@ -49,7 +52,8 @@ template <class Shape> Shape shape_from(const py::tuple& fields) {
     if (fields.size() != count) throw std::logic_error("kernels passed a shape with the wrong number of fields");
     Shape shape;
     auto* values = reinterpret_cast<int64_t*>(&shape);
-    for (size_t i = 0; i < count; ++i) values[i] = fields[i].cast<int64_t>();
+    for (size_t i = 0; i < count; ++i) values[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(fields.ptr(), i));
+    if (PyErr_Occurred()) throw py::error_already_set();
     return shape;
 }
 

@@ -4,21 +4,34 @@
 namespace tk::bindings {
 namespace {
 
-// A C-contiguous array whose memory belongs to the pool and goes back there when the array dies.
+// A C-contiguous array whose memory belongs to the pool and goes back there when the array dies: with the capsule that
+// holds a block's address, and its size as the context. A shape that passes 2**63 bytes is out of memory as well; a
+// dimension of 0 counts as 1 there, as NumPy has it.
 py::array pool_empty(const py::tuple& shape, const py::dtype& dtype) {
-    std::vector<py::ssize_t> sizes;
-    size_t bytes = static_cast<size_t>(dtype.itemsize());
-    for (const auto& size : shape) {
-        sizes.push_back(size.cast<py::ssize_t>());
-        bytes *= static_cast<size_t>(sizes.back());   // geometry.py has checked the product
+    std::vector<py::ssize_t> sizes(shape.size());
+    py::ssize_t bytes = dtype.itemsize();
+    bool fits = true, none = false;
+    for (size_t i = 0; i < sizes.size(); ++i) {
+        sizes[i] = PyNumber_AsSsize_t(shape[i].ptr(), nullptr);   // cut to the range of ssize_t
+        fits = fits && !__builtin_mul_overflow(bytes, sizes[i] ? sizes[i] : 1, &bytes);
+        none = none || sizes[i] == 0;
     }
-    void* block = pool_acquire(bytes);
-    if (!block) {
-        PyErr_Format(PyExc_MemoryError, "no memory for an array of %zu bytes", bytes);
+    if (PyErr_Occurred()) throw py::error_already_set();
+    const Block block = fits ? pool_acquire(none ? 0 : static_cast<size_t>(bytes)) : Block{nullptr, 0};
+    if (!block.address) {
+        PyErr_SetString(PyExc_MemoryError, "no memory for an array");
         throw py::error_already_set();
     }
-    const py::capsule owner(block, [](void* held) { pool_release(held); });
-    return py::array(dtype, sizes, block, owner);
+    const auto release = [](PyObject* capsule) {
+        pool_release({PyCapsule_GetPointer(capsule, nullptr), reinterpret_cast<size_t>(PyCapsule_GetContext(capsule))});
+    };
+    const auto owner = py::reinterpret_steal<py::object>(PyCapsule_New(block.address, nullptr, release));
+    if (!owner) {
+        pool_release(block);
+        throw py::error_already_set();
+    }
+    PyCapsule_SetContext(owner.ptr(), reinterpret_cast<void*>(block.size));
+    return py::array(dtype, std::move(sizes), block.address, owner);
 }
 
 Dict<py::str, py::int_> memory_stats() {

@@ -4,13 +4,12 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
-#include <map>
 #include <mutex>
 #include <new>
-#include <unordered_map>
 #include <vector>
 
 namespace tk {
@@ -23,14 +22,28 @@ constexpr size_t kHugePage = size_t{2} << 20;
 // without a page fault, and a thousand different ones leave no more behind.
 constexpr int64_t kAlwaysKept = int64_t{32} << 20;
 
+// Classes of sizes, eight to the octave: at most an eighth is wasted, and equal shapes meet again. The first sixteen
+// are multiples of the alignment.
+constexpr int kClasses = 8 * 64;
+int size_class(size_t bytes) {
+    int octave = 0;
+    while (kAlignment << (octave + 4) <= bytes) ++octave;
+    const size_t step = kAlignment << octave;
+    return 8 * octave + static_cast<int>((bytes + step - 1) / step);
+}
+size_t size_of(int size_class) {
+    const int octave = size_class < 16 ? 0 : size_class / 8 - 1;
+    return static_cast<size_t>(size_class - 8 * octave) * (kAlignment << octave);
+}
+
 struct Free {
     void* block;
     uint64_t released;   // the later, the larger
 };
+using FreeBlocks = std::array<std::vector<Free>, kClasses>;   // the oldest first
 struct Pool {
     std::mutex mutex;
-    std::map<size_t, std::vector<Free>> free_blocks;   // by size class, the oldest first
-    std::unordered_map<void*, size_t> handed_out;      // blocks in use, and their classes
+    FreeBlocks free_blocks;
     uint64_t releases = 0;
     PoolStats stats{};
 };
@@ -46,13 +59,6 @@ std::atomic<int64_t> limit{INT64_MAX};
 // The lock may be held by another thread at the moment of a fork: take it before, renew it in the child.
 const int fork_handler =
     pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); }, [] { new (&pool().mutex) std::mutex; });
-
-// Eight classes to the octave: at most an eighth is wasted, and equal shapes meet again.
-size_t size_class(size_t bytes) {
-    size_t step = kAlignment;
-    while (step * 16 <= bytes) step *= 2;
-    return (bytes + step - 1) / step * step;
-}
 
 // Large blocks are mapped by themselves, so that giving one back lowers the process's memory at once; those of several
 // huge pages begin at one.
@@ -86,72 +92,81 @@ void make_room(Pool& p, size_t more) {
     const int64_t most = kAlwaysKept + 2 * p.stats.peak_bytes;
     while (p.stats.cached_bytes > 0 &&
            p.stats.in_use_bytes + p.stats.cached_bytes + static_cast<int64_t>(more) > most) {
-        auto oldest = p.free_blocks.end();
-        for (auto it = p.free_blocks.begin(); it != p.free_blocks.end(); ++it)
-            if (oldest == p.free_blocks.end() || it->second.front().released < oldest->second.front().released)
-                oldest = it;
-        give_back(oldest->second.front().block, oldest->first);
-        oldest->second.erase(oldest->second.begin());
-        p.stats.cached_bytes -= static_cast<int64_t>(oldest->first);
-        if (oldest->second.empty()) p.free_blocks.erase(oldest);
+        const auto oldest = std::min_element(p.free_blocks.begin(), p.free_blocks.end(), [](auto& a, auto& b) {
+            return !a.empty() && (b.empty() || a.front().released < b.front().released);
+        });
+        const size_t size = size_of(static_cast<int>(oldest - p.free_blocks.begin()));
+        give_back(oldest->front().block, size);
+        oldest->erase(oldest->begin());
+        p.stats.cached_bytes -= static_cast<int64_t>(size);
     }
+}
+
+// A block that was released, or none: of the smallest class that is large enough, and not too large. The lock is held.
+Block reuse(Pool& p, int wanted) {
+    const int most = wanted < 8 ? 2 * wanted : wanted + 8;   // the class of twice the size
+    for (int found = wanted; found <= most; ++found) {
+        auto& blocks = p.free_blocks[static_cast<size_t>(found)];
+        if (blocks.empty()) continue;
+        const Block block{blocks.back().block, size_of(found)};
+        blocks.pop_back();
+        p.stats.cached_bytes -= static_cast<int64_t>(block.size);
+        return block;
+    }
+    return {nullptr, 0};
+}
+
+void count_in(Pool& p, const Block& block) {
+    p.stats.in_use_bytes += static_cast<int64_t>(block.size);
+    p.stats.peak_bytes = std::max(p.stats.peak_bytes, p.stats.in_use_bytes);
 }
 
 }   // namespace
 
-void* pool_acquire(size_t bytes) {
-    if (bytes > SIZE_MAX / 2) return nullptr;
-    size_t size = size_class(bytes ? bytes : 1);
+Block pool_acquire(size_t bytes) {
+    if (bytes > SIZE_MAX / 2) return {nullptr, 0};
+    const int wanted = size_class(bytes ? bytes : 1);
+    const size_t size = size_of(wanted);
     Pool& p = pool();
-    void* block = nullptr;
     {
         const std::lock_guard<std::mutex> guard(p.mutex);
-        const auto found = p.free_blocks.lower_bound(size);   // the smallest that is large enough, and not too large
-        if (found != p.free_blocks.end() && found->first <= 2 * size) {
-            size = found->first;
-            block = found->second.back().block;
-            found->second.pop_back();
-            if (found->second.empty()) p.free_blocks.erase(found);
-            p.stats.cached_bytes -= static_cast<int64_t>(size);
+        const Block block = reuse(p, wanted);
+        if (block.address) {
             p.stats.hits += 1;
-        } else {
-            make_room(p, size);
+            count_in(p, block);
+            return block;
         }
+        make_room(p, size);
     }
-    const bool missed = !block;
-    if (missed && !(block = fresh(size))) {
+    void* address = fresh(size);
+    if (!address) {
         pool_trim();
-        if (!(block = fresh(size))) return nullptr;
+        if (!(address = fresh(size))) return {nullptr, 0};
     }
     const std::lock_guard<std::mutex> guard(p.mutex);
-    p.handed_out[block] = size;
-    p.stats.misses += missed;
-    p.stats.in_use_bytes += static_cast<int64_t>(size);
-    if (p.stats.in_use_bytes > p.stats.peak_bytes) p.stats.peak_bytes = p.stats.in_use_bytes;
-    return block;
+    p.stats.misses += 1;
+    count_in(p, {address, size});
+    return {address, size};
 }
 
-void pool_release(void* block) {
+void pool_release(const Block& block) {
     Pool& p = pool();
     const std::lock_guard<std::mutex> guard(p.mutex);
-    const auto held = p.handed_out.find(block);
-    const size_t size = held->second;
-    p.handed_out.erase(held);
-    p.stats.in_use_bytes -= static_cast<int64_t>(size);
-    p.stats.cached_bytes += static_cast<int64_t>(size);
-    p.free_blocks[size].push_back({block, ++p.releases});
+    p.stats.in_use_bytes -= static_cast<int64_t>(block.size);
+    p.stats.cached_bytes += static_cast<int64_t>(block.size);
+    p.free_blocks[static_cast<size_t>(size_class(block.size))].push_back({block.address, ++p.releases});
 }
 
 void pool_trim() {
     Pool& p = pool();
-    std::map<size_t, std::vector<Free>> blocks;
+    FreeBlocks blocks;
     {
         const std::lock_guard<std::mutex> guard(p.mutex);
         blocks.swap(p.free_blocks);
         p.stats.cached_bytes = 0;
     }
-    for (auto& [size, list] : blocks)
-        for (const Free& one : list) give_back(one.block, size);
+    for (int i = 0; i < kClasses; ++i)
+        for (const Free& one : blocks[static_cast<size_t>(i)]) give_back(one.block, size_of(i));
 }
 
 PoolStats pool_stats() {

@@ -11,8 +11,13 @@ struct PoolStats {
     int64_t hits, misses;                             // blocks reused, blocks fresh from the system
 };
 
-void* pool_acquire(size_t bytes);   // nullptr when the system has no such memory
-void pool_release(void* block);
+struct Block {
+    void* address;   // nullptr when the system has no such memory
+    size_t size;     // at least what was asked for
+};
+
+Block pool_acquire(size_t bytes);
+void pool_release(const Block& block);
 void pool_trim();   // give cached blocks back to the system
 PoolStats pool_stats();
 
@@ -23,18 +28,18 @@ void set_workspace_limit(int64_t bytes);
 // Workspace for the length of a call.
 class Lease {
 public:
-    explicit Lease(size_t bytes) : bytes_(bytes), block_(bytes ? pool_acquire(bytes) : nullptr) {}
+    explicit Lease(size_t bytes) : bytes_(bytes), block_(bytes ? pool_acquire(bytes) : Block{nullptr, 0}) {}
     ~Lease() {
-        if (block_) pool_release(block_);
+        if (block_.address) pool_release(block_);
     }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    bool failed() const { return bytes_ && !block_; }
-    template <class T> T* as() const { return static_cast<T*>(block_); }
+    bool failed() const { return bytes_ && !block_.address; }
+    template <class T> T* as() const { return static_cast<T*>(block_.address); }
 
 private:
     size_t bytes_;
-    void* block_;
+    Block block_;
 };
 
 }   // namespace tk
