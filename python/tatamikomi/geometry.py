@@ -13,9 +13,9 @@ field by field.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
-from typing import NamedTuple, ParamSpec, TypeAlias, TypeGuard, TypeVar, cast
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -29,8 +29,7 @@ Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 _INT64_LIMIT = 1 << 63
 _STEP_LIMIT = 1 << 31  # of strides and dilations: kernels multiply them with positions
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_REMEMBERED = 1024  # geometries: a layer asks for its own at every step
 
 
 class ConvShape(NamedTuple):
@@ -178,6 +177,12 @@ def as_shape(op: str, argument: str, value: object, minimum: int = 0) -> tuple[i
     >>> as_shape("col2im", "input_shape", [1, 1, 3])
     (1, 1, 3)
     """
+    if type(value) is tuple:
+        for entry in value:
+            if type(entry) is not int or entry < minimum:
+                break
+        else:
+            return value
     expected = f"a shape, a sequence of integers >= {minimum}"
     if not _is_sequence(value):
         raise bad_type(op, argument, value, expected)
@@ -296,23 +301,18 @@ def count_elements(op: str, argument: str, shape: Sequence[int], itemsize: int =
     return count
 
 
-def _remembered(function: Callable[P, R]) -> Callable[P, R]:
-    """Keep results for arguments seen before: a layer asks for its geometry at every step."""
-    cached = cast("Callable[P, R]", lru_cache(maxsize=1024, typed=True)(function))
+def _plain(*options: object) -> bool:
+    """Whether options are integers, strings, None and tuples of those, so that equal ones mean the same.
 
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return cached(*args, **kwargs)
-        except TypeError as error:
-            if "unhashable" not in str(error):
-                raise
-            return function(*args, **kwargs)
-
-    return call
+    1, 1.0 and True are equal keys of a cache, (1,) and (True,) too; lists and arrays are no keys at all.
+    """
+    for one in options:
+        if type(one) is int or type(one) is str or one is None or (type(one) is tuple and _plain(*one)):
+            continue
+        return False
+    return True
 
 
-@_remembered
 def conv_shape(
     op: str,
     x_shape: tuple[int, ...],
@@ -327,6 +327,22 @@ def conv_shape(
     Raises:
         TypeError, ValueError: ranks, channels, groups or an option do not fit together.
     """
+    integers = type(stride) is type(padding) is type(dilation) is type(groups) is int  # as mostly, and soon seen
+    known = integers or _plain(stride, padding, dilation, groups)
+    compute = _conv_shape if known else _conv_shape.__wrapped__
+    return compute(op, x_shape, weight_shape, stride, padding, dilation, groups)
+
+
+@lru_cache(_REMEMBERED)
+def _conv_shape(
+    op: str,
+    x_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+) -> ConvShape:
     axes = len(x_shape) - 2
     if not 1 <= axes <= 3:
         raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes)")
@@ -359,7 +375,6 @@ def conv_shape(
     )
 
 
-@_remembered
 def pool_shape(
     op: str,
     x_shape: tuple[int, ...],
@@ -379,8 +394,25 @@ def pool_shape(
     axes = len(x_shape) - 2
     if not 1 <= axes <= 3 or min(x_shape[2:], default=0) < 1:
         raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes of positive size)")
-    ceil = _flag(op, "ceil_mode", ceil_mode)
-    include = _flag(op, "count_include_pad", count_include_pad)
+    flags = _flag(op, "ceil_mode", ceil_mode), _flag(op, "count_include_pad", count_include_pad)
+    known = _plain(kernel_size, stride, padding, dilation, divisor_override)
+    compute = _pool_shape if known else _pool_shape.__wrapped__
+    return compute(op, x_shape, kernel_size, stride, padding, dilation, *flags, divisor_override)
+
+
+@lru_cache(_REMEMBERED)
+def _pool_shape(
+    op: str,
+    x_shape: tuple[int, ...],
+    kernel_size: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    ceil: bool,
+    include: bool,
+    divisor_override: object,
+) -> PoolShape:
+    axes = len(x_shape) - 2
     divisor = 0
     if divisor_override is not None:
         expected = "a positive integer < 2**63, or None"

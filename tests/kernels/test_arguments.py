@@ -139,3 +139,42 @@ def test_no_memory_tells_operation_argument_and_bytes() -> None:
     for message, call in calls.items():
         with pytest.raises(MemoryError, match=f"^{message}, shape "):
             call()
+
+
+def test_remembered_geometries_do_not_excuse_options_of_another_kind() -> None:
+    """1, 1.0 and True are equal keys of a cache, (1, 1), (1.0, 1) and (True, 1) too."""
+    x, weight = zeros(1, 1, 4, 4), zeros(1, 1, 2, 2)
+    calls: dict[str, Any] = {
+        "stride": lambda one: K.conv_forward(x, weight, stride=one),
+        "padding": lambda one: K.conv_forward(x, weight, padding=one),
+        "dilation": lambda one: K.conv_forward(x, weight, dilation=one),
+        "kernel_size": lambda one: K.avg_pool_forward(x, one),
+    }
+    for name, call in calls.items():
+        for good in (1, (1, 1), [1, 1], np.int64(1), (np.int64(1), 1), np.array([1, 1])):
+            np.testing.assert_array_equal(call(good), call(1))
+        wrong: list[Any] = [True, 1.0, np.True_, np.float64(1), (True, 1), (1, 1.0), [True, 1], (np.float32(1), 1)]
+        for value in wrong:
+            with pytest.raises(TypeError, match=f": {name}: expected "):
+                call(value)
+    K.conv_forward(x, weight, padding=((1, 1), (1, 1)))
+    with pytest.raises(TypeError, match=r"^conv_forward: padding: expected "):
+        K.conv_forward(x, weight, padding=((1, True), (1, 1)))
+    for value in (True, 1.0, np.True_):
+        with pytest.raises(TypeError, match=r"^conv_forward: groups: expected "):
+            K.conv_forward(x, weight, groups=value)
+    for flag in ("ceil_mode", "count_include_pad"):
+        K.avg_pool_forward(x, 2, **{flag: True})
+        with pytest.raises(TypeError, match=f"^avg_pool_forward: {flag}: expected "):
+            K.avg_pool_forward(x, 2, **{flag: 1})
+
+
+def test_options_are_read_at_the_call() -> None:
+    """A list or an array changed between two calls, or a call and its backward pass, is another option."""
+    stride = [1, 1]
+    x, weight = tk.tensor(zeros(1, 1, 4, 4), requires_grad=True), zeros(1, 1, 2, 2)
+    y = tk.functional.conv2d(x, weight, stride=stride)
+    stride[:] = [2, 2]
+    assert tk.functional.conv2d(x, weight, stride=stride).shape == (1, 1, 2, 2)
+    y.sum().backward()
+    assert y.shape == (1, 1, 3, 3)
