@@ -27,13 +27,10 @@ class Storage:
         foreign: they are an array of the user's, who writes without counting.
     """
 
-    __slots__ = ("exported", "foreign", "pinned", "version")
-
-    def __init__(self) -> None:
-        self.version = 0
-        self.pinned = False
-        self.exported = False
-        self.foreign = False
+    version: int = 0  # an object of its own for each of these only once it is written: most never are
+    pinned: bool = False
+    exported: bool = False
+    foreign: bool = False
 
 
 class Base:

@@ -19,7 +19,7 @@ reference cycle, so a tape that nobody holds is gone at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, ClassVar, Union
 
@@ -32,6 +32,7 @@ from tatamikomi.autograd.tensor import Tensor, wrap
 from tatamikomi.errors import memory_of
 
 Gradients = Tensor | None | tuple[Tensor | None, ...]
+_Kept = tuple[Tensor, int, NDArray[Any] | None]  # an input, its version, a copy if need be
 Edge = Union["Function", Tensor]  # where a gradient goes: to the node of an input, or to a leaf
 
 _orders = count()
@@ -44,7 +45,7 @@ class Function:
     Tensors runs it. An object serves one call.
 
     - `forward(*arrays) -> array` computes the output. Here `self.needs` already says which inputs want a
-      gradient (an empty tuple: nothing is recorded), and arrays may be kept as attributes of `self`.
+      gradient (empty: nothing is recorded), and arrays may be kept as attributes of `self`.
     - `backward(dy) -> gradients` returns one Tensor or None per input (a bare one for a single input),
       written with operations on Tensors so that gradients of gradients exist. Where `is_grad_enabled()` is
       False nobody asks for those, and a fused kernel may answer instead. Entries where `self.needs` is False
@@ -79,23 +80,28 @@ class Function:
     forward: Callable[..., Any]
     backward: Callable[..., Gradients]
 
-    needs: tuple[bool, ...] = ()
-    _edges: tuple[Edge | None, ...] | None = None  # None: not recorded, or already used and freed
-    _kept: dict[int, tuple[Tensor, int, NDArray[Any] | None]]  # position -> input, its version, a copy if need be
+    needs: Sequence[bool] = ()
+    _edges: list[Edge | None] | None = None  # None: not recorded, or already used and freed
+    _kept: dict[int, _Kept]  # by position
     _output: tuple[NDArray[Any], Storage, int]
     _order: int
     _shape: tuple[int, ...]
     _dtype: np.dtype[Any]
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        needs = tuple([tensor._requires_grad for tensor in inputs]) if _enabled.get() else ()
-        recording = True in needs
+        # One loop without comprehensions, zip and properties: for small arrays this is a good part of the call.
+        arrays: list[NDArray[Any]] = []
+        needs: list[bool] = []
+        for tensor in inputs:
+            arrays.append(tensor._data)
+            needs.append(tensor._requires_grad)
+        recording = True in needs and _enabled.get()
         if recording:
             if self._edges is not None:
                 raise RuntimeError(f"{type(self).__name__}: one object serves one call")
             self.needs = needs
         try:
-            data = self.forward(*[tensor._data for tensor in inputs])
+            data = self.forward(*arrays)
         except MemoryError as error:
             raise memory_of(type(self).__name__.lstrip("_").lower(), error) from None
         if type(data) is not np.ndarray:
@@ -107,18 +113,21 @@ class Function:
         return wrap(data, storage, self)
 
     def _record(self, inputs: tuple[Tensor, ...], data: NDArray[Any], storage: Storage) -> None:
-        self._edges = tuple(
-            [
-                None if not need else tensor if tensor._node is None else tensor._node
-                for tensor, need in zip(inputs, self.needs, strict=True)
-            ]
-        )
-        kept: dict[int, tuple[Tensor, int, NDArray[Any] | None]] = {}
-        for need, positions in zip(self.needs, self.saves, strict=False):
-            if need:
-                for position in positions:
+        edges: list[Edge | None] = []
+        kept: dict[int, _Kept] = {}
+        saves = self.saves
+        for need in self.needs:
+            index = len(edges)
+            if not need:
+                edges.append(None)
+                continue
+            tensor = inputs[index]
+            edges.append(tensor if tensor._node is None else tensor._node)
+            if index < len(saves):
+                for position in saves[index]:
                     if position < len(inputs) and position not in kept:
                         kept[position] = _keep(inputs[position])
+        self._edges = edges
         self._kept = kept
         if self.saves_output:
             storage.pinned = True
@@ -175,7 +184,7 @@ class _Restored(Function):
         return dy
 
 
-def _keep(tensor: Tensor) -> tuple[Tensor, int, NDArray[Any] | None]:
+def _keep(tensor: Tensor) -> _Kept:
     """What a node saves of an input: the input itself, unless writes to its memory can go uncounted."""
     storage = tensor._storage
     storage.pinned = True

@@ -326,9 +326,12 @@ class Tensor(Base):
         return interop.reduce(self)
 
 
+_new = object.__new__
+
+
 def wrap(data: NDArray[Any], storage: Storage | None = None, node: Function | None = None) -> Tensor:
     """A Tensor around an array that belongs to it, unchecked: how operations make their results."""
-    tensor = object.__new__(Tensor)
+    tensor = _new(Tensor)
     tensor._data = data
     tensor._grad = None
     tensor._node = node

@@ -24,33 +24,35 @@ from tatamikomi.kernels.arrays import Array, empty
 from tatamikomi.kernels.scalars import is_relu
 
 _Pair = tuple[Tensor | None, Tensor | None]
+_Options = tuple[Size, Padding, Size, int]  # stride, padding, dilation, groups
 
 
-class _Call(NamedTuple):
-    """How a convolution is computed: its geometry, and the algorithm asked for by name, or None."""
+class _Bilinear(Function):
+    """One of the three maps: its geometry, and the algorithm asked for by name, or None."""
 
-    options: tuple[Size, Padding, Size, int]  # stride, padding, dilation, groups
-    algorithm: str | None = None
+    saves = ((1,), (0,))
+    fresh = True
+
+    def __init__(self, options: _Options, algorithm: str | None, shape: tuple[int, ...] = ()) -> None:
+        self.options, self.algorithm, self.shape = options, algorithm, shape
 
     def preference(self) -> AbstractContextManager[None]:
         """Backward passes run what was asked for wherever it can."""
         return nullcontext() if self.algorithm is None else kernels.set_conv_algorithm(self.algorithm)
 
 
-class _Conv(Function):
+class _Conv(_Bilinear):
     """y from x (N, IC, *sizes), weight (OC, IC / groups, *kernel) and perhaps a bias (OC,)."""
 
-    saves = ((1,), (0,))
-    fresh = True
     activation: ClassVar[str | None] = None
-
-    def __init__(self, call: _Call) -> None:
-        self.call = call
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         self.shapes = x.shape, weight.shape
-        options, algorithm = self.call
-        return kernels.conv_forward(x, weight, bias, *options, activation=self.activation, algorithm=algorithm)
+        stride, padding, dilation, groups = self.options
+        how = self.algorithm
+        return kernels.conv_forward(
+            x, weight, bias, stride, padding, dilation, groups, activation=self.activation, algorithm=how
+        )
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
         dy = dy.contiguous()
@@ -64,27 +66,26 @@ class _Conv(Function):
             dy = where(y > 0, dy, 0.0)
         dx = dweight = dbias = None
         if self.needs[0]:
-            dx = _ConvBackwardInput(self.call, self.shapes[0])(dy, self.saved(1))
+            dx = _ConvBackwardInput(self.options, self.algorithm, self.shapes[0])(dy, self.saved(1))
         if self.needs[1]:
-            dweight = _ConvBackwardWeight(self.call, self.shapes[1])(dy, self.saved(0))
+            dweight = _ConvBackwardWeight(self.options, self.algorithm, self.shapes[1])(dy, self.saved(0))
         if True in self.needs[2:]:
             dbias = dy.sum((0, *range(2, dy.ndim)))
         return dx, dweight, dbias
 
     def _fused(self, dy: Array, y: Array | None) -> tuple[Tensor | None, ...]:
         """ReLU's mask, and the gradient of the bias beside the weight's, in the passes over dy that are made anyway."""
-        options = self.call.options
         dx = dweight = None
         dbias = empty("conv", dy.shape[1:2], dy.dtype) if True in self.needs[2:] else None
-        with self.call.preference():
+        with self.preference():
             if self.needs[0]:
-                dx = kernels.conv_backward_input(dy, self.saved(1).data, self.shapes[0], *options, y=y)
+                dx = kernels.conv_backward_input(dy, self.saved(1).data, self.shapes[0], *self.options, y=y)
             if self.needs[1]:
                 x = self.saved(0).data
-                dweight = kernels.conv_backward_weight(dy, x, self.shapes[1], *options, y=y, dbias=dbias)
+                dweight = kernels.conv_backward_weight(dy, x, self.shapes[1], *self.options, y=y, dbias=dbias)
             elif dbias is not None:
                 kernels.conv_backward_bias(dy, dbias, y=y)
-        return tuple(None if one is None else wrap(one) for one in (dx, dweight, dbias))
+        return tuple([None if one is None else wrap(one) for one in (dx, dweight, dbias)])
 
 
 class _ConvRelu(_Conv):
@@ -94,49 +95,37 @@ class _ConvRelu(_Conv):
     activation = "relu"
 
 
-class _ConvBackwardInput(Function):
-    """dx from dy (N, OC, *outputs) and weight."""
-
-    saves = ((1,), (0,))
-    fresh = True
-
-    def __init__(self, call: _Call, input_shape: tuple[int, ...]) -> None:
-        self.call, self.input_shape = call, input_shape
+class _ConvBackwardInput(_Bilinear):
+    """dx of `shape` from dy (N, OC, *outputs) and weight."""
 
     def forward(self, dy: Array, weight: Array) -> Array:
         self.weight_shape = weight.shape
-        with self.call.preference():
-            return kernels.conv_backward_input(dy, weight, self.input_shape, *self.call.options)
+        with self.preference():
+            return kernels.conv_backward_input(dy, weight, self.shape, *self.options)
 
     def backward(self, ddx: Tensor) -> _Pair:
         d_dy = d_weight = None
         if self.needs[0]:
-            d_dy = _Conv(self.call)(ddx, self.saved(1))
+            d_dy = _Conv(self.options, self.algorithm)(ddx, self.saved(1))
         if self.needs[1]:
-            d_weight = _ConvBackwardWeight(self.call, self.weight_shape)(self.saved(0), ddx)
+            d_weight = _ConvBackwardWeight(self.options, self.algorithm, self.weight_shape)(self.saved(0), ddx)
         return d_dy, d_weight
 
 
-class _ConvBackwardWeight(Function):
-    """dweight from dy (N, OC, *outputs) and x."""
-
-    saves = ((1,), (0,))
-    fresh = True
-
-    def __init__(self, call: _Call, weight_shape: tuple[int, ...]) -> None:
-        self.call, self.weight_shape = call, weight_shape
+class _ConvBackwardWeight(_Bilinear):
+    """dweight of `shape` from dy (N, OC, *outputs) and x."""
 
     def forward(self, dy: Array, x: Array) -> Array:
         self.input_shape = x.shape
-        with self.call.preference():
-            return kernels.conv_backward_weight(dy, x, self.weight_shape, *self.call.options)
+        with self.preference():
+            return kernels.conv_backward_weight(dy, x, self.shape, *self.options)
 
     def backward(self, ddweight: Tensor) -> _Pair:
         d_dy = d_x = None
         if self.needs[0]:
-            d_dy = _Conv(self.call)(self.saved(1), ddweight)
+            d_dy = _Conv(self.options, self.algorithm)(self.saved(1), ddweight)
         if self.needs[1]:
-            d_x = _ConvBackwardInput(self.call, self.input_shape)(self.saved(0), ddweight)
+            d_x = _ConvBackwardInput(self.options, self.algorithm, self.input_shape)(self.saved(0), ddweight)
         return d_dy, d_x
 
 
@@ -186,7 +175,7 @@ def _conv(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
     bias: TensorLike | None,
-    options: tuple[Size, Padding, Size, int],
+    options: _Options,
     activation: str | None,
     algorithm: str | None,
 ) -> Tensor:
@@ -195,13 +184,12 @@ def _conv(
     if isinstance(weight, PackedWeight):
         return unbatched(_packed(op, x, weight, bias, options, activation, algorithm), single)
     w = as_input(op, "weight", weight)
-    if w.ndim != axes + 2:
+    if w._data.ndim != axes + 2:
         rule = f"(out_channels, in_channels / groups, {axes} kernel sizes)"
         raise bad_value(op, "weight", f"shape {w.shape}", rule)
-    function = _ConvRelu if is_relu(op, activation) else _Conv
-    call = _Call(frozen(options), algorithm)
-    inputs = (x, w) if bias is None else (x, w, as_input(op, "bias", bias))
-    return unbatched(function(call)(*inputs), single)
+    call = (_Conv if activation is None or not is_relu(op, activation) else _ConvRelu)(frozen(options), algorithm)
+    y = call(x, w) if bias is None else call(x, w, as_input(op, "bias", bias))
+    return unbatched(y, single)
 
 
 def _packed(
@@ -209,7 +197,7 @@ def _packed(
     x: Tensor,
     weight: PackedWeight,
     bias: TensorLike | None,
-    options: tuple[Size, Padding, Size, int],
+    options: _Options,
     activation: str | None,
     algorithm: str | None,
 ) -> Tensor:

@@ -54,8 +54,8 @@ def as_input(op: str, argument: str, value: TensorLike) -> Tensor:
     """
     if not isinstance(value, Tensor):
         return as_tensor(as_float(op, argument, value))
-    if value.dtype.kind != "f":
-        as_float(op, argument, value.data)  # raises
+    if value._data.dtype.kind != "f":
+        as_float(op, argument, value._data)  # raises
     return value
 
 
@@ -73,12 +73,13 @@ def flag(op: str, argument: str, value: object) -> bool:
 def batched(op: str, value: TensorLike, axes: int) -> tuple[Tensor, bool]:
     """(N, C, *sizes) from that or from an unbatched (C, *sizes), and whether a batch dimension was added."""
     x = as_input(op, "input", value)
-    if x.ndim == axes + 1:
-        return x.unsqueeze(0), True
-    if x.ndim != axes + 2:
+    ndim = x._data.ndim
+    if ndim == axes + 2:
+        return x, False
+    if ndim != axes + 1:
         sizes = ", ".join(["L", "H, W", "D, H, W"][axes - 1 : axes])
         raise bad_value(op, "input", f"shape {x.shape}", f"(N, C, {sizes}) or (C, {sizes})")
-    return x, False
+    return x.unsqueeze(0), True
 
 
 def unbatched(y: Tensor, single: bool) -> Tensor:
@@ -88,8 +89,11 @@ def unbatched(y: Tensor, single: bool) -> Tensor:
 
 def frozen(option: object) -> Any:
     """An option as tuples, which nobody can change between a forward and a backward pass."""
-    if isinstance(option, (list, tuple, np.ndarray)):
-        return tuple([one if type(one) is int else frozen(one) for one in option])
+    try:
+        hash(option)  # what has a hash has its value for good
+    except TypeError:
+        if isinstance(option, (list, tuple, np.ndarray)):
+            return tuple([frozen(one) for one in option])
     return option
 
 

@@ -24,7 +24,7 @@ class _Linear(Function):
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         if x.dtype is not weight.dtype or (bias is not None and bias.dtype is not x.dtype):
-            same_dtype("linear", input=x, weight=weight, bias=bias)
+            same_dtype("linear", "input weight bias", x, weight, bias)
         return kernels.matmul(x, weight, False, True, bias, self.activation)
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:

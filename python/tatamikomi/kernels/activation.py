@@ -18,7 +18,7 @@ from tatamikomi.kernels.backend import active
 def _with_output(op: str, dy: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """dy and y, of one shape and one dtype."""
     dy, y = as_float(op, "dy", dy), as_float(op, "y", y)
-    same_dtype(op, dy=dy, y=y)
+    same_dtype(op, "dy y", dy, y)
     if dy.shape != y.shape:
         raise bad_value(op, "dy", f"shape {dy.shape}", f"shape {y.shape} as y")
     return dy, y
@@ -68,7 +68,7 @@ def add_relu_forward(a: ArrayLike, b: ArrayLike, out: Array | None = None) -> Ar
     """
     op = "add_relu_forward"
     a, b = as_float(op, "a", a), as_float(op, "b", b)
-    dtype = same_dtype(op, a=a, b=b)
+    dtype = same_dtype(op, "a b", a, b)
     if b.shape != a.shape:
         raise bad_value(op, "b", f"shape {b.shape}", f"shape {a.shape} as a")
     y = output(op, out, a.shape, dtype, a, b)

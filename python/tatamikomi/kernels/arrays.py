@@ -6,12 +6,11 @@ or alignment is copied once at most and never written to.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi import _native
 from tatamikomi.errors import bad_type, bad_value, no_memory
@@ -19,8 +18,7 @@ from tatamikomi.geometry import count_elements
 
 Array = NDArray[Any]
 
-_SURELY_FITS = 1 << 56  # so many elements of any dtype are fewer than 2**63 bytes
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))  # in native byte order; another one makes another dtype
 
 
 def as_float(op: str, argument: str, value: ArrayLike, ndim: int | None = None) -> Array:
@@ -30,7 +28,7 @@ def as_float(op: str, argument: str, value: ArrayLike, ndim: int | None = None) 
         TypeError: None, an integer, complex or object array, or something that is no array.
         ValueError: a ragged list, or the wrong number of dimensions.
     """
-    if type(value) is np.ndarray and value.dtype in _FLOATS and value.flags.carray and value.dtype.isnative:
+    if type(value) is np.ndarray and value.dtype in _FLOATS and value.flags.carray:
         array = value
     else:
         array = _coerce(op, argument, value)
@@ -75,7 +73,7 @@ def as_integers(op: str, argument: str, value: ArrayLike) -> Array:
         TypeError: no integers, or integers that int64 does not hold.
         ValueError: a ragged list.
     """
-    if type(value) is np.ndarray and value.dtype == np.int64 and value.flags.carray and value.dtype.isnative:
+    if type(value) is np.ndarray and value.dtype == np.int64 and value.flags.carray:
         return value
     if value is None:
         raise bad_type(op, argument, "None", "an array of integers")
@@ -99,40 +97,34 @@ def _leaves(value: object) -> Sequence[object]:
     return seen
 
 
-def same_dtype(op: str, **arrays: Array | None) -> np.dtype[Any]:
-    """The one dtype of all arrays given.
+def same_dtype(op: str, names: str, first: Array, *others: Array | None) -> np.dtype[Any]:
+    """The one dtype of all arrays given; `names` tells which arguments they are.
 
     Raises:
         TypeError: dtypes are mixed.
     """
-    first: np.dtype[Any] | None = None
-    for array in arrays.values():
-        if array is not None:
-            if first is None:
-                first = array.dtype
-            elif array.dtype is not first and array.dtype != first:
-                break
+    dtype = first.dtype
+    for array in others:
+        if array is not None and array.dtype is not dtype and array.dtype != dtype:
+            break
     else:
-        if first is not None:
-            return first
-    given = [(name, array.dtype) for name, array in arrays.items() if array is not None]
-    name, dtype = next(one for one in given if one[1] != given[0][1])
-    raise bad_type(op, name, str(dtype), str(given[0][1]), as_other=given[0][0])
+        return dtype
+    given = zip(names.split(), (first, *others), strict=True)
+    name, other = next((name, str(one.dtype)) for name, one in given if one is not None and one.dtype != dtype)
+    raise bad_type(op, name, other, str(dtype), as_other=names.split()[0])
 
 
-def empty(op: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
+def empty(op: str, shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
     """An uninitialised C-contiguous array from the buffer pool.
 
     Raises:
         ValueError: the shape passes 2**63 bytes.
         MemoryError: the system has no such memory; the message tells the bytes asked for.
     """
-    dtype = np.dtype(dtype)
-    if not 0 < math.prod(shape) < _SURELY_FITS:
-        count_elements(op, "output", shape, dtype.itemsize)
     try:
         return _native.empty(tuple(shape), dtype)
     except MemoryError:
+        count_elements(op, "output", shape, dtype.itemsize)
         raise no_memory(op, "output", shape, dtype) from None
 
 
@@ -140,7 +132,7 @@ def output(
     op: str,
     out: Array | None,
     shape: Sequence[int],
-    dtype: DTypeLike,
+    dtype: np.dtype[Any],
     *inputs: Array | None,
     argument: str = "out",
 ) -> Array:
@@ -154,8 +146,8 @@ def output(
         return empty(op, shape, dtype)
     if not isinstance(out, np.ndarray):
         raise bad_type(op, argument, type(out).__name__, "an ndarray")
-    if out.dtype != np.dtype(dtype) or not out.dtype.isnative:
-        raise bad_type(op, argument, str(out.dtype), str(np.dtype(dtype)))
+    if out.dtype != dtype:
+        raise bad_type(op, argument, str(out.dtype), str(dtype))
     if out.shape != tuple(shape):
         raise bad_value(op, argument, f"shape {out.shape}", f"shape {tuple(shape)}")
     if not out.flags.carray:

@@ -31,9 +31,9 @@ class Backend:
         if function is None:
             raise AttributeError(f"{op}: the {self.name} backend has no such kernel")
 
-        def kernel(*args: Any, **kwargs: Any) -> Any:
+        def kernel(*args: Any) -> Any:
             try:
-                return function(*args, **kwargs)
+                return function(*args)
             except MemoryError as error:
                 raise memory_of(op, error) from None
 

@@ -21,7 +21,7 @@ from tatamikomi.kernels.scalars import is_relu
 
 
 def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
-    return (s[0], s[2], *s[10 - axes : 10])  # n, oc and the last of od, oh, ow
+    return (s[0], s[2]) + s[10 - axes : 10]  # n, oc and the last of od, oh, ow
 
 
 def conv_forward(
@@ -67,17 +67,21 @@ def conv_forward(
     """
     op = "conv_forward"
     x = as_float(op, "x", x)
-    w = weight.weight if isinstance(weight, PackedWeight) else as_float(op, "weight", weight)
+    pack: PackedWeight | None = None
+    if isinstance(weight, PackedWeight):
+        pack, w = weight, weight.weight
+    else:
+        w = as_float(op, "weight", weight)
     s = conv_shape(op, x.shape, w.shape, stride, padding, dilation, groups)
     if bias is not None:
         bias = as_float(op, "bias", bias)
         if bias.shape != (s.oc,):
             raise bad_value(op, "bias", f"shape {bias.shape}", f"shape ({s.oc},), one per output channel")
-    dtype = same_dtype(op, x=x, weight=w, bias=bias)
+    dtype = same_dtype(op, "x weight bias", x, w, bias)
     relu = is_relu(op, activation)
     packed = None
-    if isinstance(weight, PackedWeight):
-        packed, code = weight.for_call(op, s, algorithm)
+    if pack is not None:
+        packed, code = pack.for_call(op, s, algorithm)
     else:
         code = policy_code(op, "forward", dtype, s, algorithm)
     y = output(op, out, _out_shape(s, x.ndim - 2), dtype, x, w, bias)
@@ -210,7 +214,7 @@ def conv_backward_input(
     s = conv_shape(op, sizes, weight.shape, stride, padding, dilation, groups)
     _check_dy(op, dy, s)
     y = _mask(op, y, dy)
-    dtype = same_dtype(op, dy=dy, weight=weight, y=y)
+    dtype = same_dtype(op, "dy weight y", dy, weight, y)
     code = policy_code(op, "backward_input", dtype, s, algorithm)
     dx = output(op, out, sizes, dtype, dy, weight, y)
     active().conv_backward_input(dx, dy, y, weight, s, code)
@@ -262,7 +266,7 @@ def conv_backward_weight(
     s = conv_shape(op, x.shape, shape, stride, padding, dilation, groups)
     _check_dy(op, dy, s)
     y = _mask(op, y, dy)
-    dtype = same_dtype(op, dy=dy, x=x, y=y)
+    dtype = same_dtype(op, "dy x y", dy, x, y)
     code = policy_code(op, "backward_weight", dtype, s, algorithm)
     dweight = output(op, out, shape, dtype, dy, x, y)
     if dbias is not None:
@@ -295,7 +299,7 @@ def conv_backward_bias(dy: ArrayLike, out: Array | None = None, *, y: ArrayLike 
     y = _mask(op, y, dy)
     n, oc = dy.shape[:2]
     s = conv_shape(op, (n, 1, *dy.shape[2:]), (oc, 1, *(1,) * (dy.ndim - 2)), 1, 0, 1, 1)
-    dbias = output(op, out, (oc,), same_dtype(op, dy=dy, y=y), dy, y)
+    dbias = output(op, out, (oc,), same_dtype(op, "dy y", dy, y), dy, y)
     active().conv_backward_bias(dbias, dy, y, s)
     return dbias
 

@@ -50,7 +50,7 @@ def matmul(
     if a.ndim < 2 or b.ndim < 2:
         name, array = ("a", a) if a.ndim < 2 else ("b", b)
         raise bad_value(op, name, f"shape {array.shape}", "at least 2 dimensions")
-    dtype = a.dtype if a.dtype is b.dtype else same_dtype(op, a=a, b=b)
+    dtype = a.dtype if a.dtype is b.dtype else same_dtype(op, "a b", a, b)
     if type(transpose_a) is not bool or type(transpose_b) is not bool:
         transpose_a, transpose_b = _flag(op, "transpose_a", transpose_a), _flag(op, "transpose_b", transpose_b)
     m, k = a.shape[:-3:-1] if transpose_a else a.shape[-2:]
@@ -61,7 +61,7 @@ def matmul(
         bias = as_float(op, "bias", bias)
         if bias.shape != (n,):
             raise bad_value(op, "bias", f"shape {bias.shape}", f"shape ({n},), one per column")
-        same_dtype(op, a=a, bias=bias)
+        same_dtype(op, "a bias", a, bias)
     relu = is_relu(op, activation)
     if a.ndim == b.ndim == 2:
         c = output(op, out, (m, n), dtype, a, b, bias)

@@ -97,7 +97,7 @@ def softmax_cross_entropy_backward(
     """
     op = "softmax_cross_entropy_backward"
     dlosses, log_probs = as_float(op, "dlosses", dlosses), as_float(op, "log_probs", log_probs)
-    dtype = same_dtype(op, dlosses=dlosses, log_probs=log_probs)
+    dtype = same_dtype(op, "dlosses log_probs", dlosses, log_probs)
     shape = _loss_shape(op, "log_probs", log_probs.shape)
     labels = _labels(op, labels, log_probs.shape)
     if dlosses.shape != labels.shape:

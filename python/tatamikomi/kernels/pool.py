@@ -105,7 +105,7 @@ def max_pool_forward(
         raise bad_type(op, "out", type(out).__name__, "a tuple (y, indices)")
     y_out, indices_out = out or (None, None)
     y = output(op, y_out, shape, x.dtype, x)
-    indices = output(op, indices_out, shape, np.int64, x, y_out)
+    indices = output(op, indices_out, shape, np.dtype(np.int64), x, y_out)
     active().max_pool_forward(y, indices, x, s)
     return y, indices
 
