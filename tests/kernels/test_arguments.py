@@ -178,3 +178,12 @@ def test_options_are_read_at_the_call() -> None:
     assert tk.functional.conv2d(x, weight, stride=stride).shape == (1, 1, 2, 2)
     y.sum().backward()
     assert y.shape == (1, 1, 3, 3)
+
+
+def test_the_output_gradient_has_the_rank_of_the_output() -> None:
+    x, weight = zeros(1, 1, 4, 4), zeros(1, 1, 2, 2)
+    for shape in ((1, 1, 1, 3, 3), (1, 1, 9), (1, 1, 3)):
+        with pytest.raises(ValueError, match=r"dy: expected the output's shape \(1, 1, 3, 3\), got shape "):
+            K.conv_backward_input(zeros(*shape), weight, x.shape)
+        with pytest.raises(ValueError, match=r"dy: expected the output's shape \(1, 1, 3, 3\), got shape "):
+            K.conv_backward_weight(zeros(*shape), x, weight.shape)

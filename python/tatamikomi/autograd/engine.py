@@ -51,7 +51,8 @@ class _Walk:
         fresh = node.fresh
         if not retain_graph:
             node._free()
-        for position, (edge, gradient) in enumerate(zip(edges, gradients, strict=True)):
+        for position, edge in enumerate(edges):
+            gradient = gradients[position]
             if edge is None or gradient is None:
                 continue
             if isinstance(edge, Function):
@@ -59,11 +60,12 @@ class _Walk:
                     raise _freed(edge)
                 shape, dtype = edge._shape, edge._dtype
             else:
-                shape, dtype = edge.shape, edge.dtype
-            if gradient.shape != shape or gradient.dtype != dtype:
+                shape, dtype = edge._data.shape, edge._data.dtype
+            given = gradient._data
+            if given.shape != shape or given.dtype != dtype:
                 raise RuntimeError(
                     f"{type(node).__name__}: input {position} is {dtype} {shape}, "
-                    f"its gradient is {gradient.dtype} {gradient.shape}"
+                    f"its gradient is {given.dtype} {given.shape}"
                 )
             self.send(edge, gradient, fresh)
 
@@ -87,9 +89,9 @@ def _edge(op: str, argument: str, tensor: Tensor) -> Edge:
 
 def _cotangent(op: str, output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
     if gradient is None:
-        if output.numel() != 1:
+        if output._data.size != 1:
             raise bad_value(op, "gradient", "None", f"an array of shape {output.shape}")
-        return wrap(np.ones(output.shape, output.dtype))
+        return wrap(np.array(1, output._data.dtype, ndmin=output._data.ndim))
     if not isinstance(gradient, (Tensor, np.ndarray)):
         gradient = as_array(op, "gradient", gradient, output.dtype)
     given = as_tensor(gradient)
@@ -108,16 +110,18 @@ def backward(
 ) -> None:
     """Add the gradient of <output, gradient> to `.grad` of every leaf behind it; see `Tensor.backward`."""
     start = _edge("backward", "output", output)
+    retain = create_graph if retain_graph is None else retain_graph
     with set_grad_enabled(create_graph):
         walk = _Walk()
         walk.send(start, _cotangent("backward", output, gradient), False)
-        retain = create_graph if retain_graph is None else retain_graph
         while walk.queue:
             node = heappop(walk.queue)[1]
             walk.visit(node, walk.nodes.pop(node), retain)
         for leaf, (total, fresh) in walk.leaves.items():
-            own = total if fresh else total.clone()
-            leaf._grad = own if leaf._grad is None else leaf._grad + own
+            if leaf._grad is not None:
+                leaf._grad = leaf._grad + total
+            else:
+                leaf._grad = total if fresh else total.clone()
 
 
 def grad(

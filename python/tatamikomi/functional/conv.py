@@ -26,6 +26,8 @@ from tatamikomi.kernels.scalars import is_relu
 _Pair = tuple[Tensor | None, Tensor | None]
 _Options = tuple[Size, Padding, Size, int]  # stride, padding, dilation, groups
 
+_AS_IT_IS = nullcontext()
+
 
 class _Bilinear(Function):
     """One of the three maps: its geometry, and the algorithm asked for by name, or None."""
@@ -38,7 +40,7 @@ class _Bilinear(Function):
 
     def preference(self) -> AbstractContextManager[None]:
         """Backward passes run what was asked for wherever it can."""
-        return nullcontext() if self.algorithm is None else kernels.set_conv_algorithm(self.algorithm)
+        return _AS_IT_IS if self.algorithm is None else kernels.set_conv_algorithm(self.algorithm)
 
 
 class _Conv(_Bilinear):
@@ -79,13 +81,14 @@ class _Conv(_Bilinear):
         dbias = empty("conv", dy.shape[1:2], dy.dtype) if True in self.needs[2:] else None
         with self.preference():
             if self.needs[0]:
-                dx = kernels.conv_backward_input(dy, self.saved(1).data, self.shapes[0], *self.options, y=y)
+                weight, shape = self.saved(1)._data, self.shapes[0]
+                dx = wrap(kernels.conv_backward_input(dy, weight, shape, *self.options, y=y))
             if self.needs[1]:
-                x = self.saved(0).data
-                dweight = kernels.conv_backward_weight(dy, x, self.shapes[1], *self.options, y=y, dbias=dbias)
+                x, shape = self.saved(0)._data, self.shapes[1]
+                dweight = wrap(kernels.conv_backward_weight(dy, x, shape, *self.options, y=y, dbias=dbias))
             elif dbias is not None:
                 kernels.conv_backward_bias(dy, dbias, y=y)
-        return tuple([None if one is None else wrap(one) for one in (dx, dweight, dbias)])
+        return dx, dweight, None if dbias is None else wrap(dbias)
 
 
 class _ConvRelu(_Conv):
