@@ -84,7 +84,8 @@ def conv_forward(
         packed, code = pack.for_call(op, s, algorithm)
     else:
         code = policy_code(op, "forward", dtype, s, algorithm)
-    y = output(op, out, _out_shape(s, x.ndim - 2), dtype, x, w, bias)
+    shape = _out_shape(s, x.ndim - 2)
+    y = empty(op, shape, dtype) if out is None else output(op, out, shape, dtype, x, w, bias)
     active().conv_forward(y, x, w, bias, packed, s, relu, code)
     return y
 
