@@ -89,7 +89,7 @@ class Function:
     _dtype: np.dtype[Any]
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        # One loop without comprehensions, zip and properties: for small arrays this is a good part of the call.
+        # Plain loops, and recording within: for small arrays the steps taken here are a good part of the call.
         arrays: list[NDArray[Any]] = []
         needs: list[bool] = []
         for tensor in inputs:
@@ -109,14 +109,10 @@ class Function:
         storage = inputs[0]._storage if self.view else Storage()
         if not recording:
             return wrap(data, storage)
-        self._record(inputs, data, storage)
-        return wrap(data, storage, self)
-
-    def _record(self, inputs: tuple[Tensor, ...], data: NDArray[Any], storage: Storage) -> None:
         edges: list[Edge | None] = []
         kept: dict[int, _Kept] = {}
         saves = self.saves
-        for need in self.needs:
+        for need in needs:
             index = len(edges)
             if not need:
                 edges.append(None)
@@ -135,6 +131,7 @@ class Function:
         self._order = next(_orders)
         self._shape = data.shape
         self._dtype = data.dtype
+        return wrap(data, storage, self)
 
     def saved(self, position: int) -> Tensor:
         """The input at `position`, as it was.

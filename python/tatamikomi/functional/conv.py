@@ -192,7 +192,7 @@ def _conv(
         raise bad_value(op, "weight", f"shape {w.shape}", rule)
     call = (_Conv if activation is None or not is_relu(op, activation) else _ConvRelu)(frozen(options), algorithm)
     y = call(x, w) if bias is None else call(x, w, as_input(op, "bias", bias))
-    return unbatched(y, single)
+    return unbatched(y, True) if single else y
 
 
 def _packed(
