@@ -80,7 +80,9 @@ def install_sanitized(session: nox.Session, option: str, folder: str) -> None:
 def run_sanitized(session: nox.Session, libraries: list[str], **options: str) -> None:
     """The kernel tests with the sanitizers' libraries loaded before everything else."""
     runtimes = [output_of(session, "c++", f"-print-file-name={name}") for name in libraries]
-    command = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *(session.posargs or KERNEL_TESTS))
+    # What a sanitizer reports goes past Python to file descriptor 2, which pytest leaves alone so.
+    options_of_pytest = ("-q", "--capture=sys", "-p", "no:cacheprovider")
+    command = ("python", "-m", "pytest", *options_of_pytest, *(session.posargs or KERNEL_TESTS))
     session.run(*command, env={"LD_PRELOAD": " ".join(runtimes), "OMP_NUM_THREADS": "2", **options})
 
 
@@ -101,7 +103,9 @@ def sanitize(session: nox.Session) -> None:
 def sanitize_threads(session: nox.Session) -> None:
     """The kernel tests on a build with ThreadSanitizer, kept in build/sanitize_threads."""
     install_sanitized(session, "TATAMIKOMI_SANITIZE_THREADS", "sanitize_threads")
-    run_sanitized(session, ["libtsan.so"], TSAN_OPTIONS="halt_on_error=1:report_signal_unsafe=0")
+    run_sanitized(
+        session, ["libtsan.so"], TSAN_OPTIONS="halt_on_error=1:report_signal_unsafe=0:allocator_may_return_null=1"
+    )
 
 
 @nox.session

@@ -38,8 +38,8 @@ TRAITS = {
 }
 # Traits that an algorithm cannot take; tests/kernels/test_conv_algorithms.py checks it, forced, on all the others.
 BEYOND = {
-    "winograd_f4": {"3 axes", "stride", "dilation", "everything"},
-    "winograd_f2": {"1 axis", "3 axes", "stride", "dilation", "everything"},
+    "winograd_f4": {"3 axes", "stride", "everything"},
+    "winograd_f2": {"1 axis", "3 axes", "stride", "everything"},
     "winograd_strided": {"1 axis", "3 axes", "dilation", "everything"},
 }
 DIRECTIONS = ["forward", "backward_input", "backward_weight"]
