@@ -124,6 +124,96 @@ template <class T, int Kw, int Stride> void max_rows(T* y, int64_t* indices, con
     });
 }
 
+// A row of x with its padding, which repeats the element beside it; up to a vector more is written behind.
+template <class T> TK_INLINE void copy_padded(T* to, const T* from, int64_t before, int64_t columns, int64_t length) {
+    constexpr int64_t L = kLanes<T>;
+    for (int64_t i = 0; i < before; i += L) store(to + i, broadcast(from[0]));
+    for (int64_t i = 0; i < columns; i += L)
+        store(to + before + i, columns - i < L ? load_first(from + i, columns - i) : load(from + i));
+    for (int64_t i = before + columns; i < length; i += L) store(to + i, broadcast(from[columns - 1]));
+}
+
+// Short rows of outputs, or padded ones, in two steps: the columns of every row of x, once for all windows that see it,
+// then the rows. The rows of a block follow each other without a gap, `across` strides each, and count as one long row;
+// windows that lie across two of them are computed and left. A window that reaches into the padding holds the element
+// that is repeated there: before the row its offset is put right, behind the row it comes later than its equal. False
+// where a block does not fit, nothing is gained, or windows have a depth, or gaps that may skip that element.
+template <class T, int Stride> bool max_lines(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
+    const PoolShape s = shape;
+    using Offset = typename OffsetOf<T>::Type;
+    constexpr int64_t kBlock = 2048;
+    const int64_t reach_w = (s.kw - 1) * s.dil_w + 1, reach_h = (s.kh - 1) * s.dil_h + 1;
+    const int64_t across = s.ow + (reach_w - 1) / s.sw, length = across * s.sw;
+    const int64_t columns = s.iw < length - s.pw ? s.iw : length - s.pw;
+    const bool padded = s.pw > 0 || (s.ow - 1) * s.sw + reach_w > s.iw, copied = padded || length != s.iw;
+    if (s.id > 1 || s.kw > s.ow || (padded ? s.dil_w > 1 : s.ow > 2 * kLanes<T>) || length > kBlock / reach_h)
+        return false;
+    const int64_t planes = kBlock / (length * s.ih);   // of a block; else some rows of one
+    const int64_t rows = planes ? planes * s.oh : (kBlock / length - reach_h) / s.sh + 1;
+    const int64_t cost = s.ow * s.kh * s.kw, grain = (cost < 32768 ? 32768 / cost : 1) + rows - 1;
+    const auto take = [=](int64_t first, int64_t last) {
+        T lines[kBlock + kLanes<T>], values[kBlock + kLanes<T>];
+        Offset offsets[kBlock + kLanes<T>];
+        VecMask<T> lane{};
+        for (int64_t i = 0; i < kLanes<T>; ++i) lane[i] = static_cast<Offset>(i * s.sw);
+        for (int64_t row = first, count; row < last; row += count) {
+            const int64_t h = row % s.oh, begin = row / s.oh * s.ih, start = h * s.sh - s.ph;
+            const int64_t room = planes ? rows - h : s.oh - h < rows ? s.oh - h : rows;
+            count = last - row < room ? last - row : room;
+            const int64_t stop = (row + count - 1) % s.oh * s.sh - s.ph + reach_h;
+            const int64_t top = begin + (start < 0 ? 0 : start);
+            const int64_t seen = (row + count - 1) / s.oh * s.ih + (stop < s.ih ? stop : s.ih) - top;
+            const T* line = x + top * s.iw;
+            if (copied) {
+                for (int64_t i = 0; i < seen; ++i)
+                    copy_padded(lines + i * length, line + i * s.iw, s.pw, columns, length);
+                line = lines;
+            }
+            for_each_vector<T>({0, (seen - 1) * across + s.ow}, [&](int64_t o, int64_t lanes, auto full) {
+                VecMask<T> tap{};
+                const auto at = [&](int64_t offset) {
+                    const T* from = line + (o * s.sw + offset);
+                    return Best<T>{load_strided<T, Stride, decltype(full)::value>(from, s.sw, lanes), tap};
+                };
+                Best<T> best = at(0);
+                for (int64_t c = 1; c < s.kw; ++c) {
+                    tap += static_cast<Offset>(s.dil_w);
+                    best = better<T>(best, at(c * s.dil_w));
+                }
+                store(values + o, best.value);
+                store_lanes<kLanes<T>>(offsets + o, best.offset + (lane + static_cast<Offset>(o * s.sw)));
+            });
+            for_each_vector<T>({0, s.ow}, [&](int64_t o, int64_t lanes, auto full) {
+                int64_t above = begin - top, start_h = start;   // first rows: the plane's in the block, the window's
+                for (int64_t r = 0; r < count; ++r, start_h += s.sh) {
+                    if (start_h == s.oh * s.sh - s.ph) {
+                        start_h = -s.ph;
+                        above += s.ih;
+                    }
+                    const Range taps = taps_inside(start_h, s.ih, s.kh, s.dil_h);
+                    const auto at = [&](int64_t tap) {
+                        const int64_t i = above + start_h + tap * s.dil_h;
+                        Best<T> best{load(values + i * across + o), load_lanes<kLanes<T>>(offsets + i * across + o)};
+                        if (copied) {
+                            const VecMask<T> column = best.offset - static_cast<Offset>(i * length + s.pw);
+                            best.offset = (column > 0 ? column : VecMask<T>{}) + static_cast<Offset>(i * s.iw);
+                        }
+                        return best;
+                    };
+                    Best<T> best = at(taps.begin);
+                    for (int64_t b = taps.begin + 1; b < taps.end; ++b) best = better<T>(best, at(b));
+                    const int64_t to = (row + r) * s.ow + o;
+                    if constexpr (decltype(full)::value) store(y + to, best.value);
+                    else store_first(y + to, best.value, lanes);
+                    store_indices<T>(indices + to, best.offset, -above * s.iw, 0, lanes);
+                }
+            });
+        }
+    };
+    parallel_chunks(s.planes * s.oh, grain, cost, take, Schedule::even);
+    return true;
+}
+
 // Nobody asks where: rows, then columns. False where the lines do not fit.
 template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
     const Lines<T> lines(s, true);
@@ -144,6 +234,10 @@ template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
 template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
     const PoolShape s = flatten(shape);
     if (!indices && max_values(y, x, s)) return;
+    if (indices && (s.sw == 1   ? max_lines<T, 1>(y, indices, x, s)
+                    : s.sw == 2 ? max_lines<T, 2>(y, indices, x, s)
+                                : max_lines<T, 0>(y, indices, x, s)))
+        return;
     if (s.sw == 2 && s.dil_w == 1 && s.kw == 2) return max_rows<T, 2, 2>(y, indices, x, s);
     if (s.sw == 2 && s.dil_w == 1 && s.kw == 3) return max_rows<T, 3, 2>(y, indices, x, s);
     if (s.sw == 1) return max_rows<T, 0, 1>(y, indices, x, s);
