@@ -27,9 +27,9 @@ inline int64_t counted(int64_t start, int64_t size, int64_t kernel, int64_t afte
 }
 
 // The divisor of a window but for its width: of all windows of one output row.
-inline int64_t divisor_dh(const OutputRow& r, const PoolShape& s) {
-    return counted(r.start_d, s.id, s.kd, s.qd, s.count_include_pad) *
-           counted(r.start_h, s.ih, s.kh, s.qh, s.count_include_pad);
+inline int64_t divisor_dh(int64_t start_d, int64_t start_h, const PoolShape& s) {
+    return counted(start_d, s.id, s.kd, s.qd, s.count_include_pad) *
+           counted(start_h, s.ih, s.kh, s.qh, s.count_include_pad);
 }
 template <class T> inline T divisor_at(int64_t dh, int64_t start_w, const PoolShape& s) {
     if (s.divisor) return static_cast<T>(s.divisor);
@@ -85,7 +85,7 @@ template <class T, int Stride> void average_rows(T* y, const T* x, const PoolSha
     const Range whole = wide ? Range{s.ow, s.ow} : whole_windows(s);
     for_each_output_row(s, [&](const OutputRow& r) {
         const T* plane = x + r.plane * s.id * s.ih * s.iw;
-        const int64_t dh = divisor_dh(r, s);
+        const int64_t dh = divisor_dh(r.start_d, r.start_h, s);
         T* to = y + r.row * s.ow;
         const auto edge = [&](int64_t begin, int64_t end) {
             for (int64_t o = begin; o < end; ++o) {
@@ -124,7 +124,8 @@ template <class T> bool average_lines(T* y, const T* x, const PoolShape& s) {
     const auto sum = [](Vec<T> a, Vec<T> b) { return a + b; };
     const auto divided = [&](Vec<T> v, int64_t row, int64_t o, int64_t count) {
         if (divisor != 0) return v / broadcast(divisor);
-        const int64_t dh = divisor_dh(lines.output_row(row), s);
+        const OutputRow r = OutputRows(s, row).next();
+        const int64_t dh = divisor_dh(r.start_d, r.start_h, s);
         Vec<T> divisors = broadcast(T{1});
         for (int64_t i = 0; i < count; ++i) divisors[i] = divisor_at<T>(dh, (o + i) * s.sw - s.pw, s);
         return v / divisors;
@@ -162,39 +163,83 @@ template <class T> TK_INLINE void spread_windows(T* to, const T* share, int64_t 
     }
 }
 
-// A row of outputs is spread over the columns of its windows into a padded line, which is then added to their rows.
-// False where a line does not fit.
-template <class T> bool spread_lines(T* dx, const T* dy, const PoolShape& s) {
-    constexpr int64_t L = kLanes<T>;
-    const Lines<T> lines(s, false);
-    if (!lines.fit()) return false;
+// From the outputs along one axis whose windows hold the element before i to those that hold i.
+inline void advance(Range& held, int64_t i, int64_t outputs, int64_t kernel, int64_t stride, int64_t before) {
+    while (held.end < outputs && held.end * stride - before <= i) ++held.end;
+    while (held.begin < held.end && held.begin * stride - before + kernel <= i) ++held.begin;
+}
+
+// A row of dx: the rows of outputs that hold it are added up in a line with zeros around it, then its columns. A row
+// that the same outputs hold as the one before is its copy. False where a line does not fit.
+template <class T, int Stride> bool gather_lines(T* dx, const T* dy, const PoolShape& shape) {
+    const PoolShape s = shape;
+    const int64_t sw = Stride ? Stride : s.sw, before = (s.kw - 1) / sw;
+    const int64_t length = before + (s.iw + s.pw) / sw + 2 * kLanes<T> + 1;
+    if (length > kLine) return false;
     const T divisor = common_divisor<T>(s);
-    const int64_t in_plane = s.id * s.ih * s.iw, rows = s.od * s.oh;
-    for_each_plane(s.planes, in_plane + rows * s.ow * (s.kd * s.kh + s.kw), [&](int64_t plane) {
-        T line[kLine + L], share[kLine + L];
-        T* to = dx + plane * in_plane;
-        for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
-        for (int64_t row = plane * rows; row < (plane + 1) * rows; ++row) {
-            const OutputRow r = lines.output_row(row);
-            const T* from = dy + row * s.ow;
-            if (divisor != 0) {
-                for (int64_t o = 0; o < s.ow; ++o) share[o] = from[o] / divisor;
-            } else {
-                const int64_t dh = divisor_dh(r, s);
-                for (int64_t o = 0; o < s.ow; ++o) share[o] = from[o] / divisor_at<T>(dh, o * s.sw - s.pw, s);
-            }
-            for (int64_t i = 0; i < lines.length; ++i) line[i] = 0;
-            spread_windows(line, share, s.ow, s);
-            for_each_window_row(r, s, [&](int64_t start) {
-                T* out = to + start;
-                const T* in = line + s.pw;
-                int64_t i = 0;
-                for (; i + L <= lines.columns; i += L) store(out + i, load(out + i) + load(in + i));
-                if (i < lines.columns) {
-                    const int64_t left = lines.columns - i;
-                    store_first(out + i, load_first(out + i, left) + load_first(in + i, left), left);
+    const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
+    for_each_plane(s.planes, in_plane + out_plane * (s.kd * s.kh + s.kw), [=](int64_t plane) {
+        constexpr int64_t L = kLanes<T>;
+        T line[kLine + L], widths[kLine + L];
+        for (int64_t i = 0; i < length; i += L) store(line + i, Vec<T>{});
+        if (divisor == 0)
+            for (int64_t o = 0; o < s.ow + L; ++o) widths[o] = divisor_at<T>(1, o * s.sw - s.pw, s);
+        Range a{0, 0}, b{0, 0};   // the planes and rows of outputs in the line
+        const auto add_rows = [&](int64_t o, int64_t count, auto full) {
+            Vec<T> sum{};
+            for (int64_t d = a.begin; d < a.end; ++d)
+                for (int64_t h = b.begin; h < b.end; ++h) {
+                    const T* from = dy + (plane * out_plane + (d * s.oh + h) * s.ow + o);
+                    Vec<T> v = decltype(full)::value ? load(from) : load_first(from, count);
+                    if (divisor == 0)
+                        v /= load(widths + o) * static_cast<T>(divisor_dh(d * s.sd - s.pd, h * s.sh - s.ph, s));
+                    sum += v;
                 }
-            });
+            store(line + before + o, divisor == 0 ? sum : sum / broadcast(divisor));
+        };
+        // dx of the columns m*sw + phase, (m + 1)*sw + phase, ...
+        const auto columns = [&](int64_t m, int64_t phase) {
+            const T* from = line + (before + m + (phase + s.pw) / sw);
+            Vec<T> sum{};
+            for (int64_t c = (phase + s.pw) % sw; c < s.kw; c += sw) sum += load(from--);
+            return sum;
+        };
+        const auto write_row = [&](T* row) {
+            for_each_vector<T>({0, s.ow}, add_rows);
+            if constexpr (Stride == 1) {
+                for_each_vector<T>({0, s.iw}, [&](int64_t at, int64_t count, auto full) {
+                    if constexpr (decltype(full)::value) store(row + at, columns(at, 0));
+                    else store_first(row + at, columns(at, 0), count);
+                });
+            } else if constexpr (Stride == 2) {
+                for (int64_t at = 0; at < s.iw; at += 2 * L) {
+                    const Vec<T> even = columns(at / 2, 0), odd = columns(at / 2, 1);
+                    const int64_t left = s.iw - at, second = left - L < L ? left - L : L;
+                    store_first(row + at, low_pairs<T, kLanes<T>>(even, odd), left < L ? left : L);
+                    if (second > 0) store_first(row + at + L, high_pairs<T, kLanes<T>>(even, odd), second);
+                }
+            } else {
+                for (int64_t phase = 0; phase < sw; ++phase)
+                    for (int64_t at = phase, m = 0; at < s.iw; m += L) {
+                        const Vec<T> v = columns(m, phase);
+                        for (int64_t lane = 0; lane < L && at < s.iw; ++lane, at += sw) row[at] = v[lane];
+                    }
+            }
+        };
+        T* row = dx + plane * in_plane;
+        for (int64_t d = 0; d < s.id; ++d) {
+            advance(a, d, s.od, s.kd, s.sd, s.pd);
+            b = {0, 0};
+            for (int64_t h = 0; h < s.ih; ++h, row += s.iw) {
+                const Range last = b;
+                advance(b, h, s.oh, s.kh, s.sh, s.ph);
+                if (h == 0 || b.begin != last.begin || b.end != last.end) write_row(row);
+                else
+                    for_each_vector<T>({0, s.iw}, [&](int64_t at, int64_t count, auto full) {
+                        if constexpr (decltype(full)::value) store(row + at, load(row + at - s.iw));
+                        else store_first(row + at, load_first(row + at - s.iw, count), count);
+                    });
+            }
         }
     });
     return true;
@@ -241,7 +286,10 @@ template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& s
     if (global(shape)) return fill_planes(dx, dy, shape);
     constexpr int64_t kBlock = 64;   // outputs whose quotients are held at a time
     const PoolShape s = flatten(shape);
-    if (!wide_windows(s) && spread_lines(dx, dy, s)) return;
+    if (!wide_windows(s) && (s.sw == 1   ? gather_lines<T, 1>(dx, dy, s)
+                             : s.sw == 2 ? gather_lines<T, 2>(dx, dy, s)
+                                         : gather_lines<T, 0>(dx, dy, s)))
+        return;
     const int64_t in_plane = s.id * s.ih * s.iw, rows = s.od * s.oh;
     const Range inner = wide_windows(s) ? Range{s.ow, s.ow} : whole_windows(s);
     for_each_plane(s.planes, in_plane + rows * s.ow * s.kd * s.kh * s.kw, [&](int64_t plane) {
@@ -251,7 +299,7 @@ template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& s
             const int64_t start_d = row / s.oh * s.sd - s.pd, start_h = row % s.oh * s.sh - s.ph;
             const OutputRow r{
                 row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, 1), taps_inside(start_h, s.ih, s.kh, 1)};
-            const int64_t dh = divisor_dh(r, s);
+            const int64_t dh = divisor_dh(r.start_d, r.start_h, s);
             const T* from = dy + (plane * rows + row) * s.ow;
             const auto edge = [&](int64_t begin, int64_t end) {
                 for (int64_t o = begin; o < end; ++o) {

@@ -55,6 +55,28 @@ struct OutputRow {
     Range d, h;
 };
 
+// The rows of y from one on: only the first costs divisions.
+struct OutputRows {
+    const PoolShape& s;
+    int64_t row, h, d, plane;
+
+    OutputRows(const PoolShape& shape, int64_t first)
+        : s(shape), row(first), h(first % s.oh), d(first / s.oh % s.od), plane(first / s.oh / s.od) {}
+    TK_INLINE OutputRow next() {
+        const int64_t start_d = d * s.sd - s.pd, start_h = h * s.sh - s.ph;
+        const OutputRow r{row,
+                          plane,
+                          start_d,
+                          start_h,
+                          taps_inside(start_d, s.id, s.kd, s.dil_d),
+                          taps_inside(start_h, s.ih, s.kh, s.dil_h)};
+        ++row;
+        if (++h == s.oh) h = 0, ++d;
+        if (d == s.od) d = 0, ++plane;
+        return r;
+    }
+};
+
 // f(OutputRow) for every row of y; a chunk of rows is the unit, and rows know nothing of each other.
 template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
     const int64_t cost = s.ow * s.kd * s.kh * s.kw, rows = s.od * s.oh;
@@ -62,20 +84,8 @@ template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
     parallel_chunks(
         s.planes * rows, grain, cost,
         [&](int64_t begin, int64_t end) {
-            int64_t plane = begin / rows, d = begin % rows / s.oh, h = begin % s.oh;
-            for (int64_t row = begin; row < end; ++row) {
-                const int64_t start_d = d * s.sd - s.pd, start_h = h * s.sh - s.ph;
-                f(OutputRow{row, plane, start_d, start_h, taps_inside(start_d, s.id, s.kd, s.dil_d),
-                            taps_inside(start_h, s.ih, s.kh, s.dil_h)});
-                if (++h == s.oh) {
-                    h = 0;
-                    ++d;
-                }
-                if (d == s.od) {
-                    d = 0;
-                    ++plane;
-                }
-            }
+            OutputRows following(s, begin);
+            for (int64_t row = begin; row < end; ++row) f(following.next());
         },
         Schedule::even);
 }
@@ -162,9 +172,10 @@ template <class T> struct Lines {
                 T lines[kLine + 2 * L];
                 const int64_t filled = rows * length + 2 * L;
                 for (int64_t i = 0; i < filled; ++i) lines[i] = identity;
+                OutputRows following(s, first);
                 for (int64_t row = first; row < last; row += rows) {
                     const int64_t count = last - row < rows ? last - row : rows;
-                    for (int64_t i = 0; i < count; ++i) fill(lines + i * length + s.pw, x, row + i, combine);
+                    for (int64_t i = 0; i < count; ++i) fill(lines + i * length + s.pw, x, following.next(), combine);
                     if (joined) {
                         columns_of<Stride>(y + row * s.ow, lines, row, count * s.ow, combine, finish);
                         continue;
@@ -176,20 +187,8 @@ template <class T> struct Lines {
             Schedule::even);
     }
 
-    OutputRow output_row(int64_t row) const {
-        const int64_t h = row % s.oh, d = row / s.oh % s.od, plane = row / (s.oh * s.od);
-        const int64_t start_d = d * s.sd - s.pd, start_h = h * s.sh - s.ph;
-        return {row,
-                plane,
-                start_d,
-                start_h,
-                taps_inside(start_d, s.id, s.kd, s.dil_d),
-                taps_inside(start_h, s.ih, s.kh, s.dil_h)};
-    }
-
 private:
-    template <class Combine> TK_INLINE void fill(T* line, const T* x, int64_t row, Combine combine) const {
-        const OutputRow r = output_row(row);
+    template <class Combine> TK_INLINE void fill(T* line, const T* x, const OutputRow& r, Combine combine) const {
         const T* corner = x + ((r.plane * s.id + r.start_d) * s.ih + r.start_h) * s.iw;
         const auto at = [&](int64_t i, int64_t count) {
             Vec<T> sum{};
