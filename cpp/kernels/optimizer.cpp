@@ -60,7 +60,7 @@ void adam_step(T* const* params, const T* const* grads, T* const* exp_avgs, T* c
                const int64_t* offsets, int64_t arrays, double lr, double beta1, double beta2, double eps,
                double weight_decay, bool decoupled, double correction1, double correction2) {
     constexpr int L = kLanes<T>;
-    const T rate = static_cast<T>(lr / correction1), root = static_cast<T>(__builtin_sqrt(correction2));
+    const T rate = static_cast<T>(lr / correction1), unbias = static_cast<T>(1 / __builtin_sqrt(correction2));
     const T take1 = static_cast<T>(1 - beta1), keep2 = static_cast<T>(beta2), take2 = static_cast<T>(1 - beta2);
     const T small = static_cast<T>(eps), decay = static_cast<T>(decoupled ? 0 : weight_decay);
     const T shrink = static_cast<T>(decoupled ? 1 - lr * weight_decay : 1);
@@ -77,7 +77,7 @@ void adam_step(T* const* params, const T* const* grads, T* const* exp_avgs, T* c
             const Vec<T> v = keep2 * load_first(square + i, count) + take2 * g * g;
             store_first(mean + i, m, count);
             store_first(square + i, v, count);
-            store_first(w + i, old - rate * (m / (square_root(v) / root + small)), count);
+            store_first(w + i, old - rate * (m / (square_root(v) * unbias + small)), count);
         }
     });
 }

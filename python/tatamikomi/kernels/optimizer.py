@@ -23,11 +23,11 @@ def _listed(op: str, argument: str, arrays: object, like: Sequence[object] | Non
     return list(arrays)
 
 
-def _fits(op: str, name: str, array: Array, first: Array, like: Array) -> None:
+def _fits(op: str, argument: str, i: int, array: Array, first: Array, like: Array) -> None:
     if array.dtype != first.dtype:
-        raise bad_type(op, name, str(array.dtype), f"{first.dtype} as params[0]")
+        raise bad_type(op, f"{argument}[{i}]", str(array.dtype), f"{first.dtype} as params[0]")
     if array.shape != like.shape:
-        raise bad_value(op, name, f"shape {array.shape}", f"shape {like.shape} as its parameter")
+        raise bad_value(op, f"{argument}[{i}]", f"shape {array.shape}", f"shape {like.shape} as its parameter")
 
 
 def _updated(op: str, argument: str, arrays: object, params: list[Array] | None = None) -> list[Array]:
@@ -35,17 +35,17 @@ def _updated(op: str, argument: str, arrays: object, params: list[Array] | None 
     checked: list[Array] = []
     like = params if params is not None else checked
     for i, array in enumerate(_listed(op, argument, arrays, params)):
-        name = f"{argument}[{i}]"
         if not isinstance(array, np.ndarray):
-            raise bad_type(op, name, type(array).__name__, "an ndarray, which is updated in place")
-        if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
-            raise bad_type(op, name, str(array.dtype), "float32 or float64")
-        if not (array.flags.carray and array.dtype.isnative):
+            raise bad_type(op, f"{argument}[{i}]", type(array).__name__, "an ndarray, which is updated in place")
+        dtype = array.dtype
+        if dtype.kind != "f" or dtype.itemsize not in (4, 8):
+            raise bad_type(op, f"{argument}[{i}]", str(dtype), "float32 or float64")
+        if not (array.flags.carray and dtype.isnative):
             rule = "a writable, aligned, C-contiguous array in native byte order"
             given = "a read-only array" if not array.flags.writeable else "another layout"
-            raise bad_value(op, name, given, rule)
+            raise bad_value(op, f"{argument}[{i}]", given, rule)
         checked.append(array)
-        _fits(op, name, array, like[0], like[i])
+        _fits(op, argument, i, array, like[0], like[i])
     return checked
 
 
@@ -53,7 +53,7 @@ def _gradients(op: str, grads: object, params: list[Array]) -> list[Array]:
     checked: list[Array] = []
     for i, grad in enumerate(_listed(op, "grads", grads, params)):
         array = as_float(op, f"grads[{i}]", grad)  # type: ignore[arg-type]
-        _fits(op, f"grads[{i}]", array, params[0], params[i])
+        _fits(op, "grads", i, array, params[0], params[i])
         checked.append(array)
     return checked
 
