@@ -38,11 +38,12 @@ def _labels(op: str, labels: ArrayLike, logits_shape: tuple[int, ...]) -> Array:
     n, classes, *positions = logits_shape
     if array.shape != (n, *positions):
         raise bad_value(op, "labels", f"shape {array.shape}", f"shape {(n, *positions)}, one per row of logits")
-    if array.size and not (array.min() >= 0 and array.max() < classes):
+    result = np.require(array, dtype=np.int64, requirements=["C", "A"])
+    if result.size and result.view(np.uint64).max() >= classes:  # a negative label counts as a huge one
         place = tuple(int(i) for i in np.argwhere((array < 0) | (array >= classes))[0])
         index = ", ".join(map(str, place))
         raise bad_value(op, f"labels[{index}]", int(array[place]), f"0 <= label < {classes}, the number of classes")
-    return np.require(array, dtype=np.int64, requirements=["C", "A"])
+    return result
 
 
 def softmax_cross_entropy_forward(logits: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
