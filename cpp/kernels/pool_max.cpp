@@ -133,11 +133,12 @@ template <class T> TK_INLINE void copy_padded(T* to, const T* from, int64_t befo
     for (int64_t i = before + columns; i < length; i += L) store(to + i, broadcast(from[columns - 1]));
 }
 
-// Short rows of outputs, or padded ones, in two steps: the columns of every row of x, once for all windows that see it,
-// then the rows. The rows of a block follow each other without a gap, `across` strides each, and count as one long row;
-// windows that lie across two of them are computed and left. A window that reaches into the padding holds the element
-// that is repeated there: before the row its offset is put right, behind the row it comes later than its equal. False
-// where a block does not fit, nothing is gained, or windows have a depth, or gaps that may skip that element.
+// Short rows of outputs, or padded ones of stride 1, in two steps: the columns of every row of x, once for all windows
+// that see it, then the rows. The rows of a block follow each other without a gap, `across` strides each, and count as
+// one long row; windows that lie across two of them are computed and left. A window that reaches into the padding holds
+// the element that is repeated there: before the row its offset is put right, behind the row it comes later than its
+// equal. False where a block does not fit, nothing is gained, or windows have a depth, or gaps that may skip that
+// element.
 template <class T, int Stride> bool max_lines(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
     const PoolShape s = shape;
     using Offset = typename OffsetOf<T>::Type;
@@ -146,8 +147,8 @@ template <class T, int Stride> bool max_lines(T* y, int64_t* indices, const T* x
     const int64_t across = s.ow + (reach_w - 1) / s.sw, length = across * s.sw;
     const int64_t columns = s.iw < length - s.pw ? s.iw : length - s.pw;
     const bool padded = s.pw > 0 || (s.ow - 1) * s.sw + reach_w > s.iw, copied = padded || length != s.iw;
-    if (s.id > 1 || s.kw > s.ow || (padded ? s.dil_w > 1 : s.ow > 2 * kLanes<T>) || length > kBlock / reach_h)
-        return false;
+    const bool pays = s.kw <= s.ow && (s.ow <= 16 || (padded && s.sw == 1));
+    if (!pays || s.id > 1 || (padded && s.dil_w > 1) || length > kBlock / reach_h) return false;
     const int64_t planes = kBlock / (length * s.ih);   // of a block; else some rows of one
     const int64_t rows = planes ? planes * s.oh : (kBlock / length - reach_h) / s.sh + 1;
     const int64_t cost = s.ow * s.kh * s.kw, grain = (cost < 32768 ? 32768 / cost : 1) + rows - 1;
