@@ -104,7 +104,10 @@ def sanitize_threads(session: nox.Session) -> None:
     """The kernel tests on a build with ThreadSanitizer, kept in build/sanitize_threads."""
     install_sanitized(session, "TATAMIKOMI_SANITIZE_THREADS", "sanitize_threads")
     run_sanitized(
-        session, ["libtsan.so"], TSAN_OPTIONS="halt_on_error=1:report_signal_unsafe=0:allocator_may_return_null=1"
+        session,
+        ["libtsan.so"],
+        TSAN_OPTIONS="halt_on_error=1:report_signal_unsafe=0:allocator_may_return_null=1",
+        OPENBLAS_NUM_THREADS="1",  # NumPy's: its threads meet in ways that the sanitizer does not see
     )
 
 

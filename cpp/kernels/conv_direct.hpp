@@ -8,7 +8,7 @@
 //
 // Forward convolution is one such problem. So is each sub-pixel part of its input gradient, with output channels as
 // input, reversed taps and outputs `step` apart (direct_problems.hpp). Every output's terms are added in the same order
-// whatever tile, strip or thread computes it: sums of at most 512 terms in order of their channels, within each tap by
+// whatever tile, strip or thread computes it: sums of at most 96 terms in order of their channels, within each tap by
 // tap, channel by channel.
 #pragma once
 #include "kernels/direct_layout.hpp"

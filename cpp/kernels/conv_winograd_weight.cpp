@@ -312,12 +312,12 @@ const char* declines_strided(const ConvShape& s) {
 
 // Rounding of the transforms, and of sums over tiles within a run: a little more than the worst of 400 random shapes
 // shows, four times what most of them do.
-double error(const ConvShape& s, double roundoff) {
-    return roundoff * (36 + 0.6 * __builtin_sqrt(static_cast<double>(s.n * out_plane(s))));
+double error_of(const ConvShape& s, double transforms, double sums, double roundoff) {
+    return roundoff * (transforms + sums * __builtin_sqrt(static_cast<double>(s.n * out_plane(s))));
 }
-double error_f2(const ConvShape& s, double roundoff) {
-    return roundoff * (8 + 0.5 * __builtin_sqrt(static_cast<double>(s.n * out_plane(s))));
-}
+double error_f4(const ConvShape& s, double roundoff) { return error_of(s, 36, 0.6, roundoff); }
+double error_f2(const ConvShape& s, double roundoff) { return error_of(s, 8, 0.5, roundoff); }
+double error_strided(const ConvShape& s, double roundoff) { return error_of(s, 24, 0.6, roundoff); }
 
 template <class T> int64_t workspace_f4(const ConvShape& s, int threads, bool) {
     return s.kh == 3 ? weight_workspace<T, F4, F4>(s, threads) : weight_workspace<T, Single, F4>(s, threads);
@@ -340,7 +340,7 @@ template <class T> void run_strided(const BackwardWeightCall<T>& a, const ConvSh
 
 template <class T> const BackwardWeightAlgorithm<T>& winograd_f4_backward_weight() {
     static constexpr BackwardWeightAlgorithm<T> entry = {
-        {ConvAlgorithm::winograd_f4, false, nullptr, true, false, cannot_f4, declines_f4, workspace_f4<T>, error},
+        {ConvAlgorithm::winograd_f4, false, nullptr, true, false, cannot_f4, declines_f4, workspace_f4<T>, error_f4},
         run_f4<T>};
     return entry;
 }
@@ -353,7 +353,7 @@ template <class T> const BackwardWeightAlgorithm<T>& winograd_f2_backward_weight
 template <class T> const BackwardWeightAlgorithm<T>& winograd_strided_backward_weight() {
     static constexpr BackwardWeightAlgorithm<T> entry = {
         {ConvAlgorithm::winograd_strided, false, nullptr, true, false, cannot_strided, declines_strided,
-         workspace_strided<T>, error},
+         workspace_strided<T>, error_strided},
         run_strided<T>};
     return entry;
 }

@@ -1,7 +1,9 @@
-"""Winograd's rounding errors: what `explain_conv` publishes holds over random shapes, and is not far above them."""
+"""Rounding errors over random shapes: what `explain_conv` publishes of Winograd's holds, and is not far above them; the
+direct kernels stay at the level of others."""
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -49,3 +51,61 @@ def test_the_published_error_holds_with_a_margin_of_no_more_than_three(direction
     rng = np.random.default_rng(0)
     ratios = [ratio(direction, algorithm, rng) for _ in range(24)]
     assert 1 / 3 <= max(ratios) <= 1
+
+
+def torch_or_reference(direction: str, x: Any, weight: Any, dy: Any, stride: int, padding: int, engine: str) -> Any:
+    """The same by somebody else, in the precision of the arrays."""
+    options: dict[str, Any] = {"stride": stride, "padding": padding}
+    if engine == "reference":
+        with tk.backend("reference"):
+            return {
+                "forward": lambda: tk.kernels.conv_forward(x, weight, **options),
+                "backward_input": lambda: tk.kernels.conv_backward_input(dy, weight, x.shape, **options),
+                "backward_weight": lambda: tk.kernels.conv_backward_weight(dy, x, weight.shape, **options),
+            }[direction]()
+    torch = pytest.importorskip("torch")
+    a, b, c = (torch.from_numpy(one) for one in (x, weight, dy))
+    if direction == "forward":
+        return torch.nn.functional.conv2d(a, b, None, stride, padding).numpy()
+    wanted = [direction == "backward_input", direction == "backward_weight", False]
+    pairs = [stride] * 2, [padding] * 2, [1, 1]
+    results = torch.ops.aten.convolution_backward(c, a, b, None, *pairs, False, [0, 0], 1, wanted)
+    return results[wanted.index(True)].numpy()
+
+
+@pytest.mark.parametrize(
+    ("direction", "algorithm", "engine"),
+    [
+        *product(["forward", "backward_input"], ["direct", "direct_pixels"], ["reference", "torch"]),
+        ("backward_weight", "direct", "torch"),  # BLAS, the reference's, adds long sums of positions in shorter blocks
+    ],
+)
+def test_direct_kernels_err_at_most_twice_as_much_as_others(direction: str, algorithm: str, engine: str) -> None:
+    """By the root of the mean square error: the largest of a few errors is a matter of luck."""
+    rng = np.random.default_rng(5)
+    for _ in range(16):
+        n, h, w = (int(one) for one in rng.integers((1, 5, 5), (5, 30, 30)))
+        ic, oc = (int(one) for one in 2 ** rng.uniform(3, 8, 2))
+        kernel, stride = int(rng.choice([1, 3, 5])), int(rng.integers(1, 3))
+        options: dict[str, Any] = {"stride": stride, "padding": kernel // 2}
+        x = rng.standard_normal((n, ic, h, w)).astype(np.float32)
+        weight = rng.standard_normal((oc, ic, kernel, kernel)).astype(np.float32)
+        sizes = tk.kernels.conv_forward(x[:1], weight, **options).shape[1:]
+        dy = rng.standard_normal((n, *sizes)).astype(np.float32)
+        ours = {
+            "forward": lambda x=x, weight=weight, **how: tk.kernels.conv_forward(x, weight, **how),
+            "backward_input": lambda dy=dy, weight=weight, x=x, **how: tk.kernels.conv_backward_input(
+                dy, weight, x.shape, **how
+            ),
+            "backward_weight": lambda dy=dy, x=x, weight=weight, **how: tk.kernels.conv_backward_weight(
+                dy, x, weight.shape, **how
+            ),
+        }[direction](**options, algorithm=algorithm)
+        double = (one.astype(np.float64) for one in (x, weight, dy))
+        exact = torch_or_reference(direction, *double, stride, kernel // 2, "reference")
+        theirs = torch_or_reference(direction, x, weight, dy, stride, kernel // 2, engine)
+
+        def error(got: Any, exact: Any = exact) -> float:
+            return float(np.sqrt(np.mean((got - exact) ** 2)))
+
+        assert error(ours) <= 2 * error(theirs)

@@ -81,7 +81,7 @@ HOSTILE = [
     Case("empty batch", (0, 3, 6, 7), (4, 3, 3, 3), {"padding": 1}),
     Case("wide channels", (2, 37, 6, 19), (65, 37, 3, 3), {"padding": 1}),
     Case("wide grouped", (1, 34, 5, 9), (66, 17, 3, 3), {"padding": 1, "groups": 2}),
-    # Sums of more than 512 terms, forward and backward; rows and planes that no scratch of 192 KB holds.
+    # Several sums of 96 terms, forward and backward; rows and planes that no scratch of 192 KB holds.
     Case("long sums", (2, 61, 4, 5), (5, 61, 3, 3), {"padding": 1}),
     Case("long sums backward", (1, 5, 6, 7), (131, 5, 3, 3), {"stride": 2, "padding": 1}),
     Case("long rows", (1, 40, 1300), (5, 40, 2), {"padding": 1}),
