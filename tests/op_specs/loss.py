@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import tatamikomi as tk
+from tests.op_specs import loss_composed
 from tests.op_specs.spec import Array, Call, Direction, Draw, ErrorCase, Gradient, OpSpec, Sample, analysed, leading
 from tests.oracles.rounding import Rounded
 
@@ -175,4 +176,5 @@ SPECS = (
             ),
         ),
     ),
+    *loss_composed.SPECS,
 )

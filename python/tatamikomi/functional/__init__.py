@@ -6,7 +6,15 @@ from tatamikomi.functional.activation import add_relu, log_softmax, relu, sigmoi
 from tatamikomi.functional.conv import conv1d, conv2d, conv3d, fold, unfold
 from tatamikomi.functional.dropout import dropout
 from tatamikomi.functional.linear import linear
-from tatamikomi.functional.loss import cross_entropy, mse_loss
+from tatamikomi.functional.loss import cross_entropy, kl_div, nll_loss
+from tatamikomi.functional.loss_binary import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    dice_loss,
+    focal_loss,
+    soft_margin_loss,
+)
+from tatamikomi.functional.loss_regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tatamikomi.functional.norm import batch_norm
 from tatamikomi.functional.pool import (
     avg_pool1d,
@@ -25,22 +33,32 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "conv1d",
     "conv2d",
     "conv3d",
     "cross_entropy",
+    "dice_loss",
     "dropout",
+    "focal_loss",
     "fold",
     "global_avg_pool",
     "global_max_pool",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
     "linear",
     "log_softmax",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mse_loss",
+    "nll_loss",
     "relu",
     "sigmoid",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "tanh",
     "unfold",

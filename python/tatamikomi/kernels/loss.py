@@ -23,7 +23,7 @@ def _loss_shape(op: str, argument: str, shape: tuple[int, ...]) -> LossShape:
     return LossShape(shape[0], shape[1], math.prod(shape[2:]))
 
 
-def _labels(op: str, labels: ArrayLike, logits_shape: tuple[int, ...]) -> Array:
+def as_labels(op: str, labels: ArrayLike, logits_shape: tuple[int, ...]) -> Array:
     """Labels as int64, each within the classes; one per position of logits (n, classes, *positions)."""
     if labels is None:
         raise bad_type(op, "labels", "None", "integers")
@@ -71,7 +71,7 @@ def softmax_cross_entropy_forward(logits: ArrayLike, labels: ArrayLike) -> tuple
     op = "softmax_cross_entropy_forward"
     logits = as_float(op, "logits", logits)
     shape = _loss_shape(op, "logits", logits.shape)
-    labels = _labels(op, labels, logits.shape)
+    labels = as_labels(op, labels, logits.shape)
     losses = empty(op, labels.shape, logits.dtype)
     log_probs = empty(op, logits.shape, logits.dtype)
     active().softmax_cross_entropy_forward(losses, log_probs, logits, labels, shape)
@@ -100,7 +100,7 @@ def softmax_cross_entropy_backward(
     dlosses, log_probs = as_float(op, "dlosses", dlosses), as_float(op, "log_probs", log_probs)
     dtype = same_dtype(op, "dlosses log_probs", dlosses, log_probs)
     shape = _loss_shape(op, "log_probs", log_probs.shape)
-    labels = _labels(op, labels, log_probs.shape)
+    labels = as_labels(op, labels, log_probs.shape)
     if dlosses.shape != labels.shape:
         raise bad_value(op, "dlosses", f"shape {dlosses.shape}", f"shape {labels.shape} as labels")
     dlogits = output(op, out, log_probs.shape, dtype, dlosses, log_probs, labels)

@@ -9,7 +9,9 @@ from tatamikomi.nn.container import ModuleList, Sequential
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
 from tatamikomi.nn.dropout import Dropout
 from tatamikomi.nn.linear import Linear
-from tatamikomi.nn.loss import CrossEntropyLoss, MSELoss
+from tatamikomi.nn.loss import CrossEntropyLoss, KLDivLoss, NLLLoss
+from tatamikomi.nn.loss_binary import BCELoss, BCEWithLogitsLoss, SoftMarginLoss
+from tatamikomi.nn.loss_regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tatamikomi.nn.module import Module
 from tatamikomi.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from tatamikomi.nn.pool import (
@@ -28,6 +30,8 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
@@ -39,7 +43,10 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "HuberLoss",
     "Identity",
+    "KLDivLoss",
+    "L1Loss",
     "Linear",
     "LogSoftmax",
     "MSELoss",
@@ -48,10 +55,13 @@ __all__ = [
     "MaxPool3d",
     "Module",
     "ModuleList",
+    "NLLLoss",
     "Parameter",
     "ReLU",
     "Sequential",
     "Sigmoid",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Tanh",
     "init",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -62,11 +62,12 @@ def floating(op: str, dtype: Any) -> np.dtype[Any]:
     return chosen
 
 
-def reduction(op: str, value: object) -> Literal["none", "mean", "sum"]:
-    """How the losses of a batch become one."""
-    if value not in ("none", "mean", "sum"):
-        raise bad_value(op, "reduction", value, 'one of "none", "mean", "sum"')
-    return value
+def reduction(op: str, value: object, *more: str) -> str:
+    """How the losses of a batch become one: "none", "mean", "sum", or one of `more`."""
+    known = ("none", "mean", "sum", *more)
+    if value not in known:
+        raise bad_value(op, "reduction", value, "one of " + ", ".join(f'"{name}"' for name in known))
+    return str(value)
 
 
 def activation(op: str, value: object) -> str | None:
