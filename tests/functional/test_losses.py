@@ -117,6 +117,13 @@ def test_labels_may_change_after_the_call():
         labels[:] = 0, 1, 2
 
 
+def test_no_classes_and_no_samples():
+    for target in (np.zeros(0, int), np.zeros((0, 0))):
+        loss = F.cross_entropy(np.zeros((0, 0)), target, reduction="sum", label_smoothing=0.5)
+        assert loss.item() == 0
+    assert F.nll_loss(np.zeros((0, 3)), np.zeros(0, int), WEIGHT, reduction="none").shape == (0,)
+
+
 # Two classes ------------------------------------------------------------------------------------------------------
 
 

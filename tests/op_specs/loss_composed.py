@@ -465,7 +465,7 @@ CLASSES = (
             _error(
                 "cross_entropy",
                 "floats",
-                "target: expected integer labels, or floats of shape",
+                "target: expected integer labels, or probabilities of shape",
                 X,
                 X[0],
                 exception=TypeError,

@@ -44,9 +44,6 @@ class _Labels:
     """Labels (N, *d) of an input (N, C, *d) as int64; those to be ignored are 0, and `ignored` tells where, if any."""
 
     def __init__(self, op: str, labels: Array, x: Tensor, ignore_index: int) -> None:
-        if labels.dtype.kind not in "iu":
-            rule = f"integer labels, or floats of shape {x.shape} where probabilities are taken"
-            raise bad_type(op, "target", labels.dtype.name, rule)
         if x.ndim < 2 or labels.shape != (x.shape[0], *x.shape[2:]):
             rule = f"(N, *d) for an input (N, C, *d) of shape {x.shape}"
             raise bad_value(op, "target", f"shape {labels.shape}", rule)
@@ -67,11 +64,16 @@ class _Labels:
         return reduce(op, losses, reduction, weights)
 
 
-def _array(op: str, target: TensorLike) -> Array:
+def _array(op: str, target: TensorLike, shape: tuple[int, ...] | None = None) -> Array:
+    """Labels, or where `shape` is given probabilities of that shape."""
     try:
-        return np.array(target)  # a copy: labels are needed again in the backward pass
+        array = np.array(target)  # a copy: labels are needed again in the backward pass
     except ValueError as error:
         raise bad_value(op, "target", "a ragged list", "integer labels") from error
+    if array.dtype.kind in "iu" or (array.dtype.kind == "f" and array.shape == shape):
+        return array
+    rule = "integer labels" if shape is None else f"integer labels, or probabilities of shape {shape}"
+    raise bad_type(op, "target", array.dtype.name, rule)
 
 
 def _class_weight(op: str, weight: TensorLike | None, x: Tensor) -> Tensor | None:
@@ -174,11 +176,12 @@ def cross_entropy(
     tensor(0.6931472)
     """
     op = "cross_entropy"
-    logits, array = as_input(op, "input", input), _array(op, target)
-    options: dict[str, Any] = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
-    whole = array.dtype.kind == "f" and array.shape == logits.shape
+    logits = as_input(op, "input", input)
+    array = _array(op, target, logits.shape)
+    whole = array.dtype.kind == "f"
     if logits.ndim == 1 and (whole or array.ndim == 0):
         batch = operand(op, "target", target, logits).unsqueeze(0) if whole else array[None]
+        options: dict[str, Any] = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
         losses = cross_entropy(logits.unsqueeze(0), batch, weight, **options, reduction=reduction)
         return losses.squeeze(0) if reduction == "none" else losses
     smoothing = as_number(op, "label_smoothing", label_smoothing, high=1.0)
@@ -187,7 +190,7 @@ def cross_entropy(
             raise bad_value(op, "ignore_index", ignore_index, f"{_NO_LABEL}, the default, where target is no labels")
         probs = operand(op, "target", target, logits)
         if smoothing:
-            probs = probs * (1.0 - smoothing) + smoothing / logits.shape[1]
+            probs = probs * (1.0 - smoothing) + smoothing / (logits.shape[1] or 1)
         w = _class_weight(op, weight, logits)
         return reduce(op, _over_classes(probs, log_softmax(logits, 1), w), reduction)
     known = _Labels(op, array, logits, ignore_index)
@@ -196,7 +199,7 @@ def cross_entropy(
     if w is not None:
         losses = losses * w[known.values]
     if smoothing:
-        even = _over_classes(smoothing / logits.shape[1], log_softmax(logits, 1), w)
+        even = _over_classes(smoothing / (logits.shape[1] or 1), log_softmax(logits, 1), w)
         losses = losses * (1.0 - smoothing) + even
     return known.reduce(op, losses, w, reduction)
 
