@@ -1,4 +1,4 @@
-"""Losses composed of Tensor operations: their formulas, torch's twins, derivatives and messages."""
+"""Losses composed of Tensor operations: samples, torch's twins, derivatives and messages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import tatamikomi as tk
+from tests.op_specs import loss_formulas as formulas
 from tests.op_specs.spec import Array, Call, Direction, Draw, ErrorCase, Gradient, OpSpec, Sample, analysed
-from tests.oracles.rounding import Rounded
 
 F = tk.functional
 Cases = dict[str, Callable[[Draw], Call]]
@@ -26,134 +26,6 @@ def _probabilities(draw: Draw, *shape: int) -> Array:
 
 def _signs(draw: Draw, *shape: int) -> Array:
     return draw.random.choice([-1, 1], shape).astype(draw.dtype)
-
-
-# Formulas ---------------------------------------------------------------------------------------------------------
-
-
-def _reduced(losses: Rounded, reduction: str, weights: Any = None) -> Rounded:
-    if reduction == "none":
-        return losses
-    total = losses.reshape(losses.value.size).sum(0)
-    if reduction == "sum":
-        return total
-    return total / (losses.value.size if weights is None else weights)
-
-
-def _select(where: Array, a: Rounded, b: Rounded) -> Rounded:
-    return Rounded(np.where(where, a.value, b.value), np.where(where, a.error, b.error), a.dtype)
-
-
-def _abs(x: Rounded) -> Rounded:
-    return Rounded(np.abs(x.value), x.error, x.dtype)
-
-
-def _softplus(x: Rounded) -> Rounded:
-    return (1 + x.exp()).log()
-
-
-def _l1(x: Rounded, target: Rounded, reduction: str = "mean") -> Rounded:
-    return _reduced(_abs(x - target), reduction)
-
-
-def _huber(x: Rounded, target: Rounded, reduction: str = "mean", delta: float = 1.0) -> Rounded:
-    d = x - target
-    return _reduced(_select(np.abs(d.value) <= delta, d * d / 2, (_abs(d) - delta / 2) * delta), reduction)
-
-
-def _smooth_l1(x: Rounded, target: Rounded, reduction: str = "mean", beta: float = 1.0) -> Rounded:
-    if beta == 0:
-        return _l1(x, target, reduction)
-    d = x - target
-    return _reduced(_select(np.abs(d.value) < beta, d * d / (2 * beta), _abs(d) - beta / 2), reduction)
-
-
-def _bce(x: Rounded, target: Rounded, weight: Any = 1, reduction: str = "mean") -> Rounded:
-    return _reduced(-(target * x.log() + (1 - target) * (1 - x).log()) * weight, reduction)
-
-
-def _bce_logits(x: Rounded, target: Rounded, weight: Any = 1, reduction: str = "mean", pos_weight: Any = 1) -> Rounded:
-    p = 1 / (1 + (-x).exp())
-    q = 1 / (1 + x.exp())
-    return _reduced(-(target * p.log() * pos_weight + (1 - target) * q.log()) * weight, reduction)
-
-
-def _kl(x: Rounded, target: Rounded, reduction: str = "mean", log_target: bool = False) -> Rounded:
-    logs = target if log_target else _select(target.value > 0, target, Rounded(1, 0, target.dtype)).log()
-    losses = (target.exp() if log_target else target) * (logs - x)
-    return _reduced(losses, "sum") / len(x.value) if reduction == "batchmean" else _reduced(losses, reduction)
-
-
-def _soft_margin(x: Rounded, target: Rounded, reduction: str = "mean") -> Rounded:
-    return _reduced(_softplus(-(target * x)), reduction)
-
-
-def _focal(x: Rounded, target: Rounded, alpha: float = 0.25, gamma: float = 2, reduction: str = "none") -> Rounded:
-    p = 1 / (1 + (-x).exp())
-    right = p * target + (1 - p) * (1 - target)
-    losses = _bce_logits(x, target, reduction="none") * (((1 - right).log() * gamma).exp() if gamma else 1)
-    if alpha >= 0:
-        losses = losses * (alpha * target + (1 - alpha) * (1 - target))
-    return _reduced(losses, reduction)
-
-
-def _dice(x: Rounded, target: Rounded, reduction: str = "mean", eps: float = 1e-6) -> Rounded:
-    flat = (*x.value.shape[:2], -1)
-    p, t = x.reshape(*flat), target.reshape(*flat)
-    overlap = ((p * t).sum(2) * 2 + eps) / ((p * p).sum(2) + (t * t).sum(2) + eps)
-    return _reduced(1 - overlap, reduction)
-
-
-def _chosen(values: Rounded, labels: Array) -> Rounded:
-    def take(array: Array) -> Array:
-        return np.take_along_axis(array, labels[:, None], 1)[:, 0]
-
-    return Rounded(take(values.value), take(np.array(values.error)), values.dtype)
-
-
-def _log_softmax(x: Rounded) -> Rounded:
-    shifted = x - x.max(1)
-    return shifted - shifted.exp().sum(1, keepdims=True).log()
-
-
-def _labelled(
-    log_probs: Rounded, labels: Array, weight: Any, ignore_index: int, reduction: str, smoothing: float
-) -> Rounded:
-    """(1 - s) w[label] (-log p[label]) + s/C sum over c of w[c] (-log p[c]); the mean over the sum of w[label]."""
-    classes, dtype = log_probs.value.shape[1], log_probs.dtype
-    factors = Rounded(np.ones(classes), 0, dtype) if weight is None else weight
-    per_class = factors.reshape(-1, *[1] * (log_probs.value.ndim - 2))
-    kept = labels != ignore_index
-    at = np.where(kept, labels, 0)
-    each = Rounded(factors.value[at] * kept, 0, dtype)
-    losses = -(_chosen(log_probs, at) * each)
-    if smoothing:
-        even = (log_probs * per_class).sum(1) * (smoothing / classes)
-        losses = losses * (1 - smoothing) - even * Rounded(kept, 0, dtype)
-    return _reduced(losses, reduction, each.reshape(each.value.size).sum(0))
-
-
-def _nll(x: Rounded, labels: Array, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Rounded:
-    return _labelled(x, labels, weight, ignore_index, reduction, 0)
-
-
-def _cross_entropy(
-    x: Rounded,
-    target: Any,
-    weight: Any = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Rounded:
-    if not isinstance(target, Rounded):
-        return _labelled(_log_softmax(x), target, weight, ignore_index, reduction, label_smoothing)
-    classes = x.value.shape[1]
-    smooth = target * (1 - label_smoothing) + label_smoothing / classes
-    factors = 1 if weight is None else weight.reshape(-1, *[1] * (x.value.ndim - 2))
-    return _reduced(-((_log_softmax(x) * smooth) * factors).sum(1), reduction)
-
-
-# Records ----------------------------------------------------------------------------------------------------------
 
 
 def _differentiated(name: str, label: str, make: Callable[[Draw], Call]) -> Gradient:
@@ -264,13 +136,13 @@ def _torch_kl(torch: Any, call: Call) -> Any:
 REGRESSION = (
     _spec(
         "l1_loss",
-        _l1,
+        formulas.l1,
         _pairs(),
         [*_usual("l1_loss", strict=False), _error("l1_loss", "name", UNKNOWN, X, X, reduction="average")],
     ),
     _spec(
         "smooth_l1_loss",
-        _smooth_l1,
+        formulas.smooth_l1,
         _pairs()
         | {
             "beta 2.5": lambda draw: _call(3 * draw(4, 5), draw(4, 5), beta=2.5, reduction="none"),
@@ -285,7 +157,7 @@ REGRESSION = (
     ),
     _spec(
         "huber_loss",
-        _huber,
+        formulas.huber,
         _pairs() | {"delta 2.5": lambda draw: _call(3 * draw(4, 5), draw(4, 5), "none", 2.5)},
         [
             *_usual("huber_loss", strict=False),
@@ -301,7 +173,7 @@ UNFIT = r"expected a shape that broadcasts to \(2, 3\), the input's, got shape \
 BINARY = (
     _spec(
         BCE,
-        _bce,
+        formulas.bce,
         _pairs(_probabilities, _probabilities)
         | {
             "weight": lambda draw: _call(
@@ -319,7 +191,7 @@ BINARY = (
     ),
     _spec(
         LOGITS,
-        _bce_logits,
+        formulas.bce_logits,
         _pairs(draw_t=_probabilities)
         | {
             "weights": lambda draw: _call(
@@ -335,7 +207,7 @@ BINARY = (
     ),
     _spec(
         "soft_margin_loss",
-        _soft_margin,
+        formulas.soft_margin,
         _pairs(draw_t=_signs),
         [
             *_usual("soft_margin_loss", strict=False),
@@ -344,7 +216,7 @@ BINARY = (
     ),
     _spec(
         "focal_loss",
-        _focal,
+        formulas.focal,
         _pairs(draw_t=_probabilities)
         | {
             "defaults": lambda draw: _call(draw(3, 4), _probabilities(draw, 3, 4)),
@@ -362,7 +234,7 @@ BINARY = (
     ),
     _spec(
         "dice_loss",
-        _dice,
+        formulas.dice,
         {
             "none": lambda draw: _call(
                 _probabilities(draw, 2, 3, 4, 5), _probabilities(draw, 2, 3, 4, 5), reduction="none"
@@ -443,10 +315,10 @@ def _labels_errors(name: str) -> list[ErrorCase]:
 
 
 CLASSES = (
-    _spec("nll_loss", _nll, NLL, _labels_errors("nll_loss")),
+    _spec("nll_loss", formulas.nll, NLL, _labels_errors("nll_loss")),
     _spec(
         "cross_entropy",
-        _cross_entropy,
+        formulas.cross_entropy,
         CE,
         [
             *_labels_errors("cross_entropy"),
@@ -475,7 +347,7 @@ CLASSES = (
     ),
     _spec(
         "kl_div",
-        _kl,
+        formulas.kl,
         _pairs(draw_t=_probabilities)
         | {
             "batchmean": lambda draw: _call(draw(3, 4), _probabilities(draw, 3, 4), reduction="batchmean"),
