@@ -27,6 +27,16 @@ OPTIMIZERS = {
 }
 
 
+SCHEDULES = {
+    "cycle": ("step", lambda chosen: optim.OneCycleLR(chosen, 0.05, EPOCHS * 4)),
+    "plateau": ("epoch", lambda chosen: optim.ReduceLROnPlateau(chosen, "max", 0.5, 1)),
+    "sequence": (
+        "step",
+        lambda chosen: optim.SequentialLR(chosen, [optim.LinearLR(chosen), optim.ExponentialLR(chosen, 0.9)], [5]),
+    ),
+}
+
+
 def build(optimizer: str = "adam", callbacks=(), schedule: str = "step", width: int = 4) -> training.Trainer:
     """A small net with everything that has a state: batch-norm, dropout, schedule."""
     tk.manual_seed(9)
@@ -40,6 +50,9 @@ def build(optimizer: str = "adam", callbacks=(), schedule: str = "step", width: 
         nn.Linear(width * 4, 3),
     )
     chosen = OPTIMIZERS[optimizer](model.parameters())
+    if schedule in SCHEDULES:
+        moves, make = SCHEDULES[schedule]
+        return training.Trainer(model, chosen, scheduler=make(chosen), schedule=moves, callbacks=callbacks)
     cosine = optim.CosineAnnealingLR(chosen, EPOCHS * (4 if schedule == "step" else 1))
     return training.Trainer(model, chosen, scheduler=cosine, schedule=schedule, callbacks=callbacks)
 
@@ -59,7 +72,7 @@ def losses(trainer: training.Trainer) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
-@pytest.mark.parametrize("schedule", ["step", "epoch"])
+@pytest.mark.parametrize("schedule", ["step", "epoch", *SCHEDULES])
 def test_two_and_two_epochs_are_four(tmp_path, optimizer, schedule):
     straight = build(optimizer, schedule=schedule)
     straight.fit(batches(), batches(), EPOCHS)

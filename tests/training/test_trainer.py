@@ -141,6 +141,39 @@ def test_schedules_move_per_epoch_or_per_step():
         assert [entry["lr"] for entry in one.fit(batches, epochs=3)] == expected
 
 
+@pytest.mark.parametrize(
+    ("monitor", "mode", "expected"),
+    [
+        (None, "min", [8.0, 8.0, 4.0]),  # of weights that stay as they are the losses do, too
+        ("lr", "max", [8.0, 8.0, 4.0]),
+        ("epoch", "max", [8.0, 8.0, 8.0]),
+        ("epoch", "min", [8.0, 8.0, 4.0]),
+    ],
+)
+def test_a_plateau_sees_the_history(monitor, mode, expected):
+    x, labels = points(30)
+    for validation in (None, [(x, labels)]):
+        model = nn.Linear(2, CLASSES, bias=False)
+        sgd = optim.SGD(model.parameters(), lr=8.0)
+        plateau = optim.ReduceLROnPlateau(sgd, mode, factor=0.5, patience=0)
+        one = training.Trainer(model, sgd, scheduler=plateau, monitor=monitor)
+        assert [entry["lr"] for entry in one.fit([(x * 0, labels)], validation, epochs=3)] == expected
+        key = monitor or ("loss" if validation is None else "validation_loss")
+        assert plateau.best == one.history[-1 if (monitor, mode) == ("epoch", "max") else 0][key]
+
+
+def test_a_plateau_watches_what_there_is():
+    model = nn.Linear(2, CLASSES)
+    sgd = optim.SGD(model.parameters())
+    one = training.Trainer(model, sgd, scheduler=optim.ReduceLROnPlateau(sgd), monitor="lost")
+    with pytest.raises(ValueError, match=r"fit: monitor: expected one of 'epoch', 'loss', .*, got 'lost'"):
+        one.fit([points(6)], epochs=1)
+    with pytest.raises(ValueError, match=r"Trainer: schedule: expected 'epoch' for a ReduceLROnPlateau, got 'step'"):
+        training.Trainer(model, sgd, scheduler=optim.ReduceLROnPlateau(sgd), schedule="step")
+    with pytest.raises(ValueError, match=r"Trainer: monitor: expected None without a ReduceLROnPlateau, got 'loss'"):
+        training.Trainer(model, sgd, monitor="loss")
+
+
 def test_the_loader_is_told_the_epoch():
     told = []
 

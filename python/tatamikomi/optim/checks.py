@@ -20,6 +20,14 @@ def number(op: str, argument: str, value: object, low: float = 0.0, below: float
     return result
 
 
+def part(op: str, argument: str, value: object) -> float:
+    """A number with 0 <= value <= 1."""
+    result = number(op, argument, value)
+    if result > 1.0:
+        raise bad_value(op, argument, result, "a number from 0 to 1")
+    return result
+
+
 def integer(op: str, argument: str, value: object, low: int = 0) -> int:
     """An integer of at least `low`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):

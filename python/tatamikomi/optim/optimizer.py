@@ -166,7 +166,7 @@ class Optimizer:
                 raise bad_value(op, "state", f"parameter {index}", f"numbers below {len(params)}")
             memory[id(params[index])] = self._fitted(op, index, params[index], found)
         for group, loaded in zip(self.param_groups, groups, strict=True):
-            for name in self.defaults:
+            for name in (*self.defaults, *({"initial_lr"} & set(loaded))):  # the latter a schedule's, see LRScheduler
                 group[name] = tuple(loaded[name]) if isinstance(loaded[name], list) else loaded[name]
         self._memory = memory
 

@@ -14,7 +14,7 @@ from tatamikomi import metrics as measure
 from tatamikomi.autograd import Tensor, as_tensor, no_grad
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.nn import CrossEntropyLoss, Module
-from tatamikomi.optim import LRScheduler, Optimizer
+from tatamikomi.optim import LRScheduler, Optimizer, ReduceLROnPlateau
 from tatamikomi.random import Generator, default_generator
 from tatamikomi.training import snapshot
 from tatamikomi.training.callback import Callback
@@ -37,6 +37,8 @@ class Trainer:
         metrics: name -> function(outputs, labels) -> number, a mean over the samples; accuracy when None and
             the loss is a CrossEntropyLoss.
         generator: whose state checkpoints carry; the default Generator when None.
+        monitor: the key of the history that a ReduceLROnPlateau watches; None is "validation_loss", or "loss"
+            without validation data.
 
     Attributes:
         epoch: complete epochs.
@@ -49,7 +51,7 @@ class Trainer:
 
     Raises:
         TypeError: an argument is of the wrong kind.
-        ValueError: schedule is unknown.
+        ValueError: schedule is unknown, or "step" for a ReduceLROnPlateau; monitor without one.
 
     >>> import numpy as np, tatamikomi as tk
     >>> x, y = np.eye(4, dtype=np.float32), np.arange(4)
@@ -71,6 +73,7 @@ class Trainer:
         schedule: str = "epoch",
         metrics: Mapping[str, Metric] | None = None,
         generator: Generator | None = None,
+        monitor: str | None = None,
     ) -> None:
         _expect("model", model, Module)
         _expect("optimizer", optimizer, Optimizer)
@@ -78,6 +81,11 @@ class Trainer:
             _expect("scheduler", scheduler, LRScheduler)
         if schedule not in ("epoch", "step"):
             raise unknown_name("Trainer", "schedule", schedule, ["epoch", "step"])
+        plateau = isinstance(scheduler, ReduceLROnPlateau)
+        if plateau and schedule == "step":
+            raise bad_value("Trainer", "schedule", "'step'", "'epoch' for a ReduceLROnPlateau")
+        if monitor is not None and not plateau:
+            raise bad_value("Trainer", "monitor", repr(monitor), "None without a ReduceLROnPlateau")
         self.model = model
         self.optimizer = optimizer
         self.loss = CrossEntropyLoss() if loss is None else loss
@@ -86,6 +94,7 @@ class Trainer:
         for callback in self.callbacks:
             _expect("callbacks", callback, Callback)
         self.schedule = schedule
+        self.monitor = monitor
         if metrics is None:
             metrics = {"accuracy": measure.accuracy} if isinstance(self.loss, CrossEntropyLoss) else {}
         self.metrics = dict(metrics)
@@ -116,8 +125,8 @@ class Trainer:
 
         Raises:
             FloatingPointError: the loss is not finite.
-            TypeError, ValueError: epochs is no integer >= 0, train or validation is not iterable, or train gives no
-                batch.
+            TypeError, ValueError: epochs is no integer >= 0, train or validation is not iterable, train gives no
+                batch, or monitor is no key of the history.
         """
         if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)):
             raise bad_type("fit", "epochs", type(epochs).__name__, "an integer")
@@ -157,12 +166,24 @@ class Trainer:
         entry["seconds"] = time.perf_counter() - start
         entry["train_seconds"] = train_seconds
         entry["images_per_s"] = means.samples / train_seconds
+        watched = self._watched(entry)
         self.epoch += 1
         self.history.append(entry)
-        if self.scheduler is not None and self.schedule == "epoch":
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(watched)
+        elif self.scheduler is not None and self.schedule == "epoch":
             self.scheduler.step()
         self._call("on_epoch_end")
         self._call("on_epoch_recorded")
+
+    def _watched(self, entry: Mapping[str, Any]) -> float | None:
+        """What a ReduceLROnPlateau sees of an epoch; None where there is none."""
+        if not isinstance(self.scheduler, ReduceLROnPlateau):
+            return None
+        key = self.monitor or ("validation_loss" if "validation_loss" in entry else "loss")
+        if key not in entry:
+            raise unknown_name("fit", "monitor", key, entry)
+        return float(entry[key])
 
     def _train(self, train: Any) -> Means:
         self.model.train()
