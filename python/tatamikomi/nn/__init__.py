@@ -1,9 +1,9 @@
-"""Layers: modules with parameters, named as in torch.nn; `init` has the initialisers."""
+"""Layers: modules with parameters, named as in torch.nn; `init` has the initialisers, `utils` clips gradients."""
 
 from __future__ import annotations
 
 from tatamikomi.autograd import Parameter
-from tatamikomi.nn import init
+from tatamikomi.nn import init, utils
 from tatamikomi.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from tatamikomi.nn.container import ModuleList, Sequential
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
@@ -65,4 +65,5 @@ __all__ = [
     "Softmax",
     "Tanh",
     "init",
+    "utils",
 ]
