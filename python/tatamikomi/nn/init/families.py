@@ -1,41 +1,42 @@
-"""Initial values of parameters, written in place.
-
-Every function takes a Tensor (a Parameter), fills it, notes the change in its version counter and returns it.
-Random ones take one block from `generator`, the default Generator when None. For a weight (out, in, *kernel)
-the fans are n_in = in * prod(kernel) and n_out = out * prod(kernel), as in torch.nn.init.
-
-The course's "Xavier" with standard deviation 1 / sqrt(n_in) is `lecun_normal_` here; its "He", sqrt(2 /
-n_in), is `kaiming_normal_` with its defaults.
-"""
+"""Constants, uniform and normal numbers, and the families that follow from a layer's fans."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from tatamikomi.autograd import Tensor
-from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.errors import bad_value, unknown_name
 from tatamikomi.nn import checks
-from tatamikomi.random import Generator, default_generator
+from tatamikomi.nn.init.common import checked, fill, source
+from tatamikomi.random import Generator
 
 _GAINS = {
     "linear": 1.0,
     "conv1d": 1.0,
     "conv2d": 1.0,
     "conv3d": 1.0,
+    "conv_transpose1d": 1.0,
+    "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0,
     "sigmoid": 1.0,
     "tanh": 5.0 / 3.0,
     "relu": math.sqrt(2.0),
+    "selu": 0.75,
 }
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which a layer's standard deviation grows to make up for its activation.
 
-    1 for "linear", "conv1d", "conv2d", "conv3d" and "sigmoid", 5/3 for "tanh", sqrt(2) for "relu" and
-    sqrt(2 / (1 + param**2)) for "leaky_relu", whose slope is 0.01 unless given.
+        "linear", "conv1d" to "conv3d", "conv_transpose1d" to "conv_transpose3d", "sigmoid"    1
+        "tanh"                                                                                 5 / 3
+        "relu"                                                                                 sqrt(2)
+        "leaky_relu", whose slope param is 0.01 unless given                       sqrt(2 / (1 + param**2))
+        "selu", found by experiment; self-normalizing nets want "linear"                       3 / 4
+
+    Source: torch.nn.init.calculate_gain.
 
     Raises:
         TypeError: param is not a number.
@@ -62,7 +63,7 @@ def fans(op: str, tensor: Tensor) -> tuple[int, int]:
     >>> tk.nn.init.fans("example", tk.tensor(np.zeros((8, 4, 3, 3))))
     (36, 72)
     """
-    shape = _checked(op, tensor).shape
+    shape = checked(op, tensor).shape
     if len(shape) < 2:
         raise bad_value(op, "tensor", f"shape {shape}", "at least 2 axes (out, in, *kernel)")
     receptive = math.prod(shape[2:])
@@ -84,8 +85,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     low, high = checks.real("uniform_", "a", a), checks.real("uniform_", "b", b)
     if low > high:
         raise bad_value("uniform_", "a, b", (low, high), "a <= b")
-    _checked("uniform_", tensor)
-    return _fill(tensor, low + (high - low) * _source("uniform_", generator).random(tensor.shape))
+    checked("uniform_", tensor)
+    return fill(tensor, low + (high - low) * source("uniform_", generator).random(tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -102,8 +103,8 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     centre, width = checks.real("normal_", "mean", mean), checks.real("normal_", "std", std)
     if width < 0:
         raise bad_value("normal_", "std", width, "a number >= 0")
-    _checked("normal_", tensor)
-    return _fill(tensor, centre + width * _source("normal_", generator).standard_normal(tensor.shape))
+    checked("normal_", tensor)
+    return fill(tensor, centre + width * source("normal_", generator).standard_normal(tensor.shape))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -114,7 +115,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     [5.0, 5.0]
     """
     value = checks.real("constant_", "val", val)
-    return _fill(tensor, np.full(_checked("constant_", tensor).shape, value))
+    return fill(tensor, np.full(checked("constant_", tensor).shape, value))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -258,27 +259,8 @@ def _kaiming_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str
     return gain / math.sqrt(max(n_in if mode == "fan_in" else n_out, 1))
 
 
-def _checked(op: str, tensor: object) -> Tensor:
-    if not isinstance(tensor, Tensor):
-        raise bad_type(op, "tensor", type(tensor).__name__, "a Tensor")
-    return tensor
-
-
 def _factor(op: str, gain: object) -> float:
     value = checks.real(op, "gain", gain)
     if value < 0:
         raise bad_value(op, "gain", value, "a number >= 0")
     return value
-
-
-def _source(op: str, generator: object) -> np.random.Generator:
-    if generator is None:
-        return default_generator().numpy()
-    if not isinstance(generator, Generator):
-        raise bad_type(op, "generator", type(generator).__name__, "a tatamikomi Generator or None")
-    return generator.numpy()
-
-
-def _fill(tensor: Tensor, values: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
-    tensor.copy_(values)
-    return tensor
