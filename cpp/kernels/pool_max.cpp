@@ -8,13 +8,6 @@
 namespace tk::TK_ISA {
 namespace {
 
-template <class T> struct OffsetOf {
-    typedef int32_t Type;
-};
-template <> struct OffsetOf<double> {
-    typedef int64_t Type;
-};
-
 template <class T> struct Best {
     Vec<T> value;
     VecMask<T> offset;
@@ -41,7 +34,7 @@ TK_INLINE void store_first_indices(int64_t* p, IndexVec v, int64_t count) {
 template <class T>
 TK_INLINE void store_indices(int64_t* indices, VecMask<T> offsets, int64_t corner, int64_t stride, int64_t count) {
     constexpr int kParts = kLanes<T> / kIndices;
-    typedef typename OffsetOf<T>::Type Part __attribute__((vector_size(TK_VECTOR_BYTES / kParts), may_alias));
+    typedef LaneInt<T> Part __attribute__((vector_size(TK_VECTOR_BYTES / kParts), may_alias));
     const Part* parts = reinterpret_cast<const Part*>(&offsets);
     IndexVec lane{};
 #pragma GCC unroll 8
@@ -81,7 +74,7 @@ void max_window(T* y, int64_t* index, const T* plane, const OutputRow& r, int64_
 template <class T, int Kw, int Stride, bool Full>
 TK_INLINE void max_vector(T* y, int64_t* indices, const T* plane, const OutputRow& r, int64_t corner, int64_t count,
                           const PoolShape& s) {
-    using Offset = typename OffsetOf<T>::Type;
+    using Offset = LaneInt<T>;
     const int64_t kw = Kw ? Kw : s.kw, dil_w = Kw ? 1 : s.dil_w, stride = Stride ? Stride : s.sw;
     const auto at = [&](int64_t tap) {
         return Best<T>{load_strided<T, Stride, Full>(plane + (corner + tap), stride, count),
@@ -137,85 +130,118 @@ template <class T> TK_INLINE void copy_padded(T* to, const T* from, int64_t befo
 // that see it, then the rows. The rows of a block follow each other without a gap, `across` strides each, and count as
 // one long row; windows that lie across two of them are computed and left. A window that reaches into the padding holds
 // the element that is repeated there: before the row its offset is put right, behind the row it comes later than its
-// equal. False where a block does not fit, nothing is gained, or windows have a depth, or gaps that may skip that
-// element.
-template <class T, int Stride> bool max_lines(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
-    const PoolShape s = shape;
-    using Offset = typename OffsetOf<T>::Type;
-    constexpr int64_t kBlock = 2048;
-    const int64_t reach_w = (s.kw - 1) * s.dil_w + 1, reach_h = (s.kh - 1) * s.dil_h + 1;
-    const int64_t across = s.ow + (reach_w - 1) / s.sw, length = across * s.sw;
-    const int64_t columns = s.iw < length - s.pw ? s.iw : length - s.pw;
-    const bool padded = s.pw > 0 || (s.ow - 1) * s.sw + reach_w > s.iw, copied = padded || length != s.iw;
-    const bool pays = s.kw <= s.ow && (s.ow <= 16 || (padded && s.sw == 1));
-    if (!pays || s.id > 1 || (padded && s.dil_w > 1) || length > kBlock / reach_h) return false;
-    const int64_t planes = kBlock / (length * s.ih);   // of a block; else some rows of one
-    const int64_t rows = planes ? planes * s.oh : (kBlock / length - reach_h) / s.sh + 1;
-    const int64_t cost = s.ow * s.kh * s.kw, grain = (cost < 32768 ? 32768 / cost : 1) + rows - 1;
+// equal.
+struct LineBlocks {
+    static constexpr int64_t kElements = 2048;
+    PoolShape s;
+    int64_t reach_h, across, length;   // rows of a window; strides and elements of a row
+    int64_t columns;                   // of x in a row
+    int64_t planes, rows;              // of a block: whole planes, or some output rows of one
+    bool copied, usable;
+
+    // Not usable: a block does not fit, nothing is gained, or windows have a depth, or gaps that may skip the element
+    // that padding repeats.
+    explicit LineBlocks(const PoolShape& shape) : s(shape) {
+        const int64_t reach_w = (s.kw - 1) * s.dil_w + 1;
+        reach_h = (s.kh - 1) * s.dil_h + 1;
+        across = s.ow + (reach_w - 1) / s.sw;
+        length = across * s.sw;
+        columns = s.iw < length - s.pw ? s.iw : length - s.pw;
+        const bool padded = s.pw > 0 || (s.ow - 1) * s.sw + reach_w > s.iw;
+        const bool pays = s.kw <= s.ow && (s.ow <= 16 || (padded && s.sw == 1));
+        copied = padded || length != s.iw;
+        usable = pays && s.id == 1 && !(padded && s.dil_w > 1) && length <= kElements / reach_h;
+        planes = usable ? kElements / (length * s.ih) : 0;
+        rows = planes ? planes * s.oh : usable ? (kElements / length - reach_h) / s.sh + 1 : 0;
+    }
+};
+template <class T> struct LineScratch {
+    T lines[LineBlocks::kElements + kLanes<T>], values[LineBlocks::kElements + kLanes<T>];
+    LaneInt<T> offsets[LineBlocks::kElements + kLanes<T>];
+};
+
+// values and offsets (within the block) of the best of each row's window, for `seen` rows of the block
+template <class T, int Stride>
+void reduce_columns(LineScratch<T>& to, const T* line, const LineBlocks& b, int64_t seen) {
+    const PoolShape s = b.s;
+    VecMask<T> lane{};
+    for (int64_t i = 0; i < kLanes<T>; ++i) lane[i] = static_cast<LaneInt<T>>(i * s.sw);
+    for_each_vector<T>({0, (seen - 1) * b.across + s.ow}, [&](int64_t o, int64_t lanes, auto full) {
+        VecMask<T> tap{};
+        const auto at = [&](int64_t offset) {
+            const T* from = line + (o * s.sw + offset);
+            return Best<T>{load_strided<T, Stride, decltype(full)::value>(from, s.sw, lanes), tap};
+        };
+        Best<T> best = at(0);
+        for (int64_t c = 1; c < s.kw; ++c) {
+            tap += static_cast<LaneInt<T>>(s.dil_w);
+            best = better<T>(best, at(c * s.dil_w));
+        }
+        store(to.values + o, best.value);
+        store_lanes<kLanes<T>>(to.offsets + o, best.offset + (lane + static_cast<LaneInt<T>>(o * s.sw)));
+    });
+}
+
+// `count` output rows from `row` on, of such values; the first one's plane begins `above` rows after the block's first,
+// its window `start` rows after its plane.
+template <class T>
+void reduce_rows(T* y, int64_t* indices, const LineScratch<T>& from, const LineBlocks& b, int64_t row, int64_t count,
+                 int64_t above, int64_t start) {
+    const PoolShape s = b.s;
+    for_each_vector<T>({0, s.ow}, [&](int64_t o, int64_t lanes, auto full) {
+        int64_t plane = above, window = start;
+        for (int64_t r = 0; r < count; ++r, window += s.sh) {
+            if (window == s.oh * s.sh - s.ph) {
+                window = -s.ph;
+                plane += s.ih;
+            }
+            const Range taps = taps_inside(window, s.ih, s.kh, s.dil_h);
+            const auto at = [&](int64_t tap) {
+                const int64_t i = plane + window + tap * s.dil_h;
+                Best<T> best{load(from.values + i * b.across + o),
+                             load_lanes<kLanes<T>>(from.offsets + i * b.across + o)};
+                if (b.copied) {
+                    const VecMask<T> column = best.offset - static_cast<LaneInt<T>>(i * b.length + s.pw);
+                    best.offset = (column > 0 ? column : VecMask<T>{}) + static_cast<LaneInt<T>>(i * s.iw);
+                }
+                return best;
+            };
+            Best<T> best = at(taps.begin);
+            for (int64_t tap = taps.begin + 1; tap < taps.end; ++tap) best = better<T>(best, at(tap));
+            const int64_t to = (row + r) * s.ow + o;
+            if constexpr (decltype(full)::value) store(y + to, best.value);
+            else store_first(y + to, best.value, lanes);
+            store_indices<T>(indices + to, best.offset, -plane * s.iw, 0, lanes);
+        }
+    });
+}
+
+template <class T, int Stride> void max_lines(T* y, int64_t* indices, const T* x, const LineBlocks& blocks) {
+    const LineBlocks b = blocks;
+    const PoolShape s = b.s;
+    const int64_t cost = s.ow * s.kh * s.kw, grain = (cost < 32768 ? 32768 / cost : 1) + b.rows - 1;
     const auto take = [=](int64_t first, int64_t last) {
-        T lines[kBlock + kLanes<T>], values[kBlock + kLanes<T>];
-        Offset offsets[kBlock + kLanes<T>];
-        VecMask<T> lane{};
-        for (int64_t i = 0; i < kLanes<T>; ++i) lane[i] = static_cast<Offset>(i * s.sw);
+        LineScratch<T> scratch;
         for (int64_t row = first, count; row < last; row += count) {
             const int64_t h = row % s.oh, begin = row / s.oh * s.ih, start = h * s.sh - s.ph;
-            const int64_t room = planes ? rows - h : s.oh - h < rows ? s.oh - h : rows;
+            const int64_t room = b.planes ? b.rows - h : s.oh - h < b.rows ? s.oh - h : b.rows;
             count = last - row < room ? last - row : room;
-            const int64_t stop = (row + count - 1) % s.oh * s.sh - s.ph + reach_h;
+            const int64_t stop = (row + count - 1) % s.oh * s.sh - s.ph + b.reach_h;
             const int64_t top = begin + (start < 0 ? 0 : start);
             const int64_t seen = (row + count - 1) / s.oh * s.ih + (stop < s.ih ? stop : s.ih) - top;
             const T* line = x + top * s.iw;
-            if (copied) {
+            if (b.copied) {
                 for (int64_t i = 0; i < seen; ++i)
-                    copy_padded(lines + i * length, line + i * s.iw, s.pw, columns, length);
-                line = lines;
+                    copy_padded(scratch.lines + i * b.length, line + i * s.iw, s.pw, b.columns, b.length);
+                line = scratch.lines;
             }
-            for_each_vector<T>({0, (seen - 1) * across + s.ow}, [&](int64_t o, int64_t lanes, auto full) {
-                VecMask<T> tap{};
-                const auto at = [&](int64_t offset) {
-                    const T* from = line + (o * s.sw + offset);
-                    return Best<T>{load_strided<T, Stride, decltype(full)::value>(from, s.sw, lanes), tap};
-                };
-                Best<T> best = at(0);
-                for (int64_t c = 1; c < s.kw; ++c) {
-                    tap += static_cast<Offset>(s.dil_w);
-                    best = better<T>(best, at(c * s.dil_w));
-                }
-                store(values + o, best.value);
-                store_lanes<kLanes<T>>(offsets + o, best.offset + (lane + static_cast<Offset>(o * s.sw)));
-            });
-            for_each_vector<T>({0, s.ow}, [&](int64_t o, int64_t lanes, auto full) {
-                int64_t above = begin - top, start_h = start;   // first rows: the plane's in the block, the window's
-                for (int64_t r = 0; r < count; ++r, start_h += s.sh) {
-                    if (start_h == s.oh * s.sh - s.ph) {
-                        start_h = -s.ph;
-                        above += s.ih;
-                    }
-                    const Range taps = taps_inside(start_h, s.ih, s.kh, s.dil_h);
-                    const auto at = [&](int64_t tap) {
-                        const int64_t i = above + start_h + tap * s.dil_h;
-                        Best<T> best{load(values + i * across + o), load_lanes<kLanes<T>>(offsets + i * across + o)};
-                        if (copied) {
-                            const VecMask<T> column = best.offset - static_cast<Offset>(i * length + s.pw);
-                            best.offset = (column > 0 ? column : VecMask<T>{}) + static_cast<Offset>(i * s.iw);
-                        }
-                        return best;
-                    };
-                    Best<T> best = at(taps.begin);
-                    for (int64_t b = taps.begin + 1; b < taps.end; ++b) best = better<T>(best, at(b));
-                    const int64_t to = (row + r) * s.ow + o;
-                    if constexpr (decltype(full)::value) store(y + to, best.value);
-                    else store_first(y + to, best.value, lanes);
-                    store_indices<T>(indices + to, best.offset, -above * s.iw, 0, lanes);
-                }
-            });
+            reduce_columns<T, Stride>(scratch, line, b, seen);
+            reduce_rows<T>(y, indices, scratch, b, row, count, begin - top, start);
         }
     };
     parallel_chunks(s.planes * s.oh, grain, cost, take, Schedule::even);
-    return true;
 }
 
-// Nobody asks where: rows, then columns. False where the lines do not fit.
 template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
     const Lines<T> lines(s, true);
     if (!lines.fit()) return false;
@@ -235,10 +261,10 @@ template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
 template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
     const PoolShape s = flatten(shape);
     if (!indices && max_values(y, x, s)) return;
-    if (indices && (s.sw == 1   ? max_lines<T, 1>(y, indices, x, s)
-                    : s.sw == 2 ? max_lines<T, 2>(y, indices, x, s)
-                                : max_lines<T, 0>(y, indices, x, s)))
-        return;
+    if (const LineBlocks blocks(s); indices && blocks.usable) {
+        const auto run = s.sw == 1 ? max_lines<T, 1> : s.sw == 2 ? max_lines<T, 2> : max_lines<T, 0>;
+        return run(y, indices, x, blocks);
+    }
     if (s.sw == 2 && s.dil_w == 1 && s.kw == 2) return max_rows<T, 2, 2>(y, indices, x, s);
     if (s.sw == 2 && s.dil_w == 1 && s.kw == 3) return max_rows<T, 3, 2>(y, indices, x, s);
     if (s.sw == 1) return max_rows<T, 0, 1>(y, indices, x, s);

@@ -20,6 +20,8 @@
 namespace tk {
 namespace {   // local to each file: the linker must never share code between ISAs
 
+template <class T> using LaneInt = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;   // of T's width
+
 template <class T> struct VectorOf;
 template <> struct VectorOf<float> {
     typedef float Type __attribute__((vector_size(TK_VECTOR_BYTES)));
@@ -174,7 +176,7 @@ template <class T, int L, class Lane> TK_INLINE VecOf<T, L> pick_lanes(VecOf<T, 
     for (int i = 0; i < L; ++i) picked[i] = lane(i) < L ? a[lane(i)] : b[lane(i) - L];
     return picked;
 #else
-    VecOf<std::conditional_t<sizeof(T) == 4, int32_t, int64_t>, L> lanes{};
+    VecOf<LaneInt<T>, L> lanes{};
 #pragma GCC unroll 16
     for (int i = 0; i < L; ++i) lanes[i] = lane(i);
     return __builtin_shuffle(a, b, lanes);

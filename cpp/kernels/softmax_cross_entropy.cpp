@@ -33,7 +33,7 @@ void softmax_cross_entropy_backward(T* dlogits, const T* dlosses, const T* log_p
         const int64_t row = first_row(line, s);
         // Distance from each lane's element to its row's label; it falls by `advance` from vector to vector.
         VecMask<T> distance{};
-        if (line.joined) distance += static_cast<int>(labels[row]) - lane_numbers<T>();
+        if (line.joined) distance += static_cast<LaneInt<T>>(labels[row]) - lane_numbers<T>();
         else
             for (int64_t i = 0; i < L; ++i) distance[i] = i < line.lanes ? labels[row + i] : -1;
         const int advance = line.joined ? L : 1;

@@ -17,7 +17,6 @@ namespace {
 
 constexpr int64_t kLongRow = 64;             // tiles; longer rows are cut
 constexpr int64_t kStripBytes = 64 * 1024;   // of one vector of channels
-constexpr double kMostCovered = 2;           // outputs that tiles cover, of one that exists
 constexpr int64_t kPointPad = 64;            // bytes between points: powers of two would collide in the cache
 
 // One axis of an image seen through tiles: that of a block's phase meets positions
@@ -32,7 +31,7 @@ struct View {
     int64_t plane() const { return h.size * w.size; }
 };
 
-// What the tiles' values are of: blocks that cover positions from the axes' origins to their ends.
+// Blocks that together reach from an axis's origin past its end.
 inline int64_t blocks_over(const Tiling& t) { return ceil_div(t.size - t.origin, t.step * t.dilation); }
 
 // ---- dilation -----------------------------------------------------------------------------------------------------
@@ -45,13 +44,14 @@ inline const char* cannot_dilated(const ConvShape& s, int64_t stride) {
         return "the taps lie so far apart that a block of tiles outgrows its scratch";
     return nullptr;
 }
-// Blocks that reach past the image's end compute what nobody asked for.
+// Blocks that reach past the image's end compute what nobody asked for. Where they cover 2.04 times the outputs the
+// three directions are 1.4, 1.6 and 1.1 times as fast as direct, at 2.56 times 1.1, 1.2 and 0.86 times.
+constexpr double kMostCovered = 2.25;
 inline const char* declines_dilated(const ConvShape& s) {
     if (dilation_h(s) * s.dil_w == 1) return nullptr;
-    constexpr int64_t outputs = 4;
     const auto covered = [](int64_t size, int64_t block) { return static_cast<double>(ceil_div(size, block) * block); };
-    const double rows = s.kh > 1 ? covered(s.oh, outputs * s.dil_h) : static_cast<double>(s.oh);
-    if (rows * covered(s.ow, outputs * s.dil_w) > kMostCovered * out_plane(s))
+    const double rows = s.kh > 1 ? covered(s.oh, F4::outputs * s.dil_h) : static_cast<double>(s.oh);
+    if (rows * covered(s.ow, F4::outputs * s.dil_w) > kMostCovered * out_plane(s))
         return "the taps lie so far apart that tiles reach past the outputs";
     return nullptr;
 }

@@ -18,6 +18,14 @@ ALGORITHMS = {"winograd_f4": 1, "winograd_f2": 1, "winograd_strided": 2}  # thei
 DIRECTIONS = ["forward", "backward_input", "backward_weight"]
 
 
+def run(direction: str, x: Any, weight: Any, dy: Any, **options: Any) -> Any:
+    if direction == "forward":
+        return tk.kernels.conv_forward(x, weight, **options)
+    if direction == "backward_input":
+        return tk.kernels.conv_backward_input(dy, weight, x.shape, **options)
+    return tk.kernels.conv_backward_weight(dy, x, weight.shape, **options)
+
+
 def ratio(direction: str, algorithm: str, rng: np.random.Generator) -> float:
     """The error of one random layer on standard normal data, over the published one."""
     n, h, w = (int(one) for one in rng.integers((1, 4, 4), (5, 33, 33)))
@@ -29,15 +37,11 @@ def ratio(direction: str, algorithm: str, rng: np.random.Generator) -> float:
     shape = conv_shape("test", x.shape, weight.shape, stride, padding, 1, 1)
     options: dict[str, Any] = {"stride": stride, "padding": padding}
 
+    dy = tk.kernels.conv_forward(x, weight, **options, algorithm="direct") / np.float32(np.sqrt(9 * ic))
+    dy = np.random.default_rng(1).permuted(dy.ravel()).reshape(dy.shape)
+
     def compute(dtype: type, name: str) -> Any:
-        a, b = x.astype(dtype), weight.astype(dtype)
-        if direction == "forward":
-            return tk.kernels.conv_forward(a, b, **options, algorithm=name)
-        dy = tk.kernels.conv_forward(x, weight, **options, algorithm="direct") / np.float32(np.sqrt(9 * ic))
-        dy = np.random.default_rng(1).permuted(dy.ravel()).reshape(dy.shape).astype(dtype)
-        if direction == "backward_input":
-            return tk.kernels.conv_backward_input(dy, b, x.shape, **options, algorithm=name)
-        return tk.kernels.conv_backward_weight(dy, a, weight.shape, **options, algorithm=name)
+        return run(direction, *(one.astype(dtype) for one in (x, weight, dy)), **options, algorithm=name)
 
     exact = compute(np.float64, "direct")
     error = np.abs(compute(np.float32, algorithm) - exact).max() / np.abs(exact).max()
@@ -53,16 +57,11 @@ def test_the_published_error_holds_with_a_margin_of_no_more_than_three(direction
     assert 1 / 3 <= max(ratios) <= 1
 
 
-def torch_or_reference(direction: str, x: Any, weight: Any, dy: Any, stride: int, padding: int, engine: str) -> Any:
-    """The same by somebody else, in the precision of the arrays."""
-    options: dict[str, Any] = {"stride": stride, "padding": padding}
+def by_others(engine: str, direction: str, x: Any, weight: Any, dy: Any, stride: int, padding: int) -> Any:
+    """The same by the reference backend or by torch, in the precision of the arrays."""
     if engine == "reference":
         with tk.backend("reference"):
-            return {
-                "forward": lambda: tk.kernels.conv_forward(x, weight, **options),
-                "backward_input": lambda: tk.kernels.conv_backward_input(dy, weight, x.shape, **options),
-                "backward_weight": lambda: tk.kernels.conv_backward_weight(dy, x, weight.shape, **options),
-            }[direction]()
+            return run(direction, x, weight, dy, stride=stride, padding=padding)
     torch = pytest.importorskip("torch")
     a, b, c = (torch.from_numpy(one) for one in (x, weight, dy))
     if direction == "forward":
@@ -92,20 +91,8 @@ def test_direct_kernels_err_at_most_twice_as_much_as_others(direction: str, algo
         weight = rng.standard_normal((oc, ic, kernel, kernel)).astype(np.float32)
         sizes = tk.kernels.conv_forward(x[:1], weight, **options).shape[1:]
         dy = rng.standard_normal((n, *sizes)).astype(np.float32)
-        ours = {
-            "forward": lambda x=x, weight=weight, **how: tk.kernels.conv_forward(x, weight, **how),
-            "backward_input": lambda dy=dy, weight=weight, x=x, **how: tk.kernels.conv_backward_input(
-                dy, weight, x.shape, **how
-            ),
-            "backward_weight": lambda dy=dy, x=x, weight=weight, **how: tk.kernels.conv_backward_weight(
-                dy, x, weight.shape, **how
-            ),
-        }[direction](**options, algorithm=algorithm)
-        double = (one.astype(np.float64) for one in (x, weight, dy))
-        exact = torch_or_reference(direction, *double, stride, kernel // 2, "reference")
-        theirs = torch_or_reference(direction, x, weight, dy, stride, kernel // 2, engine)
-
-        def error(got: Any, exact: Any = exact) -> float:
-            return float(np.sqrt(np.mean((got - exact) ** 2)))
-
-        assert error(ours) <= 2 * error(theirs)
+        ours = run(direction, x, weight, dy, **options, algorithm=algorithm)
+        theirs = by_others(engine, direction, x, weight, dy, **options)
+        exact = by_others("reference", direction, *(one.astype(np.float64) for one in (x, weight, dy)), **options)
+        ours_error, theirs_error = (np.sqrt(np.mean((one - exact) ** 2)) for one in (ours, theirs))
+        assert ours_error <= 2 * theirs_error

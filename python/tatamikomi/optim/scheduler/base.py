@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tatamikomi.errors import bad_type, bad_value
@@ -83,12 +83,17 @@ class LRScheduler:
         op = f"{type(self).__name__}.load_state_dict"
         if not {"last_epoch", "base_lrs"} <= set(state_dict):
             raise bad_value(op, "state_dict", sorted(state_dict), 'the keys "last_epoch" and "base_lrs"')
-        rates = [checks.number(op, "base_lrs", rate) for rate in state_dict["base_lrs"]]
-        if len(rates) != len(self.optimizer.param_groups):
-            raise bad_value(op, "base_lrs", rates, f"{len(self.optimizer.param_groups)} numbers")
+        rates = self.checked_rates(op, "base_lrs", state_dict["base_lrs"])
         last_epoch = checks.integer(op, "last_epoch", state_dict["last_epoch"])
         self.apply(rates, last_epoch)
         self.last_epoch, self.base_lrs = last_epoch, rates
+
+    def checked_rates(self, op: str, argument: str, values: Iterable[object]) -> list[float]:
+        """One rate per group; TypeError or ValueError if they are not."""
+        rates = [checks.number(op, argument, rate) for rate in values]
+        if len(rates) != len(self.optimizer.param_groups):
+            raise bad_value(op, argument, rates, f"{len(self.optimizer.param_groups)} numbers")
+        return rates
 
 
 def checked_optimizer(op: str, optimizer: object) -> Optimizer:

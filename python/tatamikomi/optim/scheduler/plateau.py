@@ -136,9 +136,7 @@ class ReduceLROnPlateau(LRScheduler):
         op = "ReduceLROnPlateau.load_state_dict"
         if not set(_STATE) <= set(state_dict):
             raise bad_value(op, "state_dict", sorted(state_dict), f"the keys {', '.join(_STATE)}")
-        rates = [checks.number(op, "lrs", rate) for rate in state_dict["lrs"]]
-        if len(rates) != len(self.optimizer.param_groups):
-            raise bad_value(op, "lrs", rates, f"{len(self.optimizer.param_groups)} numbers")
+        rates = self.checked_rates(op, "lrs", state_dict["lrs"])
         best = _measured(op, "best", state_dict["best"])
         bad, cooling = (checks.integer(op, key, state_dict[key]) for key in _STATE[2:])
         super().load_state_dict(state_dict)
