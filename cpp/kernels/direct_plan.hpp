@@ -8,8 +8,7 @@
 namespace tk::TK_ISA {
 namespace {
 
-// A longer sum is split: of random numbers it errs less than twice what torch's kernels do, and mostly half of it. With
-// 512 terms that was up to 2.1 times, and 1 or 2 % faster; with 64 it costs 4 %.
+// A longer sum is split: it errs less than twice as much as torch's, see docs/adr/0014.
 constexpr int64_t kTermsPerSum = 96;
 constexpr int64_t kScratchBytes = 192 * 1024;       // a strip stays in L2 beside the weights
 constexpr int64_t kWideScratchBytes = 384 * 1024;   // taken where it saves a second visit to the outputs
