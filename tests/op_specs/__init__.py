@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
-from tests.op_specs import activation, arithmetic, conv, dropout, linear, loss, norm, optimizer, pool
+from tests.op_specs import (
+    activation,
+    arithmetic,
+    conv,
+    dropout,
+    embedding,
+    linear,
+    local,
+    loss,
+    loss_ctc,
+    norm,
+    optimizer,
+    pool,
+    rnn,
+    similarity,
+)
 
-FAMILIES = (conv, linear, pool, norm, activation, dropout, loss, optimizer, arithmetic)
+FAMILIES = (
+    conv,
+    local,
+    linear,
+    pool,
+    norm,
+    activation,
+    dropout,
+    embedding,
+    similarity,
+    rnn,
+    loss,
+    loss_ctc,
+    optimizer,
+    arithmetic,
+)
 SPECS = tuple(spec for family in FAMILIES for spec in family.SPECS)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tatamikomi.functional.activation import add_relu, log_softmax, relu, sigmoid, softmax, tanh
-from tatamikomi.functional.conv import conv1d, conv2d, conv3d, fold, unfold
+from tatamikomi.functional.conv import conv1d, conv2d, conv3d, fold, true_conv2d, unfold
 from tatamikomi.functional.dropout import dropout
-from tatamikomi.functional.linear import linear
+from tatamikomi.functional.embedding import embedding, one_hot
+from tatamikomi.functional.linear import bilinear, linear
+from tatamikomi.functional.local import locally_connected2d
 from tatamikomi.functional.loss import cross_entropy, kl_div, nll_loss
 from tatamikomi.functional.loss_binary import (
     binary_cross_entropy,
@@ -14,6 +16,7 @@ from tatamikomi.functional.loss_binary import (
     focal_loss,
     soft_margin_loss,
 )
+from tatamikomi.functional.loss_ctc import ctc_loss
 from tatamikomi.functional.loss_regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tatamikomi.functional.norm import batch_norm
 from tatamikomi.functional.pool import (
@@ -26,6 +29,8 @@ from tatamikomi.functional.pool import (
     max_pool2d,
     max_pool3d,
 )
+from tatamikomi.functional.rnn import gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell
+from tatamikomi.functional.similarity import cosine_similarity, pairwise_distance
 
 __all__ = [
     "add_relu",
@@ -33,33 +38,45 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "conv1d",
     "conv2d",
     "conv3d",
+    "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dice_loss",
     "dropout",
+    "embedding",
     "focal_loss",
     "fold",
     "global_avg_pool",
     "global_max_pool",
+    "gru_cell",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "linear",
+    "locally_connected2d",
     "log_softmax",
+    "lstm_cell",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mse_loss",
     "nll_loss",
+    "one_hot",
+    "pairwise_distance",
     "relu",
+    "rnn_relu_cell",
+    "rnn_tanh_cell",
     "sigmoid",
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",
     "tanh",
+    "true_conv2d",
     "unfold",
 ]

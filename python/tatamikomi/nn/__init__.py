@@ -8,8 +8,10 @@ from tatamikomi.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from tatamikomi.nn.container import ModuleList, Sequential
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
 from tatamikomi.nn.dropout import Dropout
-from tatamikomi.nn.linear import Linear
-from tatamikomi.nn.loss import CrossEntropyLoss, KLDivLoss, NLLLoss
+from tatamikomi.nn.embedding import Embedding
+from tatamikomi.nn.linear import Bilinear, Linear
+from tatamikomi.nn.local import LocallyConnected2d
+from tatamikomi.nn.loss import CrossEntropyLoss, CTCLoss, KLDivLoss, NLLLoss
 from tatamikomi.nn.loss_binary import BCELoss, BCEWithLogitsLoss, SoftMarginLoss
 from tatamikomi.nn.loss_regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tatamikomi.nn.module import Module
@@ -24,9 +26,14 @@ from tatamikomi.nn.pool import (
     MaxPool2d,
     MaxPool3d,
 )
+from tatamikomi.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from tatamikomi.nn.shape import Flatten, Identity
+from tatamikomi.nn.similarity import CosineSimilarity, PairwiseDistance
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -35,19 +42,26 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
+    "CTCLoss",
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GRUCell",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "HuberLoss",
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "Linear",
+    "LocallyConnected2d",
     "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
@@ -56,7 +70,9 @@ __all__ = [
     "Module",
     "ModuleList",
     "NLLLoss",
+    "PairwiseDistance",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "Sigmoid",

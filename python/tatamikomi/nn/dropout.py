@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tatamikomi import functional as F
 from tatamikomi.autograd import Tensor
-from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.errors import bad_type
 from tatamikomi.nn import checks
 from tatamikomi.nn.module import Module
 from tatamikomi.random import Generator
@@ -37,9 +37,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
         super().__init__()
-        self.p = checks.real("Dropout", "p", p)
-        if not 0 <= self.p <= 1:
-            raise bad_value("Dropout", "p", self.p, "a number from 0 to 1")
+        self.p = checks.probability("Dropout", "p", p)
         if generator is not None and not isinstance(generator, Generator):
             raise bad_type("Dropout", "generator", type(generator).__name__, "a tatamikomi Generator or None")
         self.inplace = checks.flag("Dropout", "inplace", inplace)
