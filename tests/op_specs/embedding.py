@@ -12,7 +12,7 @@ from tests.op_specs.spec import Array, Call, Direction, Draw, ErrorCase, Gradien
 F = tk.functional
 TABLE = np.ones((4, 3), np.float32)
 INDICES = {
-    "one": (),
+    "one": (1,),
     "row": (5,),
     "matrix": (3, 4),
     "none": (0,),

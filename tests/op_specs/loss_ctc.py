@@ -77,7 +77,7 @@ CASES: dict[str, Any] = {
 def _call(draw: Draw, label: str) -> Call:
     steps, classes, targets, frames, lengths, options = CASES[label]
     logits = draw(steps, len(frames), classes)
-    return Call((logits, np.array(targets), np.array(frames), np.array(lengths)), options)
+    return Call((logits, np.array(targets), frames, lengths), options)
 
 
 def _gradient(label: str) -> Gradient:
