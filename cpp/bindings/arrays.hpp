@@ -93,6 +93,7 @@ void bind_pool(py::module_& m);
 void bind_norm(py::module_& m);
 void bind_activation(py::module_& m);
 void bind_dropout(py::module_& m);
+void bind_half(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_optimizer(py::module_& m);
 

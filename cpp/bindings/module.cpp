@@ -98,6 +98,7 @@ PYBIND11_MODULE(_native, m) {
     bindings::bind_linear(m);
     bindings::bind_activation(m);
     bindings::bind_dropout(m);
+    bindings::bind_half(m);
     bindings::bind_loss(m);
     bindings::bind_optimizer(m);
     bindings::bind_pool(m);

@@ -8,6 +8,7 @@ from tests.op_specs import (
     conv,
     dropout,
     embedding,
+    half,
     linear,
     local,
     loss,
@@ -33,6 +34,7 @@ FAMILIES = (
     loss,
     loss_ctc,
     optimizer,
+    half,
     arithmetic,
 )
 SPECS = tuple(spec for family in FAMILIES for spec in family.SPECS)

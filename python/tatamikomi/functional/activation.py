@@ -99,7 +99,7 @@ class _LogSoftmax(Function):
         return wrap(kernels.log_softmax_backward(dy.data, y.data, self.dim))
 
 
-@own_names()
+@own_names(half=True)
 def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     """max(input, 0), elementwise; its gradient at 0 is 0, NaN stays NaN.
 
@@ -122,7 +122,7 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     return overwrite(x, y, input) if replace else y
 
 
-@own_names(a="input", b="other")
+@own_names(half=True, a="input", b="other")
 def add_relu(input: TensorLike, other: TensorLike) -> Tensor:
     """max(input + other, 0), elementwise: where a residual branch joins, one pass over memory each way.
 
@@ -148,7 +148,7 @@ def add_relu(input: TensorLike, other: TensorLike) -> Tensor:
     return _AddRelu()(a, b)
 
 
-@own_names()
+@own_names(half=True)
 def sigmoid(input: TensorLike) -> Tensor:
     """1 / (1 + e**-input), elementwise.
 
@@ -165,7 +165,7 @@ def sigmoid(input: TensorLike) -> Tensor:
     return _Sigmoid()(as_input("sigmoid", "input", input))
 
 
-@own_names()
+@own_names(half=True)
 def tanh(input: TensorLike) -> Tensor:
     """The hyperbolic tangent, elementwise.
 
@@ -187,7 +187,7 @@ def _along(op: str, input: TensorLike, dim: int) -> tuple[Tensor, int]:
     return x, as_dim(op, dim, x.ndim)
 
 
-@own_names()
+@own_names(half=True)
 def softmax(input: TensorLike, dim: int) -> Tensor:
     """e**input / sum of e**input along `dim`, computed after subtracting the largest element.
 
@@ -207,7 +207,7 @@ def softmax(input: TensorLike, dim: int) -> Tensor:
     return _Softmax(axis)(x)
 
 
-@own_names()
+@own_names(half=True)
 def log_softmax(input: TensorLike, dim: int) -> Tensor:
     """The logarithm of `softmax`, without leaving the range of numbers: input - max - log sum e**(input - max).
 

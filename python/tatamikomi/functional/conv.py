@@ -211,7 +211,7 @@ def _packed(
     return wrap(kernels.conv_forward(x.data, weight, bias_data, *options, activation=activation, algorithm=algorithm))
 
 
-@own_names(kernel_size="weight")
+@own_names(half=True, kernel_size="weight")
 def conv1d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -234,7 +234,7 @@ def conv1d(
     return _conv(1, input, weight, bias, options, activation, algorithm)
 
 
-@own_names(kernel_size="weight")
+@own_names(half=True, kernel_size="weight")
 def conv2d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -286,7 +286,7 @@ def conv2d(
     return _conv(2, input, weight, bias, options, activation, algorithm)
 
 
-@own_names(kernel_size="weight")
+@own_names(half=True, kernel_size="weight")
 def conv3d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -309,7 +309,7 @@ def conv3d(
     return _conv(3, input, weight, bias, options, activation, algorithm)
 
 
-@own_names(kernel_size="weight")
+@own_names(half=True, kernel_size="weight")
 def true_conv2d(
     input: TensorLike,
     weight: TensorLike,

@@ -49,7 +49,7 @@ class _LinearRelu(_Linear):
         return super().backward(wrap(kernels.relu_backward(dy.data, y.data)))
 
 
-@own_names(a="input", b="weight")
+@own_names(half=True, a="input", b="weight")
 def linear(
     input: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *, activation: str | None = None
 ) -> Tensor:
@@ -86,7 +86,7 @@ def linear(
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
 
 
-@own_names()
+@own_names(half=True)
 def bilinear(input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """y[k] = input1^T weight[k] input2 + bias[k]: a form for every output that is linear in both inputs.
 

@@ -118,7 +118,7 @@ def _running(argument: str, value: TensorLike | None) -> Array | None:
     return value.data
 
 
-@own_names(mean="running_mean", var="running_var")
+@own_names(half=True, mean="running_mean", var="running_var")
 def batch_norm(
     input: TensorLike,
     running_mean: TensorLike | None,

@@ -133,7 +133,7 @@ def max_pool1d(
 ) -> _MaxPooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def max_pool1d(
     input: TensorLike,
     kernel_size: Size,
@@ -178,7 +178,7 @@ def max_pool2d(
 ) -> _MaxPooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def max_pool2d(
     input: TensorLike,
     kernel_size: Size,
@@ -241,7 +241,7 @@ def max_pool3d(
 ) -> _MaxPooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def max_pool3d(
     input: TensorLike,
     kernel_size: Size,
@@ -261,7 +261,7 @@ def max_pool3d(
     return _max_pool(3, input, options, return_indices)
 
 
-@own_names()
+@own_names(half=True)
 def avg_pool1d(
     input: TensorLike,
     kernel_size: Size,
@@ -280,7 +280,7 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@own_names()
+@own_names(half=True)
 def avg_pool2d(
     input: TensorLike,
     kernel_size: Size,
@@ -315,7 +315,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@own_names()
+@own_names(half=True)
 def avg_pool3d(
     input: TensorLike,
     kernel_size: Size,
@@ -341,7 +341,7 @@ def _sizes(op: str, input: TensorLike) -> tuple[Tensor, tuple[int, ...]]:
     return x, x.shape[2:]
 
 
-@own_names()
+@own_names(half=True)
 def global_avg_pool(input: TensorLike) -> Tensor:
     """The mean of every channel: (N, C, *sizes) to (N, C, 1, ...), one 1 per axis.
 
@@ -359,7 +359,7 @@ def global_avg_pool(input: TensorLike) -> Tensor:
     return _avg_pool(len(sizes), x, sizes, None, 0, False, True, None)
 
 
-@own_names()
+@own_names(half=True)
 def global_max_pool(input: TensorLike) -> Tensor:
     """The largest element of every channel: (N, C, *sizes) to (N, C, 1, ...), one 1 per axis; NaN wins.
 

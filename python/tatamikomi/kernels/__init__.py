@@ -45,6 +45,7 @@ from tatamikomi.kernels.conv import (
 )
 from tatamikomi.kernels.dropout import dropout_backward, dropout_forward
 from tatamikomi.kernels.explain import AlgorithmNote, ConvExplanation, explain_conv
+from tatamikomi.kernels.half import bfloat16_to_float, float_to_bfloat16, float_to_half, half_to_float
 from tatamikomi.kernels.linear import matmul
 from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
@@ -63,6 +64,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "bfloat16_to_float",
     "col2im",
     "config",
     "conv_backward_bias",
@@ -74,10 +76,13 @@ __all__ = [
     "dropout_forward",
     "empty_cache",
     "explain_conv",
+    "float_to_bfloat16",
+    "float_to_half",
     "get_backend",
     "get_conv_algorithm",
     "get_num_threads",
     "get_workspace_limit",
+    "half_to_float",
     "im2col",
     "log_softmax_backward",
     "log_softmax_forward",

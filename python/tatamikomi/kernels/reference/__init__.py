@@ -28,6 +28,7 @@ from tatamikomi.kernels.reference.conv import (
     im2col,
 )
 from tatamikomi.kernels.reference.dropout import dropout_backward, dropout_forward
+from tatamikomi.kernels.reference.half import bfloat16_to_float, float_to_bfloat16, float_to_half, half_to_float
 from tatamikomi.kernels.reference.linear import matmul
 from tatamikomi.kernels.reference.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
@@ -42,6 +43,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "bfloat16_to_float",
     "col2im",
     "conv_algorithms",
     "conv_backward_bias",
@@ -51,6 +53,9 @@ __all__ = [
     "conv_pack_weight",
     "dropout_backward",
     "dropout_forward",
+    "float_to_bfloat16",
+    "float_to_half",
+    "half_to_float",
     "im2col",
     "log_softmax_backward",
     "log_softmax_forward",
