@@ -23,6 +23,9 @@ def adam_step(
     decoupled: bool,
     step: int,
 ) -> None: ...
+def adaptive_avg_pool_backward(dx: NDArray[Any], dy: NDArray[Any], shape: tuple[int, ...]) -> None: ...
+def adaptive_avg_pool_forward(y: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
+def adaptive_max_pool_forward(y: NDArray[Any], indices: Any, x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def add_relu_forward(y: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> None: ...
 def avg_pool_backward(dx: NDArray[Any], dy: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def avg_pool_forward(y: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
@@ -111,11 +114,53 @@ def dropout_forward(y: NDArray[Any], x: NDArray[Any], p: float, seed: int, offse
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]: ...
 def empty_cache() -> None: ...
 def find_overlap(written: Sequence[NDArray[Any]], read: Sequence[NDArray[Any]]) -> tuple[int, int] | None: ...
+def group_norm_backward(
+    dx: NDArray[Any],
+    dweight: NDArray[Any],
+    dbias: NDArray[Any],
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    mean: NDArray[Any],
+    invstd: NDArray[Any],
+    weight: Any,
+    shape: tuple[int, ...],
+    centred: bool,
+) -> None: ...
+def group_norm_forward(
+    y: NDArray[Any],
+    mean: NDArray[Any],
+    invstd: NDArray[Any],
+    x: NDArray[Any],
+    weight: Any,
+    bias: Any,
+    shape: tuple[int, ...],
+    eps: float,
+    centred: bool,
+) -> None: ...
 def im2col(cols: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def isas() -> list[tuple[str, str, bool]]:
     """(name, x86-64 level, supported here), best first"""
 
 def kernel_names() -> list[str]: ...
+def local_response_norm_backward(
+    dx: NDArray[Any],
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    shape: tuple[int, ...],
+    size: int,
+    alpha: float,
+    beta: float,
+    k: float,
+) -> None: ...
+def local_response_norm_forward(
+    y: NDArray[Any],
+    x: NDArray[Any],
+    shape: tuple[int, ...],
+    size: int,
+    alpha: float,
+    beta: float,
+    k: float,
+) -> None: ...
 def log_softmax_backward(dx: NDArray[Any], dy: NDArray[Any], y: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def log_softmax_forward(y: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def matmul(
