@@ -173,107 +173,88 @@ TK_INLINE double sum_all(Vec<double> v) {   // by halves
     return v[0];
 }
 
-// Two sums over runs of elements: for_each_run(f) calls f(offset, length) for each of them, term(offset, count, sums)
-// adds a vector to both. The sums that term sees are of type Sum, in four sets that hide the latency of addition, and
-// last for kBlock vectors or a run more: Vec<T> adds a block in T, Sums<T> in double throughout.
-template <class Sum, class T, class ForEachRun, class Term>
-TK_INLINE void sum_runs(Sums<T> (&all)[2], ForEachRun&& for_each_run, Term&& term) {
-    constexpr int64_t L = kLanes<T>, kBlock = 32;
-    Sum a[2] = {}, b[2] = {}, c[2] = {}, d[2] = {};
-    int64_t vectors = 0;
-    const auto flush = [&]() __attribute__((always_inline)) {
-        for (int k = 0; k < 2; ++k) {
-            add<T>(a[k], b[k]);
-            add<T>(c[k], d[k]);
-            add<T>(a[k], c[k]);
-            add<T>(all[k], widen(a[k]));
-            a[k] = b[k] = c[k] = d[k] = Sum{};
-        }
-        vectors = 0;
-    };
-    for_each_run([&](int64_t offset, int64_t length) __attribute__((always_inline)) {
-        for (int64_t begin = 0; begin < length; begin += kBlock * L) {
-            const int64_t end = length - begin < kBlock * L ? length : begin + kBlock * L;
-            int64_t at = begin;
-            for (; at + 4 * L <= end; at += 4 * L) {
-                term(offset + at, L, a);
-                term(offset + at + L, L, b);
-                term(offset + at + 2 * L, L, c);
-                term(offset + at + 3 * L, L, d);
-            }
-            if (at + 2 * L <= end) {
-                term(offset + at, L, a);
-                term(offset + at + L, L, b);
-                at += 2 * L;
-            }
-            if (at + L <= end) {
-                term(offset + at, L, c);
-                at += L;
-            }
-            if (at < end) term(offset + at, end - at, d);
-            vectors += (end - begin + L - 1) / L;
-            if (vectors >= kBlock) flush();
-        }
-    });
-    flush();
-}
-
-// The sums over all lanes.
-template <class T> TK_INLINE Pair all_lanes(Sums<T> (&sums)[2]) {
-    for (int part = 1; part < Sums<T>::kParts; ++part)
-        for (int k = 0; k < 2; ++k) sums[k].part[0] += sums[k].part[part];
-    return {sum_all(sums[0].part[0]), sum_all(sums[1].part[0])};
-}
-
-// Two sums over a chunk of a unit, one Pair per channel. of_channel(i) gives the term of a channel.
+// Two sums over a chunk of a unit, one Pair per channel. of_channel(i) gives term(offset, count, sums), which adds a
+// vector to both. The sums it sees are of type Sum, in four sets that hide the latency of addition, and last for kBlock
+// vectors or a run more: Vec<T> adds a block in T, Sums<T> in double throughout.
 template <class Sum, class T, class OfChannel>
 TK_INLINE void sum_chunk(Pair* to, const Units<T>& u, int64_t unit, int64_t chunk, OfChannel&& of_channel) {
+    constexpr int64_t L = kLanes<T>, kBlock = 32;
     for (int64_t i = 0; i < u.run_channels(unit); ++i) {
+        const auto term = of_channel(i);
         Sums<T> all[2] = {};
-        sum_runs<Sum>(
-            all,
-            [&](auto&& run) __attribute__((always_inline)) {
-                u.for_each_run(unit, chunk, [&](int64_t start, int64_t length) __attribute__((always_inline)) {
-                    run(start + i * u.s, length);
-                });
-            },
-            of_channel(i));
+        Sum a[2] = {}, b[2] = {}, c[2] = {}, d[2] = {};
+        int64_t vectors = 0;
+        const auto flush = [&]() __attribute__((always_inline)) {
+            for (int k = 0; k < 2; ++k) {
+                add<T>(a[k], b[k]);
+                add<T>(c[k], d[k]);
+                add<T>(a[k], c[k]);
+                add<T>(all[k], widen(a[k]));
+                a[k] = b[k] = c[k] = d[k] = Sum{};
+            }
+            vectors = 0;
+        };
+        u.for_each_run(unit, chunk, [&](int64_t start, int64_t length) __attribute__((always_inline)) {
+            const int64_t offset = start + i * u.s;
+            for (int64_t begin = 0; begin < length; begin += kBlock * L) {
+                const int64_t end = length - begin < kBlock * L ? length : begin + kBlock * L;
+                int64_t at = begin;
+                for (; at + 4 * L <= end; at += 4 * L) {
+                    term(offset + at, L, a);
+                    term(offset + at + L, L, b);
+                    term(offset + at + 2 * L, L, c);
+                    term(offset + at + 3 * L, L, d);
+                }
+                if (at + 2 * L <= end) {
+                    term(offset + at, L, a);
+                    term(offset + at + L, L, b);
+                    at += 2 * L;
+                }
+                if (at + L <= end) {
+                    term(offset + at, L, c);
+                    at += L;
+                }
+                if (at < end) term(offset + at, end - at, d);
+                vectors += (end - begin + L - 1) / L;
+                if (vectors >= kBlock) flush();
+            }
+        });
+        flush();
         if (u.rows) {
             for (int64_t lane = 0; lane < u.channels(unit); ++lane)
                 to[lane] = {all[0].part[lane / kLanes<double>][lane % kLanes<double>],
                             all[1].part[lane / kLanes<double>][lane % kLanes<double>]};
         } else {
-            to[i] = all_lanes<T>(all);
+            for (int part = 1; part < Sums<T>::kParts; ++part)
+                for (int k = 0; k < 2; ++k) all[k].part[0] += all[k].part[part];
+            to[i] = {sum_all(all[0].part[0]), sum_all(all[1].part[0])};
         }
     }
 }
 
-// y[0 .. length) = value(offset, count), a vector of results. A last partial vector moves back over finished elements
-// where there is room for that. Streams (a Flag): whole lines go past the cache, y lies on a vector's boundary.
-template <class Streams, class T, class Value> TK_INLINE void map_run(T* y, int64_t length, Value&& value) {
-    constexpr int64_t L = kLanes<T>;
-    if (length < L) return store_first(y, value(0, length), length);
-    int64_t at = 0;
-#pragma GCC unroll 4
-    for (; at + L <= length; at += L) {
-        if constexpr (Streams::value) store_past_cache(y + at, value(at, L));
-        else store(y + at, value(at, L));
-    }
-    if (at < length) store(y + length - L, value(length - L, L));
-}
-
-// y[...] of a chunk: of_channel(i) gives value(offset, count). Lines go past the cache where they are whole and y is
+// y[...] of a chunk: of_channel(i) gives value(offset, count), a vector of results. A last partial vector moves
+// back over finished elements where the run has room for that. Lines go past the cache where they are whole and y is
 // larger than it.
 template <class T, class OfChannel>
 TK_INLINE void map_chunk(T* y, const Units<T>& u, int64_t unit, int64_t chunk, OfChannel&& of_channel) {
-    const bool streams = u.chunks == 1 && u.s % kLanes<T> == 0 && past_cache(y, u.elements());
+    constexpr int64_t L = kLanes<T>;
+    const bool streams = u.chunks == 1 && u.s % L == 0 && past_cache(y, u.elements());
     with_flag(streams, [&](auto stream) {
         u.for_each_run(unit, chunk, [&](int64_t start, int64_t length) {
             for (int64_t i = 0; i < u.run_channels(unit); ++i) {
                 const auto value = of_channel(i);
                 const int64_t offset = start + i * u.s;
-                map_run<decltype(stream)>(y + offset, length,
-                                          [&](int64_t at, int64_t count) { return value(offset + at, count); });
+                if (length < L) {
+                    store_first(y + offset, value(offset, length), length);
+                    continue;
+                }
+                int64_t at = 0;
+#pragma GCC unroll 4
+                for (; at + L <= length; at += L) {
+                    if constexpr (decltype(stream)::value) store_past_cache(y + offset + at, value(offset + at, L));
+                    else store(y + offset + at, value(offset + at, L));
+                }
+                if (at < length) store(y + offset + length - L, value(offset + length - L, L));
             }
         });
     });
