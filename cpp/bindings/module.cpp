@@ -63,6 +63,7 @@ Dict<py::str, List<py::str>> shape_fields() {
     TK_FIELDS("PoolShape", TK_POOL_SHAPE)
     TK_FIELDS("MatmulShape", TK_MATMUL_SHAPE)
     TK_FIELDS("NormShape", TK_NORM_SHAPE)
+    TK_FIELDS("GroupNormShape", TK_GROUP_NORM_SHAPE)
     TK_FIELDS("SoftmaxShape", TK_SOFTMAX_SHAPE)
     TK_FIELDS("LossShape", TK_LOSS_SHAPE)
     return d;

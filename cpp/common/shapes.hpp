@@ -22,9 +22,10 @@ namespace tk {
 // of the batch to the next, 0 where all share one.
 #define TK_MATMUL_SHAPE(F) F(batch) F(m) F(n) F(k) F(transpose_a) F(transpose_b) F(a_stride) F(b_stride)
 
-#define TK_NORM_SHAPE(F) F(n) F(c) F(s)                 // [n][c][s], statistics over n and s
-#define TK_SOFTMAX_SHAPE(F) F(outer) F(axis) F(inner)   // [outer][axis][inner], normalised over axis
-#define TK_LOSS_SHAPE(F) F(n) F(classes) F(inner)       // logits [n][classes][inner], labels [n][inner]
+#define TK_NORM_SHAPE(F) F(n) F(c) F(s)                   // [n][c][s], statistics over n and s
+#define TK_GROUP_NORM_SHAPE(F) F(n) F(groups) F(c) F(s)   // [n][groups][c][s], statistics over c and s
+#define TK_SOFTMAX_SHAPE(F) F(outer) F(axis) F(inner)     // [outer][axis][inner], normalised over axis
+#define TK_LOSS_SHAPE(F) F(n) F(classes) F(inner)         // logits [n][classes][inner], labels [n][inner]
 
 #define TK_FIELD(name) int64_t name;
 struct ConvShape {
@@ -38,6 +39,9 @@ struct MatmulShape {
 };
 struct NormShape {
     TK_NORM_SHAPE(TK_FIELD)
+};
+struct GroupNormShape {
+    TK_GROUP_NORM_SHAPE(TK_FIELD)
 };
 struct SoftmaxShape {
     TK_SOFTMAX_SHAPE(TK_FIELD)

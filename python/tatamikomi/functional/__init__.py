@@ -19,6 +19,8 @@ from tatamikomi.functional.loss_binary import (
 from tatamikomi.functional.loss_ctc import ctc_loss
 from tatamikomi.functional.loss_regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tatamikomi.functional.norm import batch_norm
+from tatamikomi.functional.norm_group import group_norm, instance_norm, layer_norm, rms_norm
+from tatamikomi.functional.norm_local import local_response_norm, normalize
 from tatamikomi.functional.pool import (
     avg_pool1d,
     avg_pool2d,
@@ -29,10 +31,26 @@ from tatamikomi.functional.pool import (
     max_pool2d,
     max_pool3d,
 )
+from tatamikomi.functional.pool_adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
+from tatamikomi.functional.pool_power import lp_pool1d, lp_pool2d, lp_pool3d
+from tatamikomi.functional.pool_unpool import max_unpool1d, max_unpool2d, max_unpool3d
 from tatamikomi.functional.rnn import gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell
 from tatamikomi.functional.similarity import cosine_similarity, pairwise_distance
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "add_relu",
     "avg_pool1d",
     "avg_pool2d",
@@ -54,22 +72,34 @@ __all__ = [
     "fold",
     "global_avg_pool",
     "global_max_pool",
+    "group_norm",
     "gru_cell",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
+    "layer_norm",
     "linear",
+    "local_response_norm",
     "locally_connected2d",
     "log_softmax",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "lstm_cell",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mse_loss",
     "nll_loss",
+    "normalize",
     "one_hot",
     "pairwise_distance",
     "relu",
+    "rms_norm",
     "rnn_relu_cell",
     "rnn_tanh_cell",
     "sigmoid",

@@ -49,14 +49,24 @@ from tatamikomi.kernels.half import bfloat16_to_float, float_to_bfloat16, float_
 from tatamikomi.kernels.linear import matmul
 from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from tatamikomi.kernels.norm_group import group_norm_backward, group_norm_forward
+from tatamikomi.kernels.norm_local import local_response_norm_backward, local_response_norm_forward
 from tatamikomi.kernels.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
+from tatamikomi.kernels.pool_adaptive import (
+    adaptive_avg_pool_backward,
+    adaptive_avg_pool_forward,
+    adaptive_max_pool_forward,
+)
 
 __all__ = [
     "AlgorithmNote",
     "ConvExplanation",
     "PackedWeight",
     "adam_step",
+    "adaptive_avg_pool_backward",
+    "adaptive_avg_pool_forward",
+    "adaptive_max_pool_forward",
     "add_relu_forward",
     "avg_pool_backward",
     "avg_pool_forward",
@@ -82,8 +92,12 @@ __all__ = [
     "get_conv_algorithm",
     "get_num_threads",
     "get_workspace_limit",
+    "group_norm_backward",
+    "group_norm_forward",
     "half_to_float",
     "im2col",
+    "local_response_norm_backward",
+    "local_response_norm_forward",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",

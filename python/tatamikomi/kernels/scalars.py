@@ -24,7 +24,7 @@ def as_number(
     """
     if type(value) is float and low <= value <= high and value < below:
         return value
-    expected = f"a finite number >= {low:g}"
+    expected = "a finite number" if low == -math.inf else f"a finite number >= {low:g}"
     expected += f" and <= {high:g}" if high < math.inf else f" and < {below:g}" if below < math.inf else ""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise bad_type(op, argument, value, expected)

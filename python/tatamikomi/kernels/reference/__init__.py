@@ -31,12 +31,31 @@ from tatamikomi.kernels.reference.dropout import dropout_backward, dropout_forwa
 from tatamikomi.kernels.reference.half import bfloat16_to_float, float_to_bfloat16, float_to_half, half_to_float
 from tatamikomi.kernels.reference.linear import matmul
 from tatamikomi.kernels.reference.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
-from tatamikomi.kernels.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from tatamikomi.kernels.reference.norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_norm_inference,
+    group_norm_backward,
+    group_norm_forward,
+    local_response_norm_backward,
+    local_response_norm_forward,
+)
 from tatamikomi.kernels.reference.optimizer import adam_step, sgd_step
-from tatamikomi.kernels.reference.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
+from tatamikomi.kernels.reference.pool import (
+    adaptive_avg_pool_backward,
+    adaptive_avg_pool_forward,
+    adaptive_max_pool_forward,
+    avg_pool_backward,
+    avg_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+)
 
 __all__ = [
     "adam_step",
+    "adaptive_avg_pool_backward",
+    "adaptive_avg_pool_forward",
+    "adaptive_max_pool_forward",
     "add_relu_forward",
     "avg_pool_backward",
     "avg_pool_forward",
@@ -55,8 +74,12 @@ __all__ = [
     "dropout_forward",
     "float_to_bfloat16",
     "float_to_half",
+    "group_norm_backward",
+    "group_norm_forward",
     "half_to_float",
     "im2col",
+    "local_response_norm_backward",
+    "local_response_norm_forward",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",
