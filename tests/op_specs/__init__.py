@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.op_specs import activation, arithmetic, conv, dropout, linear, loss, norm, optimizer, pool
+from tests.op_specs import activation, arithmetic, conv, dropout, linear, loss, norm, optimizer, pool, resize
 
-FAMILIES = (conv, linear, pool, norm, activation, dropout, loss, optimizer, arithmetic)
+FAMILIES = (conv, linear, pool, norm, activation, dropout, loss, optimizer, resize, arithmetic)
 SPECS = tuple(spec for family in FAMILIES for spec in family.SPECS)

@@ -26,6 +26,7 @@ from tatamikomi.functional.pool import (
     max_pool2d,
     max_pool3d,
 )
+from tatamikomi.functional.resize import interpolate, upsample, upsample_bilinear, upsample_nearest
 
 __all__ = [
     "add_relu",
@@ -46,6 +47,7 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "huber_loss",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "linear",
@@ -62,4 +64,7 @@ __all__ = [
     "softmax",
     "tanh",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

@@ -50,9 +50,12 @@ from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cros
 from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from tatamikomi.kernels.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
+from tatamikomi.kernels.resize import resample
+from tatamikomi.kernels.resize_tables import AxisTable
 
 __all__ = [
     "AlgorithmNote",
+    "AxisTable",
     "ConvExplanation",
     "PackedWeight",
     "adam_step",
@@ -87,6 +90,7 @@ __all__ = [
     "memory_stats",
     "relu_backward",
     "relu_forward",
+    "resample",
     "set_backend",
     "set_conv_algorithm",
     "set_num_threads",

@@ -24,6 +24,7 @@ from tatamikomi.nn.pool import (
     MaxPool2d,
     MaxPool3d,
 )
+from tatamikomi.nn.resize import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from tatamikomi.nn.shape import Flatten, Identity
 
 __all__ = [
@@ -64,6 +65,9 @@ __all__ = [
     "SoftMarginLoss",
     "Softmax",
     "Tanh",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "init",
     "utils",
 ]

@@ -33,6 +33,7 @@ from tatamikomi.kernels.reference.loss import softmax_cross_entropy_backward, so
 from tatamikomi.kernels.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from tatamikomi.kernels.reference.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.reference.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
+from tatamikomi.kernels.reference.resize import resample
 
 __all__ = [
     "adam_step",
@@ -59,6 +60,7 @@ __all__ = [
     "max_pool_forward",
     "relu_backward",
     "relu_forward",
+    "resample",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
