@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tests.op_specs import activation, arithmetic, conv, dropout, linear, loss, norm, optimizer, pool, resize
+from tests.op_specs import (
+    activation,
+    arithmetic,
+    conv,
+    conv_transpose,
+    dropout,
+    linear,
+    loss,
+    norm,
+    optimizer,
+    pool,
+    resize,
+)
 
-FAMILIES = (conv, linear, pool, norm, activation, dropout, loss, optimizer, resize, arithmetic)
+FAMILIES = (conv, conv_transpose, linear, pool, norm, activation, dropout, loss, optimizer, resize, arithmetic)
 SPECS = tuple(spec for family in FAMILIES for spec in family.SPECS)

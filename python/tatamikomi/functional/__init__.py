@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tatamikomi.functional.activation import add_relu, log_softmax, relu, sigmoid, softmax, tanh
 from tatamikomi.functional.conv import conv1d, conv2d, conv3d, fold, unfold
+from tatamikomi.functional.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tatamikomi.functional.dropout import dropout
 from tatamikomi.functional.linear import linear
 from tatamikomi.functional.loss import cross_entropy, kl_div, nll_loss
@@ -39,6 +40,9 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "dice_loss",
     "dropout",

@@ -7,6 +7,7 @@ from tatamikomi.nn import init, utils
 from tatamikomi.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from tatamikomi.nn.container import ModuleList, Sequential
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
+from tatamikomi.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamikomi.nn.dropout import Dropout
 from tatamikomi.nn.linear import Linear
 from tatamikomi.nn.loss import CrossEntropyLoss, KLDivLoss, NLLLoss
@@ -39,6 +40,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
