@@ -12,9 +12,10 @@ from tests.op_specs import (
     loss,
     norm,
     optimizer,
+    pad,
     pool,
     resize,
 )
 
-FAMILIES = (conv, conv_transpose, linear, pool, norm, activation, dropout, loss, optimizer, resize, arithmetic)
+FAMILIES = (conv, conv_transpose, linear, pool, norm, activation, dropout, loss, optimizer, pad, resize, arithmetic)
 SPECS = tuple(spec for family in FAMILIES for spec in family.SPECS)

@@ -17,6 +17,7 @@ from tatamikomi.functional.loss_binary import (
 )
 from tatamikomi.functional.loss_regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tatamikomi.functional.norm import batch_norm
+from tatamikomi.functional.pad import pad
 from tatamikomi.functional.pool import (
     avg_pool1d,
     avg_pool2d,
@@ -28,6 +29,7 @@ from tatamikomi.functional.pool import (
     max_pool3d,
 )
 from tatamikomi.functional.resize import interpolate, upsample, upsample_bilinear, upsample_nearest
+from tatamikomi.functional.shuffle import channel_shuffle, pixel_shuffle, pixel_unshuffle
 
 __all__ = [
     "add_relu",
@@ -37,6 +39,7 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -61,6 +64,9 @@ __all__ = [
     "max_pool3d",
     "mse_loss",
     "nll_loss",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "relu",
     "sigmoid",
     "smooth_l1_loss",
