@@ -27,6 +27,9 @@ namespace tk {
 #define TK_SOFTMAX_SHAPE(F) F(outer) F(axis) F(inner)     // [outer][axis][inner], normalised over axis
 #define TK_LOSS_SHAPE(F) F(n) F(classes) F(inner)         // logits [n][classes][inner], labels [n][inner]
 
+// planes = n * c, resampled from id ih iw to od oh ow
+#define TK_RESAMPLE_SHAPE(F) F(planes) F(id) F(ih) F(iw) F(od) F(oh) F(ow)
+
 #define TK_FIELD(name) int64_t name;
 struct ConvShape {
     TK_CONV_SHAPE(TK_FIELD)
@@ -49,7 +52,18 @@ struct SoftmaxShape {
 struct LossShape {
     TK_LOSS_SHAPE(TK_FIELD)
 };
+struct ResampleShape {
+    TK_RESAMPLE_SHAPE(TK_FIELD)
+};
 #undef TK_FIELD
+
+// How one axis (0 depth, 1 height, 2 width) is resampled: y[o] = sum of weights[t] * x[index[t]] over the taps
+// offsets[o] <= t < offsets[o + 1].
+template <class T> struct AxisTable {
+    int64_t axis;
+    const int64_t *offsets, *index;
+    const T* weights;
+};
 
 enum class ConvDirection { forward, backward_input, backward_weight };
 

@@ -134,6 +134,18 @@ class LossShape(NamedTuple):
     inner: int
 
 
+class ResampleShape(NamedTuple):
+    """`planes` = n * c planes, resampled from id ih iw to od oh ow."""
+
+    planes: int
+    id: int
+    ih: int
+    iw: int
+    od: int
+    oh: int
+    ow: int
+
+
 class Window(NamedTuple):
     """The window of an operation, one entry per axis."""
 

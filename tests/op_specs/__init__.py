@@ -6,6 +6,7 @@ from tests.op_specs import (
     activation,
     arithmetic,
     conv,
+    conv_transpose,
     dropout,
     embedding,
     half,
@@ -17,14 +18,17 @@ from tests.op_specs import (
     norm_group,
     norm_local,
     optimizer,
+    pad,
     pool,
     pool_adaptive,
+    resize,
     rnn,
     similarity,
 )
 
 FAMILIES = (
     conv,
+    conv_transpose,
     local,
     linear,
     pool,
@@ -40,6 +44,8 @@ FAMILIES = (
     loss,
     loss_ctc,
     optimizer,
+    pad,
+    resize,
     half,
     arithmetic,
 )

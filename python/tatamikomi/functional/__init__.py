@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tatamikomi.functional.activation import add_relu, log_softmax, relu, sigmoid, softmax, tanh
 from tatamikomi.functional.conv import conv1d, conv2d, conv3d, fold, true_conv2d, unfold
+from tatamikomi.functional.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tatamikomi.functional.dropout import dropout
 from tatamikomi.functional.embedding import embedding, one_hot
 from tatamikomi.functional.linear import bilinear, linear
@@ -21,6 +22,7 @@ from tatamikomi.functional.loss_regression import huber_loss, l1_loss, mse_loss,
 from tatamikomi.functional.norm import batch_norm
 from tatamikomi.functional.norm_group import group_norm, instance_norm, layer_norm, rms_norm
 from tatamikomi.functional.norm_local import local_response_norm, normalize
+from tatamikomi.functional.pad import pad
 from tatamikomi.functional.pool import (
     avg_pool1d,
     avg_pool2d,
@@ -41,7 +43,9 @@ from tatamikomi.functional.pool_adaptive import (
 )
 from tatamikomi.functional.pool_power import lp_pool1d, lp_pool2d, lp_pool3d
 from tatamikomi.functional.pool_unpool import max_unpool1d, max_unpool2d, max_unpool3d
+from tatamikomi.functional.resize import interpolate, upsample, upsample_bilinear, upsample_nearest
 from tatamikomi.functional.rnn import gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell
+from tatamikomi.functional.shuffle import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from tatamikomi.functional.similarity import cosine_similarity, pairwise_distance
 
 __all__ = [
@@ -59,9 +63,13 @@ __all__ = [
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
@@ -76,6 +84,7 @@ __all__ = [
     "gru_cell",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -97,7 +106,10 @@ __all__ = [
     "nll_loss",
     "normalize",
     "one_hot",
+    "pad",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "relu",
     "rms_norm",
     "rnn_relu_cell",
@@ -109,4 +121,7 @@ __all__ = [
     "tanh",
     "true_conv2d",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

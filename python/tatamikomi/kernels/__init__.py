@@ -58,9 +58,12 @@ from tatamikomi.kernels.pool_adaptive import (
     adaptive_avg_pool_forward,
     adaptive_max_pool_forward,
 )
+from tatamikomi.kernels.resize import resample
+from tatamikomi.kernels.resize_tables import AxisTable
 
 __all__ = [
     "AlgorithmNote",
+    "AxisTable",
     "ConvExplanation",
     "PackedWeight",
     "adam_step",
@@ -106,6 +109,7 @@ __all__ = [
     "memory_stats",
     "relu_backward",
     "relu_forward",
+    "resample",
     "set_backend",
     "set_conv_algorithm",
     "set_num_threads",

@@ -7,6 +7,7 @@ from tatamikomi.nn import init, utils
 from tatamikomi.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from tatamikomi.nn.container import ModuleList, Sequential
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
+from tatamikomi.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamikomi.nn.dropout import Dropout
 from tatamikomi.nn.embedding import Embedding
 from tatamikomi.nn.linear import Bilinear, Linear
@@ -24,6 +25,23 @@ from tatamikomi.nn.norm_group import (
     LayerNorm,
     LocalResponseNorm,
     RMSNorm,
+)
+from tatamikomi.nn.pad import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
 )
 from tatamikomi.nn.pool import (
     AvgPool1d,
@@ -49,8 +67,10 @@ from tatamikomi.nn.pool_adaptive import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from tatamikomi.nn.resize import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from tatamikomi.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from tatamikomi.nn.shape import Flatten, Identity
+from tatamikomi.nn.shuffle import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from tatamikomi.nn.similarity import CosineSimilarity, PairwiseDistance
 
 __all__ = [
@@ -73,9 +93,19 @@ __all__ = [
     "BatchNorm3d",
     "Bilinear",
     "CTCLoss",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
@@ -113,15 +143,29 @@ __all__ = [
     "NLLLoss",
     "PairwiseDistance",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RMSNorm",
     "RNNCell",
     "ReLU",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "Sigmoid",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
     "Tanh",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "init",
     "utils",
 ]

@@ -50,6 +50,7 @@ from tatamikomi.kernels.reference.pool import (
     max_pool_backward,
     max_pool_forward,
 )
+from tatamikomi.kernels.reference.resize import resample
 
 __all__ = [
     "adam_step",
@@ -87,6 +88,7 @@ __all__ = [
     "max_pool_forward",
     "relu_backward",
     "relu_forward",
+    "resample",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
