@@ -48,14 +48,18 @@ from tatamikomi.kernels.explain import AlgorithmNote, ConvExplanation, explain_c
 from tatamikomi.kernels.linear import matmul
 from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
-from tatamikomi.kernels.optimizer import adam_step, sgd_step
+from tatamikomi.kernels.optimizer import adam_step, adamax_step, nadam_step, radam_step, sgd_step
+from tatamikomi.kernels.optimizer_adaptive import adadelta_step, adagrad_step, lamb_step, lion_step, rmsprop_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 
 __all__ = [
     "AlgorithmNote",
     "ConvExplanation",
     "PackedWeight",
+    "adadelta_step",
+    "adagrad_step",
     "adam_step",
+    "adamax_step",
     "add_relu_forward",
     "avg_pool_backward",
     "avg_pool_forward",
@@ -79,14 +83,19 @@ __all__ = [
     "get_num_threads",
     "get_workspace_limit",
     "im2col",
+    "lamb_step",
+    "lion_step",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
     "memory_stats",
+    "nadam_step",
+    "radam_step",
     "relu_backward",
     "relu_forward",
+    "rmsprop_step",
     "set_backend",
     "set_conv_algorithm",
     "set_num_threads",

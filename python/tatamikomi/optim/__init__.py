@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tatamikomi.optim.adam import Adam, AdamW
+from tatamikomi.optim.adam import Adam, Adamax, AdamW
+from tatamikomi.optim.adam_kin import LAMB, NAdam, RAdam
+from tatamikomi.optim.adaptive import Adadelta, Adagrad, Lion, RMSprop
+from tatamikomi.optim.groups import no_decay_groups
 from tatamikomi.optim.optimizer import Optimizer
 from tatamikomi.optim.scheduler import (
     ConstantLR,
@@ -23,9 +26,13 @@ from tatamikomi.optim.scheduler import (
 from tatamikomi.optim.sgd import SGD
 
 __all__ = [
+    "LAMB",
     "SGD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
@@ -33,12 +40,17 @@ __all__ = [
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
+    "Lion",
     "MultiStepLR",
     "MultiplicativeLR",
+    "NAdam",
     "OneCycleLR",
     "Optimizer",
     "PolynomialLR",
+    "RAdam",
+    "RMSprop",
     "ReduceLROnPlateau",
     "SequentialLR",
     "StepLR",
+    "no_decay_groups",
 ]

@@ -31,11 +31,23 @@ from tatamikomi.kernels.reference.dropout import dropout_backward, dropout_forwa
 from tatamikomi.kernels.reference.linear import matmul
 from tatamikomi.kernels.reference.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
-from tatamikomi.kernels.reference.optimizer import adam_step, sgd_step
+from tatamikomi.kernels.reference.optimizer import (
+    adadelta_step,
+    adagrad_step,
+    adam_step,
+    adamax_step,
+    lamb_step,
+    lion_step,
+    rmsprop_step,
+    sgd_step,
+)
 from tatamikomi.kernels.reference.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 
 __all__ = [
+    "adadelta_step",
+    "adagrad_step",
     "adam_step",
+    "adamax_step",
     "add_relu_forward",
     "avg_pool_backward",
     "avg_pool_forward",
@@ -52,6 +64,8 @@ __all__ = [
     "dropout_backward",
     "dropout_forward",
     "im2col",
+    "lamb_step",
+    "lion_step",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",
@@ -59,6 +73,7 @@ __all__ = [
     "max_pool_forward",
     "relu_backward",
     "relu_forward",
+    "rmsprop_step",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
