@@ -5,9 +5,11 @@ from __future__ import annotations
 from tatamikomi.optim.adam import Adam, Adamax, AdamW
 from tatamikomi.optim.adam_kin import LAMB, NAdam, RAdam
 from tatamikomi.optim.adaptive import Adadelta, Adagrad, Lion, RMSprop
+from tatamikomi.optim.averaging import EMA, SWA
 from tatamikomi.optim.groups import no_decay_groups
 from tatamikomi.optim.optimizer import Optimizer
 from tatamikomi.optim.scheduler import (
+    SWALR,
     ConstantLR,
     CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
@@ -26,8 +28,11 @@ from tatamikomi.optim.scheduler import (
 from tatamikomi.optim.sgd import SGD
 
 __all__ = [
+    "EMA",
     "LAMB",
     "SGD",
+    "SWA",
+    "SWALR",
     "Adadelta",
     "Adagrad",
     "Adam",
