@@ -8,6 +8,7 @@ from tatamikomi.optim.adaptive import Adadelta, Adagrad, Lion, RMSprop
 from tatamikomi.optim.averaging import EMA, SWA
 from tatamikomi.optim.groups import no_decay_groups
 from tatamikomi.optim.optimizer import Optimizer
+from tatamikomi.optim.regularize import L1, L2, ElasticNet, MaxNorm
 from tatamikomi.optim.scheduler import (
     SWALR,
     ConstantLR,
@@ -29,6 +30,8 @@ from tatamikomi.optim.sgd import SGD
 
 __all__ = [
     "EMA",
+    "L1",
+    "L2",
     "LAMB",
     "SGD",
     "SWA",
@@ -41,11 +44,13 @@ __all__ = [
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "ElasticNet",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
     "Lion",
+    "MaxNorm",
     "MultiStepLR",
     "MultiplicativeLR",
     "NAdam",
