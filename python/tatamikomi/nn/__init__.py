@@ -1,13 +1,24 @@
-"""Layers: modules with parameters, named as in torch.nn; `init` has the initialisers, `utils` clips gradients."""
+"""Layers: modules with parameters, named as in torch.nn; `init` has initialisers, `utils` clips and parametrizes."""
 
 from __future__ import annotations
 
 from tatamikomi.autograd import Parameter
 from tatamikomi.nn import init, utils
 from tatamikomi.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tatamikomi.nn.blocks import ASPP, SeparableConv2d, SqueezeExcitation
+from tatamikomi.nn.collection import ModuleDict, ParameterDict, ParameterList
 from tatamikomi.nn.container import ModuleList, Sequential
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
 from tatamikomi.nn.dropout import Dropout
+from tatamikomi.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyLinear,
+)
 from tatamikomi.nn.linear import Linear
 from tatamikomi.nn.loss import CrossEntropyLoss, KLDivLoss, NLLLoss
 from tatamikomi.nn.loss_binary import BCELoss, BCEWithLogitsLoss, SoftMarginLoss
@@ -27,6 +38,7 @@ from tatamikomi.nn.pool import (
 from tatamikomi.nn.shape import Flatten, Identity
 
 __all__ = [
+    "ASPP",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -47,6 +59,13 @@ __all__ = [
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyLinear",
     "Linear",
     "LogSoftmax",
     "MSELoss",
@@ -54,15 +73,20 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "ReLU",
+    "SeparableConv2d",
     "Sequential",
     "Sigmoid",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
+    "SqueezeExcitation",
     "Tanh",
     "init",
     "utils",
