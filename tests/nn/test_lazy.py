@@ -116,9 +116,7 @@ def test_hooks_stay():
 def test_a_state_that_does_not_fit_leaves_the_layer_lazy():
     source = nn.Sequential(nn.Linear(5, 3), nn.Linear(3, 2))
     net = nn.Sequential(nn.LazyLinear(3), nn.LazyLinear(7))
-    with pytest.raises(
-        ValueError, match=r"key '1.weight': expected shape \(7, 3\), got shape|got shape \(2, 3\)|got \(2, 3\)"
-    ):
+    with pytest.raises(ValueError, match=r"key '1.weight': expected shape \(7, 3\), got \(2, 3\)"):
         net.load_state_dict(source.state_dict())
     assert [type(one).__name__ for one in net] == ["LazyLinear", "LazyLinear"]
     state = source.state_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -18,6 +19,8 @@ Hook = Callable[["Module", tuple[Any, ...], Any], Any]
 PreHook = Callable[["Module", tuple[Any, ...]], Any]
 BackwardHook = Callable[["Module", tuple["Tensor | None", ...], tuple[Tensor, ...]], Any]
 H = TypeVar("H")
+
+_keys = count()  # a key is never used again: a handle reaches its own hook only
 
 
 class Handle(Generic[H]):
@@ -36,7 +39,7 @@ def add(hooks: dict[int, H], hook: H, op: str) -> Handle[H]:
     """Put a hook after the others."""
     if not callable(hook):
         raise bad_type(op, "hook", type(hook).__name__, "a function")
-    key = max(hooks, default=0) + 1
+    key = next(_keys)
     hooks[key] = hook
     return Handle(hooks, key)
 
