@@ -21,6 +21,9 @@ void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t un
 // Below this many elementary operations a region costs more than it saves.
 constexpr int64_t kSerialWork = 32768;
 
+// Elements of an elementwise loop's chunk: a multiple of every vector's lanes, so that only the last chunk has a tail.
+constexpr int64_t kElementGrain = 8192;
+
 namespace {
 
 // f(unit, thread) for each unit; `work` is the number of elementary operations of the whole loop.

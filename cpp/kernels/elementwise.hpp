@@ -7,8 +7,6 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kElementGrain = 8192;   // a multiple of every vector's lanes: only the last chunk has a tail
-
 template <class T, class F, class... In>
 TK_INLINE void elementwise(int64_t count, int64_t cost, T* y, F f, const In*... in) {
     constexpr int L = kLanes<T>;

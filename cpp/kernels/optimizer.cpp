@@ -1,88 +1,90 @@
-// Optimizer steps over lists of arrays, in place. The arrays are taken as one long array, cut in chunks that many
-// small parameters share: a step costs one parallel region whatever the model.
-#include "kernels/elementwise.hpp"
-#include "kernels/simd_math.hpp"
+// Steps along the gradient, along running means of it, and along their signs; `g` is the Slope of a gradient.
+#include "kernels/optimizer.hpp"
 
 namespace tk::TK_ISA {
-namespace {
 
-// f(array, begin, end) over pieces of all arrays; array i holds elements offsets[i] to offsets[i + 1] of the whole.
-template <class F> TK_INLINE void for_each_piece(const int64_t* offsets, int64_t arrays, int64_t cost, F&& f) {
-    parallel_chunks(offsets[arrays], kElementGrain, cost, [&](int64_t begin, int64_t end) {
-        int64_t array = 0;
-        for (int64_t beyond = arrays; beyond - array > 1;) {   // the last array that starts at or before `begin`
-            const int64_t middle = (array + beyond) / 2;
-            if (offsets[middle] <= begin) array = middle;
-            else beyond = middle;
-        }
-        for (; begin < end; ++array) {
-            const int64_t stop = offsets[array + 1] < end ? offsets[array + 1] : end;
-            if (begin < stop) f(array, begin - offsets[array], stop - offsets[array]);
-            begin = stop;
-        }
-    });
-}
-
-}   // namespace
-
-// g = grad + weight_decay w;  v = g at the first step, else momentum v + (1 - dampening) g;
+// v = g at the first step, else momentum v + (1 - dampening) g
 // w -= lr (g without momentum, g + momentum v with nesterov, else v)
 template <class T>
 void sgd_step(T* const* params, const T* const* grads, T* const* velocities, const int64_t* offsets, int64_t arrays,
-              double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool first) {
-    constexpr int L = kLanes<T>;
+              double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool first,
+              bool maximize) {
     const T rate = static_cast<T>(lr), keep = static_cast<T>(momentum), take = static_cast<T>(1 - dampening);
-    const T decay = static_cast<T>(weight_decay);
-    for_each_piece(offsets, arrays, 2, [=](int64_t array, int64_t begin, int64_t end) {
-        T* w = params[array];
-        const T* grad = grads[array];
-        T* velocity = momentum != 0 ? velocities[array] : nullptr;
-        for (int64_t i = begin; i < end; i += L) {
-            const int64_t count = end - i < L ? end - i : L;
-            const Vec<T> old = load_first(w + i, count);
-            Vec<T> g = load_first(grad + i, count);
-            if (weight_decay != 0) g += decay * old;
-            if (velocity) {
-                const Vec<T> v = first ? g : keep * load_first(velocity + i, count) + take * g;
-                store_first(velocity + i, v, count);
+    const Slope<T> slope{static_cast<T>(weight_decay), maximize};
+    const bool moves = momentum != 0;
+    Lists<T, 1>{params, grads, offsets, arrays, {moves ? velocities : nullptr}}.update(
+        2, [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
+            Vec<T> g = slope(grad, w);
+            if (moves) {
+                const Vec<T> v = first ? g : keep * state[0] + take * g;
+                state[0] = v;
                 g = nesterov ? g + keep * v : v;
             }
-            store_first(w + i, old - rate * g, count);
-        }
-    });
+            return w - rate * g;
+        });
 }
 
-// g = grad, + weight_decay w unless decoupled; decoupled: w *= 1 - lr weight_decay first
-// m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2;  w -= lr / correction1 m / (sqrt(v / correction2) + eps)
-// with correction = 1 - beta^step.
+// m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2;  with a list of largest: v = largest = max(largest, v)
+// w = shrink w - rate (mean_part m + grad_part g) / (sqrt(v) unbias + eps), without the divisor where unbias = 0
 template <class T>
 void adam_step(T* const* params, const T* const* grads, T* const* exp_avgs, T* const* exp_avg_sqs,
-               const int64_t* offsets, int64_t arrays, double lr, double beta1, double beta2, double eps,
-               double weight_decay, bool decoupled, double correction1, double correction2) {
-    constexpr int L = kLanes<T>;
-    const T rate = static_cast<T>(lr / correction1), unbias = static_cast<T>(1 / __builtin_sqrt(correction2));
+               T* const* max_exp_avg_sqs, const int64_t* offsets, int64_t arrays, double rate, double mean_part,
+               double grad_part, double beta1, double beta2, double unbias, double eps, double shrink,
+               double weight_decay, bool maximize) {
+    const T step = static_cast<T>(rate), of_mean = static_cast<T>(mean_part), of_grad = static_cast<T>(grad_part);
     const T take1 = static_cast<T>(1 - beta1), keep2 = static_cast<T>(beta2), take2 = static_cast<T>(1 - beta2);
-    const T small = static_cast<T>(eps), decay = static_cast<T>(decoupled ? 0 : weight_decay);
-    const T shrink = static_cast<T>(decoupled ? 1 - lr * weight_decay : 1);
-    for_each_piece(offsets, arrays, 8, [=](int64_t array, int64_t begin, int64_t end) {
-        T *w = params[array], *mean = exp_avgs[array], *square = exp_avg_sqs[array];
-        const T* grad = grads[array];
-        for (int64_t i = begin; i < end; i += L) {
-            const int64_t count = end - i < L ? end - i : L;
-            const Vec<T> old = shrink * load_first(w + i, count);
-            Vec<T> g = load_first(grad + i, count);
-            if (decay != 0) g += decay * old;
-            Vec<T> m = load_first(mean + i, count);
-            m += take1 * (g - m);
-            const Vec<T> v = keep2 * load_first(square + i, count) + take2 * g * g;
-            store_first(mean + i, m, count);
-            store_first(square + i, v, count);
-            store_first(w + i, old - rate * (m / (square_root(v) * unbias + small)), count);
-        }
+    const T scale = static_cast<T>(unbias), small = static_cast<T>(eps), remain = static_cast<T>(shrink);
+    const Slope<T> slope{static_cast<T>(weight_decay), maximize};
+    Lists<T, 3>{params, grads, offsets, arrays, {exp_avgs, exp_avg_sqs, max_exp_avg_sqs}}.update(
+        8, [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
+            w = remain * w;
+            const Vec<T> g = slope(grad, w);
+            state[0] += take1 * (g - state[0]);
+            state[1] = keep2 * state[1] + take2 * g * g;
+            state[2] = select<T>(state[2] >= state[1], state[2], state[1]);   // NaN in v passes
+            Vec<T> move = of_mean * state[0];
+            if (of_grad != 0) move += of_grad * g;
+            if (scale != 0) move /= square_root(max_exp_avg_sqs ? state[2] : state[1]) * scale + small;
+            return w - step * move;
+        });
+}
+
+// m += (1 - beta1) (g - m);  u = max(beta2 u, |g| + eps);  w -= rate m / u
+template <class T>
+void adamax_step(T* const* params, const T* const* grads, T* const* exp_avgs, T* const* exp_infs,
+                 const int64_t* offsets, int64_t arrays, double rate, double beta1, double beta2, double eps,
+                 double weight_decay, bool maximize) {
+    const T step = static_cast<T>(rate), take1 = static_cast<T>(1 - beta1), keep2 = static_cast<T>(beta2);
+    const T small = static_cast<T>(eps);
+    const Slope<T> slope{static_cast<T>(weight_decay), maximize};
+    Lists<T, 2>{params, grads, offsets, arrays, {exp_avgs, exp_infs}}.update(
+        6, [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
+            const Vec<T> g = slope(grad, w);
+            state[0] += take1 * (g - state[0]);
+            const Vec<T> faded = keep2 * state[1], size = absolute<T>(g) + small;
+            state[1] = select<T>(faded >= size, faded, size);
+            return w - step * (state[0] / state[1]);
+        });
+}
+
+// c = m + (1 - beta1) (g - m);  w = (1 - lr weight_decay) w - lr sign(c);  m += (1 - beta2) (g - m)
+template <class T>
+void lion_step(T* const* params, const T* const* grads, T* const* exp_avgs, const int64_t* offsets, int64_t arrays,
+               double lr, double beta1, double beta2, double weight_decay, bool maximize) {
+    const T rate = static_cast<T>(lr), take1 = static_cast<T>(1 - beta1), take2 = static_cast<T>(1 - beta2);
+    const T remain = static_cast<T>(1 - lr * weight_decay);
+    const Slope<T> slope{0, maximize};
+    Lists<T, 1>{params, grads, offsets, arrays, {exp_avgs}}.update(4, [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
+        const Vec<T> g = slope(grad, w), ahead = g - state[0], c = state[0] + take1 * ahead;
+        state[0] += take2 * ahead;
+        const Vec<T> down = select<T>(c < 0, broadcast(-rate), c);   // 0 and NaN stay
+        return remain * w - select<T>(c > 0, broadcast(rate), down);
     });
 }
 
 TK_EMIT(sgd_step)
 TK_EMIT(adam_step)
+TK_EMIT(adamax_step)
+TK_EMIT(lion_step)
 
 }   // namespace tk::TK_ISA

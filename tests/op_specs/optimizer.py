@@ -1,4 +1,4 @@
-"""Steps of SGD and Adam over many arrays in one call."""
+"""Steps of SGD, Adam and Adam's kin over many arrays in one call."""
 
 from __future__ import annotations
 
@@ -22,21 +22,43 @@ SGD = {
     "dampening": {"lr": 0.05, "momentum": 0.9, "dampening": 0.3},
     "nesterov": {"lr": 0.1, "momentum": 0.9, "nesterov": True},
     "everything": {"lr": 0.05, "momentum": 0.7, "weight_decay": 0.1, "nesterov": True, "first": True},
+    "maximize": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "maximize": True},
 }
+TURNED = {"decoupled": True, "maximize": True}
 ADAM = {
     "first step": {"step": 1, "lr": 0.01},
     "later step": {"step": 7, "lr": 0.01, "betas": (0.8, 0.95)},
     "weight decay": {"step": 3, "lr": 0.01, "weight_decay": 0.1, "eps": 1e-3},
     "decoupled": {"step": 3, "lr": 0.01, "weight_decay": 0.1, "decoupled": True},
+    "maximize": {"step": 3, "lr": 0.01, "weight_decay": 0.1, "maximize": True},
+}
+NADAM = {
+    "first step": {"step": 1, "lr": 0.01, "mu": 0.45, "mu_next": 0.46, "mu_product": 0.45},
+    "no momentum": {"step": 2, "lr": 0.01, "mu": 0, "mu_next": 0, "mu_product": 0, "eps": 1e-3},
+    "decoupled": {"step": 4, "lr": 0.01, "mu": 0.7, "mu_next": 0.8, "mu_product": 0.2, "weight_decay": 0.1, **TURNED},
+    "weight decay": {"step": 4, "lr": 0.01, "mu": 0.7, "mu_next": 0.8, "mu_product": 0.2, "weight_decay": 0.1},
+    "maximize": {"step": 4, "lr": 0.01, "mu": 0.7, "mu_next": 0.8, "mu_product": 0.2, "maximize": True},
+}
+RADAM = {
+    "first step": {"step": 1, "lr": 0.01},
+    "last plain step": {"step": 5, "lr": 0.01, "weight_decay": 0.1},
+    "first divided step": {"step": 6, "lr": 0.01, "weight_decay": 0.1},
+    "later step": {"step": 40, "lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3},
+    "decoupled": {"step": 9, "lr": 0.01, "weight_decay": 0.1, **TURNED},
+}
+ADAMAX = {
+    "first step": {"step": 1, "lr": 0.01},
+    "later step": {"step": 7, "lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3},
+    "weight decay": {"step": 3, "lr": 0.01, "weight_decay": 0.1, "maximize": True},
 }
 
 
-def _samples(options: dict[str, dict[str, Any]], positive: tuple[int, ...]) -> list[Sample]:
-    """Lists of params, grads and two kinds of state at most; those at `positive` hold positive numbers."""
+def samples_of(options: dict[str, dict[str, Any]], states: int, positive: tuple[int, ...] = ()) -> list[Sample]:
+    """Lists of params, grads and so many kinds of state; those at `positive` hold positive numbers."""
 
     def make(draw: Draw, shapes: list[tuple[int, ...]], given: dict[str, Any]) -> Call:
-        count = 3 if 3 not in positive else 4
-        lists = [[draw.positive(*shape) if i in positive else draw(*shape) for shape in shapes] for i in range(count)]
+        kinds = range(2 + states)
+        lists = [[draw.positive(*shape) if i in positive else draw(*shape) for shape in shapes] for i in kinds]
         return Call(tuple(lists), given)
 
     layouts = {"": SHAPES, "many ": MANY, "big ": BIG}
@@ -58,40 +80,72 @@ def _stepped(name: str) -> Callable[..., tuple[Array, ...]]:
     return run
 
 
-def _sgd(params: Any, grads: Any, velocities: Any, lr: float, momentum: float = 0.0, **options: Any) -> Any:
-    stepped, moved = [], []
-    for w, grad, v in zip(params, grads, velocities, strict=True):
-        g = grad + w * float(options.get("weight_decay", 0.0))
-        if momentum:
-            v = g if options.get("first") else v * momentum + g * (1 - float(options.get("dampening", 0.0)))
-            g = g + v * momentum if options.get("nesterov") else v
-        stepped.append(w - g * lr)
-        moved.append(v)
-    return *stepped, *moved
+def each(update: Callable[..., tuple[Any, ...]]) -> Callable[..., Any]:
+    """A formula of lists from one of (w, grad, *states) that gives (w, *states) after the step."""
+
+    def formula(params: Any, grads: Any, *states: Any, maximize: bool = False, **options: Any) -> Any:
+        turned = [-grad if maximize else grad for grad in grads]
+        results = [update(*one, **options) for one in zip(params, turned, *states, strict=True)]
+        return tuple(one for kind in zip(*results, strict=True) for one in kind)
+
+    return formula
 
 
-def _adam(
-    params: Any,
-    grads: Any,
-    exp_avgs: Any,
-    exp_avg_sqs: Any,
-    step: int,
-    lr: float,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
-    decoupled: bool = False,
-) -> Any:
-    (beta1, beta2), results = betas, []
-    for w, grad, m, v in zip(params, grads, exp_avgs, exp_avg_sqs, strict=True):
-        g = grad if decoupled else grad + w * weight_decay
-        if decoupled:
-            w = w * (1 - lr * weight_decay)
-        m = m * beta1 + g * (1 - beta1)
-        v = v * beta2 + g * g * (1 - beta2)
-        root = (v / (1 - beta2**step)).sqrt() + eps
-        results.append((w - m / (1 - beta1**step) / root * lr, m, v))
-    return tuple(one for kind in zip(*results, strict=True) for one in kind)
+def _sgd(w: Any, grad: Any, v: Any, lr: float, momentum: float = 0.0, **options: Any) -> tuple[Any, ...]:
+    g = grad + w * float(options.get("weight_decay", 0.0))
+    if momentum:
+        v = g if options.get("first") else v * momentum + g * (1 - float(options.get("dampening", 0.0)))
+        g = g + v * momentum if options.get("nesterov") else v
+    return w - g * lr, v
+
+
+def _moments(w: Any, grad: Any, m: Any, v: Any, **options: Any) -> tuple[Any, ...]:
+    """(w shrunk by decoupled weight decay, g, m, v) of Adam and its kin, ready for the move."""
+    beta1, beta2 = options.get("betas", (0.9, 0.999))
+    decay = float(options.get("weight_decay", 0.0))
+    g = grad if options.get("decoupled") else grad + w * decay
+    if options.get("decoupled"):
+        w = w * (1 - options["lr"] * decay)
+    return w, g, m * beta1 + g * (1 - beta1), v * beta2 + g * g * (1 - beta2)
+
+
+def _adam(w: Any, grad: Any, m: Any, v: Any, largest: Any = None, **options: Any) -> tuple[Any, ...]:
+    (beta1, beta2), step = options.get("betas", (0.9, 0.999)), options["step"]
+    w, _, m, v = _moments(w, grad, m, v, **options)
+    largest = v if largest is None else largest.maximum(v)
+    root = (largest / (1 - beta2**step)).sqrt() + float(options.get("eps", 1e-8))
+    moved = w - m / (1 - beta1**step) / root * options["lr"]
+    return (moved, m, v) if largest is v else (moved, m, v, largest)
+
+
+def _nadam(w: Any, grad: Any, m: Any, v: Any, **options: Any) -> tuple[Any, ...]:
+    (_, beta2), step = options.get("betas", (0.9, 0.999)), options["step"]
+    mu, coming, product = (float(options[name]) for name in ("mu", "mu_next", "mu_product"))
+    w, g, m, v = _moments(w, grad, m, v, **options)
+    root = (v / (1 - beta2**step)).sqrt() + float(options.get("eps", 1e-8))
+    move = m * (coming / (1 - product * coming)) + g * ((1 - mu) / (1 - product))
+    return w - move / root * options["lr"], m, v
+
+
+def _radam(w: Any, grad: Any, m: Any, v: Any, **options: Any) -> tuple[Any, ...]:
+    (beta1, beta2), t = options.get("betas", (0.9, 0.999)), options["step"]
+    w, _, m, v = _moments(w, grad, m, v, **options)
+    most = 2 / (1 - beta2) - 1
+    length = most - 2 * t * beta2**t / (1 - beta2**t)
+    move = m / (1 - beta1**t)
+    if length > 5:
+        careful = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
+        root = v.sqrt() + float(options.get("eps", 1e-8))
+        move = move * (careful**0.5 * (1 - beta2**t) ** 0.5) / root
+    return w - move * options["lr"], m, v
+
+
+def _adamax(w: Any, grad: Any, m: Any, u: Any, **options: Any) -> tuple[Any, ...]:
+    (beta1, beta2), step = options.get("betas", (0.9, 0.999)), options["step"]
+    g = grad + w * float(options.get("weight_decay", 0.0))
+    m = m * beta1 + g * (1 - beta1)
+    u = (u * beta2).maximum(g.absolute() + float(options.get("eps", 1e-8)))
+    return w - m / u * (options["lr"] / (1 - beta1**step)), m, u
 
 
 ONE, TWO = [np.ones(3, np.float32)], [np.ones(3, np.float32), np.ones(3, np.float32)]
@@ -138,12 +192,57 @@ ADAM_ERRORS = (
 )
 
 
-def _spec(name: str, samples: list[Sample], formula: Any, errors: tuple[ErrorCase, ...]) -> OpSpec:
-    direction = Direction(name, samples, **analysed(formula), function=_stepped(name), any_layout=False, has_out=False)
-    return OpSpec(name=name, kind="kernel", functional=(), directions=(direction,), errors=errors)
+def step_error(
+    name: str, label: str, pattern: str, states: int, exception: type = ValueError, **options: Any
+) -> ErrorCase:
+    """A step with good lists and bad options."""
 
+    def call() -> None:
+        lists = [[np.full(3, i, np.float32)] for i in range(2 + states)]
+        getattr(tk.kernels, name)(*lists, **options)
+
+    return ErrorCase(label, call, exception, f"^{name}: {pattern}")
+
+
+def step_spec(name: str, samples: list[Sample], formula: Any, errors: tuple[ErrorCase, ...]) -> OpSpec:
+    # A face that computes numbers for another one's kernel is composed.
+    kind = "composed" if name in ("nadam_step", "radam_step") else "kernel"
+    own = each(formula)
+    direction = Direction(name, samples, **analysed(own), function=_stepped(name), any_layout=False, has_out=False)
+    return OpSpec(name=name, kind=kind, functional=(), directions=(direction,), errors=errors)
+
+
+NUMBERS = {"step": 1, "lr": 0.1}
+MOMENTA = {"mu": 0.4, "mu_next": 0.5, "mu_product": 0.4}
+KIN_ERRORS = {
+    "nadam_step": (
+        step_error("nadam_step", "mu 1", "mu: expected .* < 1", 2, **NUMBERS, **{**MOMENTA, "mu": 1.0}),
+        step_error("nadam_step", "lr", "lr: expected", 2, **MOMENTA, step=1, lr=-1.0),
+    ),
+    "radam_step": (
+        step_error("radam_step", "step 0", "step: expected", 2, step=0, lr=0.1),
+        step_error("radam_step", "eps", "eps: expected", 2, **NUMBERS, eps=-1.0),
+    ),
+    "adamax_step": (
+        step_error("adamax_step", "step None", "step: expected", 2, TypeError, step=None, lr=0.1),
+        step_error(
+            "adamax_step", "states too few", "exp_infs: expected a list", 1, TypeError, **NUMBERS, exp_infs=None
+        ),
+    ),
+}
 
 SPECS = (
-    _spec("sgd_step", _samples(SGD, ()), _sgd, SGD_ERRORS),
-    _spec("adam_step", _samples(ADAM, (3,)), _adam, ADAM_ERRORS),
+    step_spec("sgd_step", samples_of(SGD, 1), _sgd, SGD_ERRORS),
+    step_spec(
+        "adam_step",
+        [
+            *samples_of(ADAM, 2, (3,)),
+            *samples_of({f"amsgrad, {label}": options for label, options in ADAM.items()}, 3, (3, 4)),
+        ],
+        _adam,
+        ADAM_ERRORS,
+    ),
+    step_spec("nadam_step", samples_of(NADAM, 2, (3,)), _nadam, KIN_ERRORS["nadam_step"]),
+    step_spec("radam_step", samples_of(RADAM, 2, (3,)), _radam, KIN_ERRORS["radam_step"]),
+    step_spec("adamax_step", samples_of(ADAMAX, 2, (3,)), _adamax, KIN_ERRORS["adamax_step"]),
 )

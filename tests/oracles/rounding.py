@@ -108,6 +108,18 @@ class Rounded:
         assert not self.error.any()
         return Rounded(self.value.max(axis, keepdims=True), 0, self.dtype)
 
+    def maximum(self, other: Any) -> Rounded:
+        """The larger of two: off by no more than the less certain one."""
+        other = self._of(other)
+        return Rounded(np.maximum(self.value, other.value), np.maximum(self.error, other.error), self.dtype)
+
+    def absolute(self) -> Rounded:
+        return Rounded(np.abs(self.value), self.error, self.dtype)
+
+    def sign(self) -> Rounded:
+        assert np.all(np.abs(self.value) > self.error), "the sign of what may be 0"
+        return Rounded(np.sign(self.value), 0, self.dtype)
+
     def reshape(self, *shape: int) -> Rounded:
         return Rounded(self.value.reshape(shape), self.error.reshape(shape), self.dtype)
 

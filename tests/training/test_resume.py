@@ -24,6 +24,9 @@ OPTIMIZERS = {
     "sgd": lambda params: optim.SGD(params, lr=0.05, momentum=0.9, nesterov=True, weight_decay=1e-3),
     "adam": lambda params: optim.Adam(params, lr=0.01),
     "adamw": lambda params: optim.AdamW(params, lr=0.01),
+    "nadam": lambda params: optim.NAdam(params, lr=0.01),
+    "rmsprop": lambda params: optim.RMSprop(params, lr=0.01, momentum=0.5, centered=True),
+    "lamb": lambda params: optim.LAMB(optim.no_decay_groups([("", one) for one in params], 0.1), lr=0.01),
 }
 
 
@@ -37,7 +40,19 @@ SCHEDULES = {
 }
 
 
-def build(optimizer: str = "adam", callbacks=(), schedule: str = "step", width: int = 4) -> training.Trainer:
+EVERYTHING = {
+    "clipped": {"clip_grad_norm": 0.5, "clip_grad_value": 0.1, "agc": 0.05},
+    "accumulated": {"accumulate": 3, "regularizer": lambda model: optim.ElasticNet(1e-3, 1e-3)},
+    "fading average": {"average": lambda model: optim.EMA(model, 0.9, warmup=True, use_buffers=True)},
+    "equal average": {
+        "average": lambda model: optim.SWA(model, start=1),
+        "regularizer": lambda model: optim.L1(1e-3, proximal=True),
+        "constraint": lambda model: optim.MaxNorm(0.5),
+    },
+}
+
+
+def build(optimizer: str = "adam", callbacks=(), schedule: str = "step", width: int = 4, **options) -> training.Trainer:
     """A small net with everything that has a state: batch-norm, dropout, schedule."""
     tk.manual_seed(9)
     model = nn.Sequential(
@@ -50,11 +65,12 @@ def build(optimizer: str = "adam", callbacks=(), schedule: str = "step", width: 
         nn.Linear(width * 4, 3),
     )
     chosen = OPTIMIZERS[optimizer](model.parameters())
+    options = {name: given(model) if callable(given) else given for name, given in options.items()}
     if schedule in SCHEDULES:
         moves, make = SCHEDULES[schedule]
-        return training.Trainer(model, chosen, scheduler=make(chosen), schedule=moves, callbacks=callbacks)
+        return training.Trainer(model, chosen, scheduler=make(chosen), schedule=moves, callbacks=callbacks, **options)
     cosine = optim.CosineAnnealingLR(chosen, EPOCHS * (4 if schedule == "step" else 1))
-    return training.Trainer(model, chosen, scheduler=cosine, schedule=schedule, callbacks=callbacks)
+    return training.Trainer(model, chosen, scheduler=cosine, schedule=schedule, callbacks=callbacks, **options)
 
 
 def bits(trainer: training.Trainer) -> dict[str, bytes]:
@@ -64,6 +80,7 @@ def bits(trainer: training.Trainer) -> dict[str, bytes]:
     state["generator"] = repr(taken.meta["generator"]).encode()
     state["optimizer"] = repr(taken.meta["optimizer"]).encode()
     state["scheduler"] = repr(taken.meta["scheduler"]).encode()
+    state["average"] = repr(taken.meta["average"]).encode()
     return state
 
 
@@ -88,6 +105,23 @@ def test_two_and_two_epochs_are_four(tmp_path, optimizer, schedule):
 
     assert bits(second) == bits(straight)
     assert losses(second) == losses(straight)
+
+
+@pytest.mark.parametrize("options", EVERYTHING)
+def test_with_everything_that_a_step_may_do(tmp_path, options):
+    straight = build(**EVERYTHING[options])
+    straight.fit(batches(), batches(), EPOCHS)
+    first = build(**EVERYTHING[options])
+    first.fit(batches(), batches(), 2)
+    first.save_checkpoint(tmp_path / "run.safetensors")
+    second = build(**EVERYTHING[options])
+    second.load_checkpoint(tmp_path / "run.safetensors")
+    second.fit(batches(), batches(), EPOCHS)
+    assert bits(second) == bits(straight)
+    assert losses(second) == losses(straight)
+    plain = build()
+    plain.fit(batches(), batches(), EPOCHS)
+    assert losses(plain) != losses(straight)
 
 
 def test_the_checkpoint_callback_leaves_the_end_and_the_best(tmp_path):
@@ -191,6 +225,7 @@ def test_what_does_not_fit_changes_nothing(tmp_path):
     other = build()
     other.scheduler = None
     cases.append((other, "checkpoint: scheduler: "))
+    cases.append((build(average=lambda model: optim.EMA(model)), "checkpoint: average: "))
     for trainer, message in cases:
         before = bits(trainer)
         with pytest.raises(ValueError, match=message):

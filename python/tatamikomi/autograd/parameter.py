@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from tatamikomi.autograd.arrays import as_array
 from tatamikomi.autograd.base import Storage
 from tatamikomi.autograd.tensor import Tensor
+from tatamikomi.errors import bad_type
 
 
 class Parameter(Tensor):
@@ -40,3 +41,25 @@ class Parameter(Tensor):
         self._storage = Storage()
         self._requires_grad = False
         self.requires_grad_(requires_grad)
+
+    def cast_(self, dtype: DTypeLike) -> Parameter:
+        """Hold the values, and the gradient, as another float dtype; the object stays, its array is a new one.
+
+        Returns self. What was recorded with the old values raises in `backward`, as after any write.
+
+        Raises:
+            TypeError: dtype is neither float32 nor float64.
+
+        >>> import tatamikomi as tk
+        >>> tk.autograd.Parameter([1.0]).cast_("float64").dtype
+        dtype('float64')
+        """
+        changed = as_array("Parameter.cast_", "dtype", self._data, dtype)
+        if changed.dtype.kind != "f":
+            raise bad_type("Parameter.cast_", "dtype", changed.dtype.name, "float32 or float64")
+        if changed.dtype != self._data.dtype:
+            self._data = np.array(changed, order="C")
+            self.bump()
+            if self._grad is not None:
+                self._grad = self._grad.detach().to(changed.dtype)
+        return self

@@ -51,7 +51,8 @@ from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cros
 from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from tatamikomi.kernels.norm_group import group_norm_backward, group_norm_forward
 from tatamikomi.kernels.norm_local import local_response_norm_backward, local_response_norm_forward
-from tatamikomi.kernels.optimizer import adam_step, sgd_step
+from tatamikomi.kernels.optimizer import adam_step, adamax_step, nadam_step, radam_step, sgd_step
+from tatamikomi.kernels.optimizer_adaptive import adadelta_step, adagrad_step, lamb_step, lion_step, rmsprop_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 from tatamikomi.kernels.pool_adaptive import (
     adaptive_avg_pool_backward,
@@ -66,7 +67,10 @@ __all__ = [
     "AxisTable",
     "ConvExplanation",
     "PackedWeight",
+    "adadelta_step",
+    "adagrad_step",
     "adam_step",
+    "adamax_step",
     "adaptive_avg_pool_backward",
     "adaptive_avg_pool_forward",
     "adaptive_max_pool_forward",
@@ -99,6 +103,8 @@ __all__ = [
     "group_norm_forward",
     "half_to_float",
     "im2col",
+    "lamb_step",
+    "lion_step",
     "local_response_norm_backward",
     "local_response_norm_forward",
     "log_softmax_backward",
@@ -107,9 +113,12 @@ __all__ = [
     "max_pool_backward",
     "max_pool_forward",
     "memory_stats",
+    "nadam_step",
+    "radam_step",
     "relu_backward",
     "relu_forward",
     "resample",
+    "rmsprop_step",
     "set_backend",
     "set_conv_algorithm",
     "set_num_threads",

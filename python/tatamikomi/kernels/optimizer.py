@@ -1,71 +1,17 @@
-"""Optimizer steps on lists of arrays: one call updates every parameter in place."""
+"""Optimizer steps on lists of arrays: one call updates every parameter in place. SGD, Adam and Adam's kin."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from tatamikomi import _native
-from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.kernels.arrays import Array, as_float
+from tatamikomi.errors import bad_value
+from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.backend import active
+from tatamikomi.kernels.optimizer_lists import checked_betas, checked_lists
 from tatamikomi.kernels.scalars import as_integer, as_number
-
-
-def _listed(op: str, argument: str, arrays: object, like: Sequence[object] | None = None) -> list[object]:
-    """`arrays` as a list, as long as `like`."""
-    if not isinstance(arrays, (list, tuple)):
-        raise bad_type(op, argument, type(arrays).__name__, "a list of arrays")
-    if like is not None and len(arrays) != len(like):
-        raise bad_value(op, argument, f"{len(arrays)} arrays", f"{len(like)} arrays, one per parameter")
-    return list(arrays)
-
-
-def _fits(op: str, argument: str, i: int, array: Array, first: Array, like: Array) -> None:
-    if array.dtype != first.dtype:
-        raise bad_type(op, f"{argument}[{i}]", str(array.dtype), f"{first.dtype} as params[0]")
-    if array.shape != like.shape:
-        raise bad_value(op, f"{argument}[{i}]", f"shape {array.shape}", f"shape {like.shape} as its parameter")
-
-
-def _updated(op: str, argument: str, arrays: object, params: list[Array] | None = None) -> list[Array]:
-    """Arrays that a step writes into as they are."""
-    checked: list[Array] = []
-    like = params if params is not None else checked
-    for i, array in enumerate(_listed(op, argument, arrays, params)):
-        if not isinstance(array, np.ndarray):
-            raise bad_type(op, f"{argument}[{i}]", type(array).__name__, "an ndarray, which is updated in place")
-        dtype = array.dtype
-        if dtype.kind != "f" or dtype.itemsize not in (4, 8):
-            raise bad_type(op, f"{argument}[{i}]", str(dtype), "float32 or float64")
-        if not (array.flags.carray and dtype.isnative):
-            rule = "a writable, aligned, C-contiguous array in native byte order"
-            given = "a read-only array" if not array.flags.writeable else "another layout"
-            raise bad_value(op, f"{argument}[{i}]", given, rule)
-        checked.append(array)
-        _fits(op, argument, i, array, like[0], like[i])
-    return checked
-
-
-def _gradients(op: str, grads: object, params: list[Array]) -> list[Array]:
-    checked: list[Array] = []
-    for i, grad in enumerate(_listed(op, "grads", grads, params)):
-        array = as_float(op, f"grads[{i}]", grad)  # type: ignore[arg-type]
-        _fits(op, "grads", i, array, params[0], params[i])
-        checked.append(array)
-    return checked
-
-
-def _refuse_overlap(op: str, updated: dict[str, list[Array]], grads: list[Array]) -> None:
-    """What is written shares memory with nothing else; gradients may share theirs among themselves."""
-    written = [array for arrays in updated.values() for array in arrays]
-    pair = _native.find_overlap(written, grads)
-    if pair is not None:
-        names = [f"{name}[{i}]" for name, arrays in updated.items() for i in range(len(arrays))]
-        names += [f"grads[{i}]" for i in range(len(grads))]
-        raise bad_value(op, names[pair[0]], f"memory shared with {names[pair[1]]}", "memory of its own")
 
 
 def sgd_step(
@@ -79,6 +25,7 @@ def sgd_step(
     weight_decay: float = 0.0,
     nesterov: bool = False,
     first: bool = False,
+    maximize: bool = False,
 ) -> None:
     """One step of stochastic gradient descent, in place.
 
@@ -93,6 +40,7 @@ def sgd_step(
         lr, momentum, dampening, weight_decay: >= 0.
         nesterov: needs momentum > 0 and dampening = 0.
         first: velocities hold nothing yet.
+        maximize: go up: -grad stands for grad.
 
     Raises:
         TypeError: an argument is of the wrong kind or dtype; the message names the index in its list.
@@ -115,11 +63,9 @@ def sgd_step(
     if nesterov and not (friction > 0 and damp == 0):
         given = f"momentum={momentum}, dampening={dampening}"
         raise bad_value(op, "nesterov", given, "momentum > 0 and dampening = 0")
-    weights = _updated(op, "params", params)
-    gradients = _gradients(op, grads, weights)
-    buffers = _updated(op, "velocities", velocities, weights) if friction else []
-    _refuse_overlap(op, {"params": weights, "velocities": buffers}, gradients)
-    active().sgd_step(weights, gradients, buffers, rate, friction, damp, decay, bool(nesterov), bool(first))
+    w, g, kept = checked_lists(op, params, grads, {"velocities": velocities} if friction else {})
+    v = kept.get("velocities", [])
+    active().sgd_step(w, g, v, rate, friction, damp, decay, bool(nesterov), bool(first), bool(maximize))
 
 
 def adam_step(
@@ -127,6 +73,7 @@ def adam_step(
     grads: Sequence[ArrayLike],
     exp_avgs: Sequence[Array],
     exp_avg_sqs: Sequence[Array],
+    max_exp_avg_sqs: Sequence[Array] | None = None,
     *,
     step: int,
     lr: float,
@@ -134,6 +81,7 @@ def adam_step(
     eps: float = 1e-8,
     weight_decay: float = 0.0,
     decoupled: bool = False,
+    maximize: bool = False,
 ) -> None:
     """One step of Adam, or of AdamW if decoupled, in place.
 
@@ -145,10 +93,12 @@ def adam_step(
         params: the arrays w, updated in place: C-contiguous, writable, of one dtype, float32 or float64.
         grads: one per parameter, its shape and dtype.
         exp_avgs, exp_avg_sqs: the arrays m and v, one each per parameter, zeros before the first step.
+        max_exp_avg_sqs: AMSGrad: the largest v so far, zeros before the first step, which stand for v below the root.
         step: number of this step, 1 for the first.
         lr, eps, weight_decay: >= 0.
         betas: (beta1, beta2), each >= 0 and < 1.
         decoupled: AdamW's weight decay.
+        maximize: go up: -grad stands for grad.
 
     Raises:
         TypeError: an argument is of the wrong kind or dtype; the message names the index in its list.
@@ -156,7 +106,8 @@ def adam_step(
             that are written share memory with others.
 
     Source: D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015; I. Loshchilov,
-    F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+    F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019; S. J. Reddi, S. Kale, S. Kumar, "On the
+    Convergence of Adam and Beyond", ICLR 2018.
 
     >>> import numpy as np
     >>> import tatamikomi as tk
@@ -166,14 +117,180 @@ def adam_step(
     [0.5]
     """
     op = "adam_step"
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise bad_type(op, "betas", betas, "two numbers (beta1, beta2)")
-    beta1, beta2 = (as_number(op, f"betas[{i}]", beta, below=1.0) for i, beta in enumerate(betas))
-    rate, small = as_number(op, "lr", lr), as_number(op, "eps", eps)
-    decay, number = as_number(op, "weight_decay", weight_decay), as_integer(op, "step", step, low=1)
-    weights = _updated(op, "params", params)
-    gradients = _gradients(op, grads, weights)
-    means = _updated(op, "exp_avgs", exp_avgs, weights)
-    squares = _updated(op, "exp_avg_sqs", exp_avg_sqs, weights)
-    _refuse_overlap(op, {"params": weights, "exp_avgs": means, "exp_avg_sqs": squares}, gradients)
-    active().adam_step(weights, gradients, means, squares, rate, beta1, beta2, small, decay, bool(decoupled), number)
+    beta1, beta2 = checked_betas(op, betas)
+    rate, number = as_number(op, "lr", lr), as_integer(op, "step", step, low=1)
+    states = {"exp_avgs": exp_avgs, "exp_avg_sqs": exp_avg_sqs}
+    if max_exp_avg_sqs is not None:
+        states["max_exp_avg_sqs"] = max_exp_avg_sqs
+    parts = rate / (1 - beta1**number), 1.0, 0.0
+    unbias = 1 / math.sqrt(1 - beta2**number)
+    _moments(op, params, grads, states, parts, (beta1, beta2), unbias, eps, rate, weight_decay, decoupled, maximize)
+
+
+def nadam_step(
+    params: Sequence[Array],
+    grads: Sequence[ArrayLike],
+    exp_avgs: Sequence[Array],
+    exp_avg_sqs: Sequence[Array],
+    *,
+    step: int,
+    mu: float,
+    mu_next: float,
+    mu_product: float,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+    maximize: bool = False,
+) -> None:
+    """One step of NAdam, Adam with Nesterov's momentum, in place.
+
+        m = beta1 * m + (1 - beta1) * g,  v = beta2 * v + (1 - beta2) * g**2, as in `adam_step`
+        w = w - lr * (mu_next * m / (1 - mu_product * mu_next) + (1 - mu) * g / (1 - mu_product))
+                / (sqrt(v / (1 - beta2**step)) + eps)
+
+    Args:
+        params, grads, exp_avgs, exp_avg_sqs, step, lr, betas, eps, weight_decay, decoupled, maximize: as in
+            `adam_step`.
+        mu, mu_next: the momentum of this step and of the next, >= 0 and < 1.
+        mu_product: the product of all mu so far, this step's included, >= 0 and < 1.
+
+    Raises:
+        TypeError, ValueError: as `adam_step` does.
+
+    Source: T. Dozat, "Incorporating Nesterov Momentum into Adam", ICLR workshop 2016.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> w, m, v = np.array([1.0]), np.zeros(1), np.zeros(1)
+    >>> tk.kernels.nadam_step([w], [np.array([3.0])], [m], [v], step=1, mu=0, mu_next=0, mu_product=0, lr=0.5, eps=0)
+    >>> w.tolist()
+    [0.5]
+    """
+    op = "nadam_step"
+    now, coming = as_number(op, "mu", mu, below=1.0), as_number(op, "mu_next", mu_next, below=1.0)
+    product = as_number(op, "mu_product", mu_product, below=1.0)
+    beta1, beta2 = checked_betas(op, betas)
+    rate, number = as_number(op, "lr", lr), as_integer(op, "step", step, low=1)
+    parts = rate, coming / (1 - product * coming), (1 - now) / (1 - product)
+    states, unbias = {"exp_avgs": exp_avgs, "exp_avg_sqs": exp_avg_sqs}, 1 / math.sqrt(1 - beta2**number)
+    _moments(op, params, grads, states, parts, (beta1, beta2), unbias, eps, rate, weight_decay, decoupled, maximize)
+
+
+def radam_step(
+    params: Sequence[Array],
+    grads: Sequence[ArrayLike],
+    exp_avgs: Sequence[Array],
+    exp_avg_sqs: Sequence[Array],
+    *,
+    step: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+    maximize: bool = False,
+) -> None:
+    """One step of RAdam, Adam whose first steps do not trust the few squares seen so far, in place.
+
+        m = beta1 * m + (1 - beta1) * g,  v = beta2 * v + (1 - beta2) * g**2, as in `adam_step`
+        R = 2 / (1 - beta2) - 1,  r = R - 2 * step * beta2**step / (1 - beta2**step)
+        w = w - lr * m / (1 - beta1**step) * (1 if r <= 5 else
+                sqrt((r - 4) * (r - 2) * R / ((R - 4) * (R - 2) * r)) * sqrt(1 - beta2**step) / (sqrt(v) + eps))
+
+    Args:
+        params, grads, exp_avgs, exp_avg_sqs, step, lr, betas, eps, weight_decay, decoupled, maximize: as in
+            `adam_step`.
+
+    Raises:
+        TypeError, ValueError: as `adam_step` does.
+
+    Source: L. Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", ICLR 2020, in the form of
+    torch.optim.RAdam.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> w, m, v = np.array([1.0]), np.zeros(1), np.zeros(1)
+    >>> tk.kernels.radam_step([w], [np.array([3.0])], [m], [v], step=1, lr=0.25, betas=(0.5, 0.999))
+    >>> w.tolist()
+    [0.25]
+    """
+    op = "radam_step"
+    beta1, beta2 = checked_betas(op, betas)
+    rate, number = as_number(op, "lr", lr), as_integer(op, "step", step, low=1)
+    unbiased, seen = rate / (1 - beta1**number), 1 - beta2**number
+    most = 2 / (1 - beta2) - 1
+    length = most - 2 * number * beta2**number / seen
+    trusts = length > 5
+    if trusts:
+        rectified = math.sqrt((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length))
+        unbiased *= rectified * math.sqrt(seen)
+    states, parts = {"exp_avgs": exp_avgs, "exp_avg_sqs": exp_avg_sqs}, (unbiased, 1.0, 0.0)
+    unbias = 1.0 if trusts else 0.0
+    _moments(op, params, grads, states, parts, (beta1, beta2), unbias, eps, rate, weight_decay, decoupled, maximize)
+
+
+def _moments(
+    op: str,
+    params: Sequence[Array],
+    grads: Sequence[ArrayLike],
+    states: dict[str, Sequence[Array]],
+    parts: tuple[float, float, float],
+    betas: tuple[float, float],
+    unbias: float,
+    eps: float,
+    lr: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+) -> None:
+    """The backends' adam_step: w moves by a rate times parts of the mean and of the gradient."""
+    small, decay = as_number(op, "eps", eps), as_number(op, "weight_decay", weight_decay)
+    shrink, pull = (1 - lr * decay, 0.0) if decoupled else (1.0, decay)
+    w, g, kept = checked_lists(op, params, grads, dict(states))
+    m, v, largest = kept["exp_avgs"], kept["exp_avg_sqs"], kept.get("max_exp_avg_sqs", [])
+    active().adam_step(w, g, m, v, largest, *parts, *betas, unbias, small, shrink, pull, bool(maximize))
+
+
+def adamax_step(
+    params: Sequence[Array],
+    grads: Sequence[ArrayLike],
+    exp_avgs: Sequence[Array],
+    exp_infs: Sequence[Array],
+    *,
+    step: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> None:
+    """One step of Adamax, Adam with a fading maximum in the place of the mean square, in place.
+
+        g = grad + weight_decay * w
+        m = beta1 * m + (1 - beta1) * g,  u = max(beta2 * u, |g| + eps)
+        w = w - lr / (1 - beta1**step) * m / u
+
+    Args:
+        params, grads, step, lr, betas, eps, weight_decay, maximize: as in `adam_step`.
+        exp_avgs, exp_infs: the arrays m and u, one each per parameter, zeros before the first step.
+
+    Raises:
+        TypeError, ValueError: as `adam_step` does.
+
+    Source: D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, section 7.1.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> w, m, u = np.array([1.0]), np.zeros(1), np.zeros(1)
+    >>> tk.kernels.adamax_step([w], [np.array([3.0])], [m], [u], step=1, lr=0.5, betas=(0.5, 0.9), eps=0.0)
+    >>> w.tolist()
+    [0.5]
+    """
+    op = "adamax_step"
+    beta1, beta2 = checked_betas(op, betas)
+    small, decay = as_number(op, "eps", eps), as_number(op, "weight_decay", weight_decay)
+    rate = as_number(op, "lr", lr) / (1 - beta1 ** as_integer(op, "step", step, low=1))
+    w, g, kept = checked_lists(op, params, grads, {"exp_avgs": exp_avgs, "exp_infs": exp_infs})
+    active().adamax_step(w, g, *kept.values(), rate, beta1, beta2, small, decay, bool(maximize))

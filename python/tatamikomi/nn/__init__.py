@@ -5,11 +5,22 @@ from __future__ import annotations
 from tatamikomi.autograd import Parameter
 from tatamikomi.nn import init, utils
 from tatamikomi.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from tatamikomi.nn.blocks import ASPP, SeparableConv2d, SqueezeExcitation
+from tatamikomi.nn.collection import ModuleDict, ParameterDict, ParameterList
 from tatamikomi.nn.container import ModuleList, Sequential
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
 from tatamikomi.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamikomi.nn.dropout import Dropout
 from tatamikomi.nn.embedding import Embedding
+from tatamikomi.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyLinear,
+)
 from tatamikomi.nn.linear import Bilinear, Linear
 from tatamikomi.nn.local import LocallyConnected2d
 from tatamikomi.nn.loss import CrossEntropyLoss, CTCLoss, KLDivLoss, NLLLoss
@@ -74,6 +85,7 @@ from tatamikomi.nn.shuffle import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from tatamikomi.nn.similarity import CosineSimilarity, PairwiseDistance
 
 __all__ = [
+    "ASPP",
     "GRU",
     "LSTM",
     "RNN",
@@ -127,6 +139,13 @@ __all__ = [
     "LPPool3d",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyLinear",
     "Linear",
     "LocalResponseNorm",
     "LocallyConnected2d",
@@ -139,10 +158,13 @@ __all__ = [
     "MaxUnpool2d",
     "MaxUnpool3d",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "NLLLoss",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
     "RMSNorm",
@@ -154,11 +176,13 @@ __all__ = [
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
+    "SeparableConv2d",
     "Sequential",
     "Sigmoid",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
+    "SqueezeExcitation",
     "Tanh",
     "Upsample",
     "UpsamplingBilinear2d",

@@ -39,11 +39,11 @@ class _Ordered(Module):
 
 
 def _takes_relu(module: Module) -> bool:
-    return getattr(module, "activation", "none of its own") is None and not module._hooks
+    return getattr(module, "activation", "none of its own") is None and not module.has_hooks()
 
 
 def _is_plain_relu(module: Module) -> bool:
-    return type(module) is ReLU and not module._hooks
+    return type(module) is ReLU and not module.has_hooks()
 
 
 class Sequential(_Ordered):

@@ -98,17 +98,21 @@ class _Conv(Module):
         pairs = zip(reversed(around.before), reversed(around.after), strict=True)
         return F.pad(x, [number for pair in pairs for number in pair], self.padding_mode)
 
-    def _packed(self, x: Tensor, options: tuple[Any, ...]) -> Parameter | PackedWeight:
-        """The weight laid out for x's sizes, kept while nobody writes to it; itself, where writes can go unseen."""
+    def _packed(self, x: Tensor, options: tuple[Any, ...]) -> Tensor | PackedWeight:
+        """The weight laid out for x's sizes, kept while nobody writes to it; itself, where writes can go unseen, and
+        where it is computed anew for every call, as a parametrized one is."""
         shape = np.shape(x)
-        if self.weight.exported or len(shape) != self.axes + 2 or shape[1] != self.in_channels:
-            return self.weight
-        key = self.weight.version, shape[1:], get_conv_algorithm(), get_workspace_limit(), *engine()
+        weight = self.weight
+        if not isinstance(weight, Parameter):
+            return weight
+        if weight.exported or len(shape) != self.axes + 2 or shape[1] != self.in_channels:
+            return weight
+        key = weight.version, shape[1:], get_conv_algorithm(), get_workspace_limit(), *engine()
         found = self._packs.get(key)
         if found is None:
-            if self._packs and next(iter(self._packs))[0] != self.weight.version:
+            if self._packs and next(iter(self._packs))[0] != weight.version:
                 self._packs.clear()
-            found = self._packs[key] = conv_pack_weight(self.weight.data, shape, *options)
+            found = self._packs[key] = conv_pack_weight(weight.data, shape, *options)
             if len(self._packs) > _PACKS:
                 self._packs.popitem(last=False)
         return found

@@ -10,24 +10,12 @@ import numpy as np
 
 from tatamikomi.autograd import Parameter
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.nn import state
+from tatamikomi.nn import checks, hooks, state
 from tatamikomi.nn.faults import name_the_module
+from tatamikomi.nn.hooks import BackwardHook, Handle, Hook, PreHook
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Hook = Callable[["Module", tuple[Any, ...], Any], Any]
 M = TypeVar("M", bound="Module")
-
-
-class Handle:
-    """Returned by `Module.register_forward_hook`; `remove()` takes the hook away again."""
-
-    def __init__(self, hooks: dict[int, Hook], key: int) -> None:
-        self._hooks = hooks
-        self._key = key
-
-    def remove(self) -> None:
-        """Take the hook away; a second call does nothing."""
-        self._hooks.pop(self._key, None)
 
 
 class Module:
@@ -65,7 +53,8 @@ class Module:
         self._transient: set[str] = set()
         self._modules: dict[str, Module] = {}
         self._hooks: dict[int, Hook] = {}
-        self._hook_count = 0
+        self._pre_hooks: dict[int, PreHook] = {}
+        self._backward_hooks: dict[int, BackwardHook] = {}
         self.training = True
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -74,17 +63,26 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            for before in list(self._pre_hooks.values()):
+                changed = before(self, args)
+                if changed is not None:
+                    args = changed if isinstance(changed, tuple) else (changed,)
+            tap = hooks.Tap(self, list(self._backward_hooks.values())) if self._backward_hooks else None
+            if tap is not None:
+                args = tap.enter(args)
             result = self.forward(*args, **kwargs)
             for hook in list(self._hooks.values()):
                 changed = hook(self, args, result)
                 if changed is not None:
                     result = changed
-            return result
+            return result if tap is None else tap.leave(result)
         except Exception as error:
             name_the_module(error, self)
             raise
 
-    def register_forward_hook(self, hook: Hook) -> Handle:
+    # Hooks ------------------------------------------------------------------------------------------------
+
+    def register_forward_hook(self, hook: Hook) -> Handle[Hook]:
         """Call `hook(module, args, output)` after every forward; a result other than None replaces it.
 
         >>> import tatamikomi as tk
@@ -94,9 +92,40 @@ class Module:
         (1, [1])
         >>> handle.remove()
         """
-        self._hook_count += 1
-        self._hooks[self._hook_count] = hook
-        return Handle(self._hooks, self._hook_count)
+        return hooks.add(self._hooks, hook, "register_forward_hook")
+
+    def register_forward_pre_hook(self, hook: PreHook) -> Handle[PreHook]:
+        """Call `hook(module, args)` before every forward; a result other than None, a tuple or one argument, replaces
+        the positional arguments.
+
+        >>> import tatamikomi as tk
+        >>> layer = tk.nn.Identity()
+        >>> handle = layer.register_forward_pre_hook(lambda module, args: args[0] + 1)
+        >>> layer(1)
+        2
+        """
+        return hooks.add(self._pre_hooks, hook, "register_forward_pre_hook")
+
+    def register_full_backward_hook(self, hook: BackwardHook) -> Handle[BackwardHook]:
+        """Call `hook(module, grad_input, grad_output)` when a backward pass has come through the module.
+
+        `grad_input` has an entry per positional argument of the call, None for those that want no gradient;
+        `grad_output` has one. A result other than None, such a tuple or a single Tensor, goes on in the place of
+        grad_input. A module with such a hook takes at most one argument that requires a gradient and gives one
+        Tensor; a call with other ones raises.
+
+        >>> import tatamikomi as tk
+        >>> layer, x = tk.nn.Tanh(), tk.tensor([0.0], requires_grad=True)
+        >>> handle = layer.register_full_backward_hook(lambda module, grad_input, grad_output: grad_input[0] * 2)
+        >>> layer(x).backward()
+        >>> x.grad
+        tensor([2.])
+        """
+        return hooks.add(self._backward_hooks, hook, "register_full_backward_hook")
+
+    def has_hooks(self) -> bool:
+        """Whether anybody looks at what goes in and comes out."""
+        return bool(self._hooks or self._pre_hooks or self._backward_hooks)
 
     # Attributes -------------------------------------------------------------------------------------------
 
@@ -184,11 +213,11 @@ class Module:
         """The direct sub-modules."""
         yield from self._modules.values()
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """(path, module) of this module and all below it; a module met twice is given once."""
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module and all below it; a module met twice is given once, unless asked for."""
         seen: set[int] = set()
         for path, module in self._walk(prefix):
-            if id(module) not in seen:
+            if not (remove_duplicate and id(module) in seen):
                 seen.add(id(module))
                 yield path, module
 
@@ -202,31 +231,80 @@ class Module:
         for name, child in self._modules.items():
             yield from child._walk(f"{prefix}.{name}" if prefix else name)
 
-    def _named(self, room: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
+    def _named(self, room: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         for path, module in self._walk(prefix) if recurse else [(prefix, self)]:
-            for name, value in module.__dict__[room].items():
-                if id(value) not in seen:
+            for name, value in module._own(room).items():
+                if not (once and id(value) in seen):
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """(path, parameter); a parameter shared by two places is given once."""
-        yield from self._named("_parameters", prefix, recurse)
+    def _own(self, room: str) -> dict[str, Any]:
+        """The parameters or buffers of this module alone; a lazy layer refuses while it has none yet."""
+        found: dict[str, Any] = self.__dict__[room]
+        return found
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter); a parameter shared by two places is given once, unless asked for."""
+        yield from self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every parameter once, in the order of registration."""
         for _, parameter in self.named_parameters(recurse=recurse):
             yield parameter
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Array]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Array]]:
         """(path, array) of the buffers."""
-        yield from self._named("_buffers", prefix, recurse)
+        yield from self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Array]:
         """Every buffer once."""
         for _, array in self.named_buffers(recurse=recurse):
             yield array
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a path, such as "features.0"; "" is this module.
+
+        Raises:
+            AttributeError: there is none; the message says how far the path goes.
+        """
+        module = self
+        for depth, name in enumerate(target.split(".") if target else ()):
+            if name not in module._modules:
+                at = ".".join(target.split(".")[:depth])
+                known = ", ".join(module._modules) or "none"
+                raise AttributeError(f"get_submodule: {target!r}: no module {name!r} at {at!r}; there is {known}")
+            module = module._modules[name]
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a path, such as "features.0.weight".
+
+        Raises:
+            AttributeError: there is none.
+        """
+        found: Parameter = self._find("get_parameter", "_parameters", target)
+        return found
+
+    def get_buffer(self, target: str) -> Array:
+        """The buffer at a path, such as "features.1.running_mean".
+
+        Raises:
+            AttributeError: there is none.
+        """
+        found: Array = self._find("get_buffer", "_buffers", target)
+        return found
+
+    def _find(self, op: str, room: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._own(room)
+        if name not in found:
+            raise AttributeError(f"{op}: {target!r}: no {room[1:-1]} {name!r}; there is {', '.join(found) or 'none'}")
+        return found[name]
 
     def apply(self: M, function: Callable[[Module], object]) -> M:
         """Call `function` on every sub-module, children first, then on this one; returns self."""
@@ -244,6 +322,8 @@ class Module:
         >>> list(tk.nn.BatchNorm2d(4).state_dict())
         ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked']
         """
+        for one in self.modules():
+            one._own("_parameters")  # a lazy layer has no state yet, and says so
         return OrderedDict((key, place.read()) for key, place in state.places(self))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> state.LoadResult:
@@ -278,6 +358,37 @@ class Module:
     def eval(self: M) -> M:
         """Switch to evaluation mode: dropout passes through, batch-norm uses its running statistics."""
         return self.train(False)
+
+    def to(self: M, dtype: Any) -> M:
+        """Hold all parameters and float buffers as float32 or float64; returns self.
+
+        The Parameters stay the same objects, so that an optimizer keeps them; what it remembers of them does not
+        change with them: build it afterwards, or load its state anew.
+
+        Raises:
+            TypeError: dtype is something else.
+
+        >>> import tatamikomi as tk
+        >>> tk.nn.Linear(2, 2).to("float64").weight.dtype
+        dtype('float64')
+        """
+        kind = checks.floating("to", dtype)
+        for parameter in self.parameters():
+            parameter.cast_(kind)
+        changed: dict[int, Array] = {}
+        for module in self.modules():
+            for name, array in module._buffers.items():
+                if array.dtype.kind == "f" and array.dtype != kind:
+                    module._buffers[name] = changed.setdefault(id(array), array.astype(kind))
+        return self
+
+    def float(self: M) -> M:
+        """Hold everything as float32; returns self."""
+        return self.to(np.float32)
+
+    def double(self: M) -> M:
+        """Hold everything as float64; returns self."""
+        return self.to(np.float64)
 
     def requires_grad_(self: M, requires_grad: bool = True) -> M:
         """Ask for gradients of all parameters, or with False freeze them; returns self."""

@@ -65,8 +65,21 @@ def load(module: Module, state_dict: Mapping[str, Any], strict: bool) -> LoadRes
     """The body of `Module.load_state_dict`."""
     if not isinstance(state_dict, Mapping):
         raise bad_type("load_state_dict", "state_dict", type(state_dict).__name__, "a mapping of names to arrays")
+    waiting = [(path, one) for path, one in module.named_modules() if hasattr(one, "materialize_from")]
+    undo = [one.materialize_from(state_dict, f"{path}." if path else "") for path, one in waiting]
+    try:
+        return _load(module, state_dict, strict)
+    except Exception:
+        for back in undo:
+            back()
+        raise
+
+
+def _load(module: Module, state_dict: Mapping[str, Any], strict: bool) -> LoadResult:
     here = dict(places(module))
-    missing = [key for key in here if key not in state_dict]
+    lazy = [path for path, one in module.named_modules() if hasattr(one, "materialize_from")]
+    missing = [f"{path}.weight" if path else "weight" for path in lazy]  # that such a layer needs to learn its size
+    missing += [key for key in here if key not in state_dict]
     unexpected = [str(key) for key in state_dict if key not in here]
     faults: list[str] = []
     if strict:

@@ -1,20 +1,17 @@
-"""Adam and AdamW."""
+"""Adam, AdamW and Adamax."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from tatamikomi import kernels
-from tatamikomi.autograd import Tensor
-from tatamikomi.errors import bad_value
 from tatamikomi.optim import checks
-from tatamikomi.optim.optimizer import Memory, Optimizer
+from tatamikomi.optim.fused import Fused, States
+from tatamikomi.optim.optimizer import Array, Group, Memory
 
 
-class Adam(Optimizer):
+class Adam(Fused):
     """Adam: steps scaled by running means of the gradient and of its square.
 
         g = grad + weight_decay * w
@@ -28,10 +25,13 @@ class Adam(Optimizer):
         betas: (beta1, beta2), each in [0, 1).
         eps: >= 0.
         weight_decay: >= 0, added to the gradient; `AdamW` takes it off the parameter instead.
+        amsgrad: the largest v so far stands for v.
+        maximize: go up: -grad stands for grad.
 
     A parameter without a gradient is left as it is. One kernel call updates a group.
 
-    Source: D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    Source: D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015; amsgrad: S. J. Reddi,
+    S. Kale, S. Kumar, "On the convergence of Adam and beyond", ICLR 2018.
 
     Raises:
         TypeError, ValueError: an argument is of the wrong kind or out of range, see `Optimizer`.
@@ -45,8 +45,8 @@ class Adam(Optimizer):
     [0.5, -1.5]
     """
 
-    arrays: ClassVar[frozenset[str]] = frozenset({"exp_avg", "exp_avg_sq"})
-    scalars: ClassVar[frozenset[str]] = frozenset({"step"})
+    arrays: ClassVar[frozenset[str]] = frozenset({"exp_avg", "exp_avg_sq", "max_exp_avg_sq"})
+    absent: ClassVar[Mapping[str, Any]] = {"amsgrad": False, "maximize": False}
     decoupled: ClassVar[bool] = False
 
     def __init__(
@@ -56,47 +56,40 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**options, "amsgrad": amsgrad, "maximize": maximize})
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Every option's kind and range."""
         op = type(self).__name__
-        for name in ("lr", "eps", "weight_decay"):
-            checks.number(op, name, options[name])
-        betas = options["betas"]
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise bad_value(op, "betas", betas, "two numbers >= 0 and < 1")
-        for beta in betas:
-            checks.number(op, "betas", beta, below=1.0)
+        checks.numbers(op, options, "lr", "eps", "weight_decay")
+        checks.betas(op, options["betas"])
+        checks.flags(op, options, "amsgrad", "maximize")
 
-    def step(self) -> None:
-        """Change every parameter that has a gradient, in place."""
-        for group in self.param_groups:
-            # One entry, and one call, unless gradients came late or dtypes are mixed.
-            alike: dict[tuple[np.dtype[Any], int], list[tuple[Tensor, Memory]]] = {}
-            for param, memory in self._ready(group):
-                if not memory:
-                    memory["step"] = 0
-                    memory["exp_avg"] = np.zeros(param.shape, param.dtype)
-                    memory["exp_avg_sq"] = np.zeros(param.shape, param.dtype)
-                memory["step"] += 1
-                alike.setdefault((param.dtype, memory["step"]), []).append((param, memory))
-            for (_, step), some in alike.items():
-                kernels.adam_step(
-                    [param.data for param, _ in some],
-                    [param.grad.data for param, _ in some if param.grad is not None],
-                    [memory["exp_avg"] for _, memory in some],
-                    [memory["exp_avg_sq"] for _, memory in some],
-                    step=step,
-                    lr=group["lr"],
-                    betas=tuple(group["betas"]),
-                    eps=group["eps"],
-                    weight_decay=group["weight_decay"],
-                    decoupled=self.decoupled,
-                )
-                for param, _ in some:
-                    param.bump()
+    def kept(self, options: Mapping[str, Any]) -> frozenset[str]:
+        """The largest squares only with amsgrad."""
+        return self.arrays if options["amsgrad"] else self.arrays - {"max_exp_avg_sq"}
+
+    def update(self, group: Group, numbers: Memory, params: list[Array], grads: list[Array], states: States) -> None:
+        """One call of `kernels.adam_step`."""
+        kernels.adam_step(
+            params,
+            grads,
+            states["exp_avg"],
+            states["exp_avg_sq"],
+            states.get("max_exp_avg_sq"),
+            step=numbers["step"],
+            lr=group["lr"],
+            betas=group["betas"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            decoupled=self.decoupled,
+            maximize=group["maximize"],
+        )
 
 
 class AdamW(Adam):
@@ -124,5 +117,54 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+
+
+class Adamax(Fused):
+    """Adamax: Adam with a fading maximum of |g| in the place of the root of the mean square.
+
+        m = beta1 * m + (1 - beta1) * g,   u = max(beta2 * u, |g| + eps)
+        w = w - lr / (1 - beta1**t) * m / u,   t = 1, 2, ... per parameter
+
+    Arguments and errors as in `Adam`, with lr=0.002 by default and no amsgrad.
+
+    Source: D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, section 7.1.
+
+    >>> import tatamikomi as tk
+    >>> w = tk.nn.Parameter([1.0, -2.0])
+    >>> optimizer = tk.optim.Adamax([w], lr=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.numpy().round(5).tolist()
+    [0.5, -1.5]
+    """
+
+    arrays: ClassVar[frozenset[str]] = frozenset({"exp_avg", "exp_inf"})
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+        super().__init__(params, options)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Every option's kind and range."""
+        checks.numbers("Adamax", options, "lr", "eps", "weight_decay")
+        checks.betas("Adamax", options["betas"])
+        checks.flags("Adamax", options, "maximize")
+
+    def update(self, group: Group, numbers: Memory, params: list[Array], grads: list[Array], states: States) -> None:
+        """One call of `kernels.adamax_step`."""
+        options = {name: group[name] for name in self.defaults}
+        kernels.adamax_step(params, grads, states["exp_avg"], states["exp_inf"], step=numbers["step"], **options)

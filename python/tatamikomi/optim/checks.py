@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -42,3 +44,23 @@ def flag(op: str, argument: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise bad_type(op, argument, type(value).__name__, "True or False")
     return bool(value)
+
+
+def betas(op: str, value: object) -> None:
+    """Two numbers >= 0 and < 1."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise bad_value(op, "betas", value, "two numbers >= 0 and < 1")
+    for beta in value:
+        number(op, "betas", beta, below=1.0)
+
+
+def numbers(op: str, options: Mapping[str, Any], *names: str) -> None:
+    """The options of these names are finite numbers >= 0."""
+    for name in names:
+        number(op, name, options[name])
+
+
+def flags(op: str, options: Mapping[str, Any], *names: str) -> None:
+    """The options of these names are True or False."""
+    for name in names:
+        flag(op, name, options[name])

@@ -28,6 +28,7 @@ class SGD(Optimizer):
         dampening: how much of the gradient the velocity leaves out, >= 0.
         weight_decay: >= 0.
         nesterov: needs momentum > 0 and dampening = 0.
+        maximize: go up: -grad stands for grad.
 
     A parameter without a gradient is left as it is. One kernel call updates a group.
 
@@ -56,6 +57,8 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -65,18 +68,23 @@ class SGD(Optimizer):
                 "dampening": dampening,
                 "weight_decay": weight_decay,
                 "nesterov": nesterov,
+                "maximize": maximize,
             },
         )
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Every option's kind and range, and what Nesterov's momentum needs."""
-        for name in ("lr", "momentum", "dampening", "weight_decay"):
-            checks.number("SGD", name, options[name])
+        checks.numbers("SGD", options, "lr", "momentum", "dampening", "weight_decay")
+        checks.flags("SGD", options, "maximize")
         if checks.flag("SGD", "nesterov", options["nesterov"]) and not (
             options["momentum"] > 0 and options["dampening"] == 0
         ):
             given = f"momentum={options['momentum']}, dampening={options['dampening']}"
             raise bad_value("SGD", "nesterov", given, "momentum > 0 and dampening = 0")
+
+    def kept(self, options: Mapping[str, Any]) -> frozenset[str]:
+        """A velocity, with momentum."""
+        return self.arrays if options["momentum"] else frozenset()
 
     def step(self) -> None:
         """Change every parameter that has a gradient, in place."""

@@ -1,8 +1,8 @@
 """Everything a run needs to continue bit for bit, as arrays and as JSON, in one safetensors file.
 
 One file is written, synced and renamed as one: whatever happens, the last complete one is there. The arrays
-are named "model.*", "optimizer.NUMBER.*" and "callback.NAME.*"; the rest is JSON in the metadata, under
-"tatamikomi".
+are named "model.*", "optimizer.NUMBER.*", "average.NUMBER" and "callback.NAME.*"; the rest is JSON in the metadata,
+under "tatamikomi".
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ def capture(trainer: Trainer, extra: Mapping[str, Any] | None = None) -> Snapsho
                 arrays[f"optimizer.{index}.{name}"] = value
             else:
                 numbers.setdefault(str(index), {})[name] = value
+    average = None if trainer.average is None else trainer.average.state_dict()
+    if average is not None:
+        arrays.update({f"average.{index}": array for index, array in enumerate(average.pop("averages"))})
     states = {}
     for name, callback in trainer.named_callbacks():
         states[name] = callback.state_dict()
@@ -53,6 +56,7 @@ def capture(trainer: Trainer, extra: Mapping[str, Any] | None = None) -> Snapsho
         "history": [dict(entry) for entry in trainer.history],
         "optimizer": {"numbers": numbers, "param_groups": optimizer["param_groups"]},
         "scheduler": None if trainer.scheduler is None else trainer.scheduler.state_dict(),
+        "average": average,
         "generator": dict(trainer.generator.state()),
         "callbacks": {name: state for name, state in states.items() if state},
         "extra": dict(extra or {}),
@@ -64,7 +68,7 @@ def restore(trainer: Trainer, snapshot: Snapshot) -> None:
     """Put the trainer where the snapshot was taken; all or nothing.
 
     Raises:
-        ValueError: the snapshot is of another model, optimizer, scheduler or set of callbacks.
+        ValueError: the snapshot is of another model, optimizer, scheduler, average or set of callbacks.
     """
     before = capture(trainer)
     try:
@@ -82,6 +86,9 @@ def _restore(trainer: Trainer, snapshot: Snapshot) -> None:
         raise ValueError(f"checkpoint: callbacks: expected the state of {expected}, got {given}")
     if (trainer.scheduler is None) != (meta["scheduler"] is None):
         raise ValueError("checkpoint: scheduler: the checkpoint has one and the trainer has none, or the reverse")
+    average = meta.get("average")  # files of before have none
+    if (trainer.average is None) != (average is None):
+        raise ValueError("checkpoint: average: the checkpoint has one and the trainer has none, or the reverse")
     trainer.model.load_state_dict(_below(snapshot.arrays, "model."))
     state: dict[int, dict[str, Any]] = {}
     for key, value in _below(snapshot.arrays, "optimizer.").items():
@@ -92,6 +99,10 @@ def _restore(trainer: Trainer, snapshot: Snapshot) -> None:
     trainer.optimizer.load_state_dict({"state": state, "param_groups": meta["optimizer"]["param_groups"]})
     if trainer.scheduler is not None:
         trainer.scheduler.load_state_dict(meta["scheduler"])
+    if trainer.average is not None and average is not None:
+        numbered = _below(snapshot.arrays, "average.")
+        averages = [numbered[index] for index in sorted(numbered, key=int)]
+        trainer.average.load_state_dict({**average, "averages": averages})
     for name, callback in stateful.items():
         callback.load_state_dict(meta["callbacks"][name], _below(snapshot.arrays, f"callback.{name}."))
     trainer.generator.set_state(meta["generator"])

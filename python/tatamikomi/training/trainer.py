@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from tatamikomi import metrics as measure
 from tatamikomi.autograd import Tensor, as_tensor, no_grad
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.nn import CrossEntropyLoss, Module
-from tatamikomi.optim import LRScheduler, Optimizer, ReduceLROnPlateau
+from tatamikomi.optim import EMA, SWA, ElasticNet, LRScheduler, MaxNorm, Optimizer, ReduceLROnPlateau
 from tatamikomi.random import Generator, default_generator
 from tatamikomi.training import snapshot
 from tatamikomi.training.callback import Callback
 from tatamikomi.training.means import Means
+from tatamikomi.training.update import Update
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Metric = Callable[[Array, Array], float]
@@ -39,6 +41,19 @@ class Trainer:
         generator: whose state checkpoints carry; the default Generator when None.
         monitor: the key of the history that a ReduceLROnPlateau watches; None is "validation_loss", or "loss"
             without validation data.
+        accumulate: batches per step. Their gradients are averaged, each batch counting for what it holds: k batches
+            of n give the step of one of k * n, to rounding, where the loss is a mean over samples and no layer
+            looks across a batch, as batch normalisation does. The last step of an epoch takes what is left.
+        clip_grad_value, agc, clip_grad_norm: limits for the gradients before each step, in this order: of
+            `nn.utils.clip_grad_value_`, `adaptive_clip_grad_` and `clip_grad_norm_`, over all parameters of the
+            optimizer.
+        regularizer: an `optim.L1`, `L2` or `ElasticNet` of the optimizer's parameters of two or more axes: its
+            gradient is added before clipping, or, where it is proximal, its step with each group's rate taken after
+            the optimizer's. The history's losses are those of the data alone.
+        constraint: an `optim.MaxNorm` of the same parameters, after each step.
+        average: an `optim.EMA` of the model, moved on after every step, or an `optim.SWA`, after every epoch.
+            Validation, `evaluate` and `predict` then measure the averages; with a SWA, batch normalisation needs
+            `update_bn` once, at the end, before its averages mean anything.
 
     Attributes:
         epoch: complete epochs.
@@ -51,7 +66,8 @@ class Trainer:
 
     Raises:
         TypeError: an argument is of the wrong kind.
-        ValueError: schedule is unknown, or "step" for a ReduceLROnPlateau; monitor without one.
+        ValueError: schedule is unknown, or "step" for a ReduceLROnPlateau; monitor without one; accumulate or a limit
+            is out of range.
 
     >>> import numpy as np, tatamikomi as tk
     >>> x, y = np.eye(4, dtype=np.float32), np.arange(4)
@@ -74,6 +90,13 @@ class Trainer:
         metrics: Mapping[str, Metric] | None = None,
         generator: Generator | None = None,
         monitor: str | None = None,
+        accumulate: int = 1,
+        clip_grad_norm: float | None = None,
+        clip_grad_value: float | None = None,
+        agc: float | None = None,
+        regularizer: ElasticNet | None = None,
+        constraint: MaxNorm | None = None,
+        average: EMA | SWA | None = None,
     ) -> None:
         _expect("model", model, Module)
         _expect("optimizer", optimizer, Optimizer)
@@ -86,8 +109,13 @@ class Trainer:
             raise bad_value("Trainer", "schedule", "'step'", "'epoch' for a ReduceLROnPlateau")
         if monitor is not None and not plateau:
             raise bad_value("Trainer", "monitor", repr(monitor), "None without a ReduceLROnPlateau")
+        if average is not None and not isinstance(average, (EMA, SWA)):
+            raise bad_type("Trainer", "average", type(average).__name__, "an EMA or a SWA")
         self.model = model
         self.optimizer = optimizer
+        limits = (clip_grad_norm, clip_grad_value, agc)
+        self.update = Update(optimizer, accumulate, *limits, regularizer, constraint)
+        self.average = average
         self.loss = CrossEntropyLoss() if loss is None else loss
         self.scheduler = scheduler
         self.callbacks = list(callbacks)
@@ -155,6 +183,8 @@ class Trainer:
         rate = self.optimizer.param_groups[0]["lr"]
         means = self._train(train)
         train_seconds = time.perf_counter() - start
+        if self.average is not None and self.average.after == "epoch":
+            self.average.update()
         entry: dict[str, Any] = {
             "epoch": self.epoch + 1,
             **means.values(),
@@ -187,25 +217,32 @@ class Trainer:
 
     def _train(self, train: Any) -> Means:
         self.model.train()
+        self.update.reset()
         means = Means()
         for batch, (x, labels) in enumerate(_batches("fit", "train", train, self.epoch)):
-            self.optimizer.zero_grad()
+            self.update.begin()
             output = self.model(as_tensor(x))
             loss = self.loss(output, labels)
             value = loss.item()
             if not math.isfinite(value):
                 at = f"{value} in epoch {self.epoch + 1}, batch {batch + 1}"
                 raise FloatingPointError(f"fit: loss: expected a finite number, got {at}; try a smaller lr")
-            loss.backward()
-            self.optimizer.step()
-            if self.scheduler is not None and self.schedule == "step":
-                self.scheduler.step()
+            if self.update.add(loss, len(x)):
+                self._stepped()
             means.add(len(x), {"loss": value, **self._measure(output.numpy(), labels)})
             for callback in self.callbacks:
                 callback.on_batch_end(self, len(x), means.values())
+        if self.update.flush():
+            self._stepped()
         if not means.samples:
             raise bad_value("fit", "train", "no samples", "at least one batch")
         return means
+
+    def _stepped(self) -> None:
+        if self.average is not None and self.average.after == "step":
+            self.average.update()
+        if self.scheduler is not None and self.schedule == "step":
+            self.scheduler.step()
 
     def _measure(self, outputs: Array, labels: Any) -> dict[str, float]:
         return {name: float(metric(outputs, np.asarray(labels))) for name, metric in self.metrics.items()}
@@ -226,7 +263,7 @@ class Trainer:
         means = Means()
         outputs: list[Array] = []
         answers: list[Array] = []
-        with _evaluating(self.model):
+        with _evaluating(self.model), self._averaged():
             for x, labels in _batches("evaluate", "loader", loader, self.epoch):
                 output = self.model(as_tensor(x))
                 means.add(len(x), {"loss": self.loss(output, labels).item()})
@@ -235,6 +272,9 @@ class Trainer:
         if not means.samples:
             raise bad_value("evaluate", "loader", "no samples", "at least one batch")
         return {**means.values(), **self._measure(np.concatenate(outputs), np.concatenate(answers))}
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.average is None else self.average.applied()
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
         """The model's outputs in evaluation mode.
@@ -259,7 +299,7 @@ class Trainer:
             pieces: Iterable[Any] = (x[at : at + batch_size] for at in range(0, max(len(x), 1), batch_size))
         else:
             pieces = (batch[0] if isinstance(batch, (tuple, list)) else batch for batch in x)
-        with _evaluating(self.model):
+        with _evaluating(self.model), self._averaged():
             outputs = [self.model(as_tensor(piece)).numpy() for piece in pieces]
         if not outputs:
             raise bad_value("predict", "x", "no samples", "at least one batch")

@@ -40,7 +40,16 @@ from tatamikomi.kernels.reference.norm import (
     local_response_norm_backward,
     local_response_norm_forward,
 )
-from tatamikomi.kernels.reference.optimizer import adam_step, sgd_step
+from tatamikomi.kernels.reference.optimizer import (
+    adadelta_step,
+    adagrad_step,
+    adam_step,
+    adamax_step,
+    lamb_step,
+    lion_step,
+    rmsprop_step,
+    sgd_step,
+)
 from tatamikomi.kernels.reference.pool import (
     adaptive_avg_pool_backward,
     adaptive_avg_pool_forward,
@@ -53,7 +62,10 @@ from tatamikomi.kernels.reference.pool import (
 from tatamikomi.kernels.reference.resize import resample
 
 __all__ = [
+    "adadelta_step",
+    "adagrad_step",
     "adam_step",
+    "adamax_step",
     "adaptive_avg_pool_backward",
     "adaptive_avg_pool_forward",
     "adaptive_max_pool_forward",
@@ -79,6 +91,8 @@ __all__ = [
     "group_norm_forward",
     "half_to_float",
     "im2col",
+    "lamb_step",
+    "lion_step",
     "local_response_norm_backward",
     "local_response_norm_forward",
     "log_softmax_backward",
@@ -89,6 +103,7 @@ __all__ = [
     "relu_backward",
     "relu_forward",
     "resample",
+    "rmsprop_step",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",

@@ -9,9 +9,11 @@ from tatamikomi.optim.scheduler.function import LambdaLR, MultiplicativeLR
 from tatamikomi.optim.scheduler.one_cycle import OneCycleLR
 from tatamikomi.optim.scheduler.plateau import ReduceLROnPlateau
 from tatamikomi.optim.scheduler.sequential import SequentialLR
+from tatamikomi.optim.scheduler.swa import SWALR
 from tatamikomi.optim.scheduler.warmup import ConstantLR, LinearLR
 
 __all__ = [
+    "SWALR",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",

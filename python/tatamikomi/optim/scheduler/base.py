@@ -15,8 +15,9 @@ class LRScheduler:
 
     Building one sets the rates for step 0; each `step()` moves on by one, an epoch or a batch as the caller
     decides. Every group starts from its own "lr", which the first schedule of an optimizer notes as "initial_lr"
-    of the group: those built later start there, too, as in torch. Of two schedules that both move, the rate is
-    that of the last; `SequentialLR` runs several one after another. torch's argument `last_epoch` is
+    of the group: those built later start there, too, as in torch. A group added later joins at the next step, its own
+    "lr" being the base; where the schedule has values per group, that is an error. Of two schedules that both move,
+    the rate is that of the last; `SequentialLR` runs several one after another. torch's argument `last_epoch` is
     `load_state_dict` here.
 
     Args:
@@ -62,9 +63,28 @@ class LRScheduler:
             group["lr"] = rate
 
     def step(self) -> None:
-        """Move on by one and set the rates."""
+        """Move on by one and set the rates.
+
+        Raises:
+            ValueError: the optimizer has more groups than this schedule has values for.
+        """
+        self.welcome()
         self.apply(self.base_lrs, self.last_epoch + 1)
         self.last_epoch += 1
+
+    def is_per_group(self) -> bool:
+        """Whether groups have values of their own beside their base rates."""
+        return type(self).rates is not LRScheduler.rates
+
+    def welcome(self) -> None:
+        """Take in the groups that the optimizer was given since."""
+        groups, known = self.optimizer.param_groups, len(self.base_lrs)
+        if len(groups) > known and self.is_per_group():
+            rule = f"{known} groups, for which there are values"
+            raise bad_value(type(self).__name__, "optimizer", len(groups), rule)
+        for group in groups[known:]:
+            group.setdefault("initial_lr", group["lr"])
+            self.base_lrs.append(float(group["initial_lr"]))
 
     def get_last_lr(self) -> list[float]:
         """The groups' rates as they are now."""

@@ -96,7 +96,9 @@ class ReduceLROnPlateau(LRScheduler):
 
         Raises:
             TypeError: metrics is not a number; it has to be given.
+            ValueError: the optimizer has more groups than when this was built.
         """
+        self.welcome()
         value = _measured("ReduceLROnPlateau.step", "metrics", metrics)
         self.last_epoch += 1
         self.num_bad_epochs += 1

@@ -68,3 +68,7 @@ class SequentialLR(LRScheduler):
         index = bisect_right(self.milestones, step)
         begin = self.milestones[index - 1] if index else 0
         self.schedulers[index].apply(bases, step - begin)
+
+    def is_per_group(self) -> bool:
+        """Whether one of the schedules is."""
+        return any(one.is_per_group() for one in self.schedulers)

@@ -1,0 +1,8 @@
+"""What works on modules and their gradients from outside, named as in torch.nn.utils."""
+
+from __future__ import annotations
+
+from tatamikomi.nn.utils import parametrizations, parametrize
+from tatamikomi.nn.utils.clip import adaptive_clip_grad_, clip_grad_norm_, clip_grad_value_
+
+__all__ = ["adaptive_clip_grad_", "clip_grad_norm_", "clip_grad_value_", "parametrizations", "parametrize"]
