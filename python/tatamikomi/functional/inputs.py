@@ -7,9 +7,10 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from tatamikomi.autograd import Tensor, as_tensor
+from tatamikomi.autograd.arrays import as_dtype
 from tatamikomi.errors import bad_type, bad_value, retell
 from tatamikomi.kernels.arrays import as_float
 
@@ -68,6 +69,18 @@ def flag(op: str, argument: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise bad_type(op, argument, value, "True or False")
     return bool(value)
+
+
+def floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64.
+
+    Raises:
+        TypeError: anything else.
+    """
+    wanted = as_dtype(op, dtype)
+    if wanted.kind != "f":
+        raise bad_type(op, "dtype", wanted.name, "float32 or float64")
+    return wanted
 
 
 def batched(op: str, value: TensorLike, axes: int) -> tuple[Tensor, bool]:

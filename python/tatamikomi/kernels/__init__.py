@@ -17,6 +17,13 @@ from tatamikomi.kernels.activation import (
     tanh_backward,
     tanh_forward,
 )
+from tatamikomi.kernels.activation_kinds import (
+    ACTIVATION_KINDS,
+    activation_backward,
+    activation_forward,
+    prelu_backward,
+    prelu_forward,
+)
 from tatamikomi.kernels.algorithm import (
     get_conv_algorithm,
     get_workspace_limit,
@@ -52,9 +59,12 @@ from tatamikomi.kernels.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 
 __all__ = [
+    "ACTIVATION_KINDS",
     "AlgorithmNote",
     "ConvExplanation",
     "PackedWeight",
+    "activation_backward",
+    "activation_forward",
     "adam_step",
     "add_relu_forward",
     "avg_pool_backward",
@@ -85,6 +95,8 @@ __all__ = [
     "max_pool_backward",
     "max_pool_forward",
     "memory_stats",
+    "prelu_backward",
+    "prelu_forward",
     "relu_backward",
     "relu_forward",
     "set_backend",

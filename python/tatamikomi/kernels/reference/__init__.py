@@ -5,9 +5,13 @@ this backend promises no bits across thread counts or batch splits.
 """
 
 from tatamikomi.kernels.reference.activation import (
+    activation_backward,
+    activation_forward,
     add_relu_forward,
     log_softmax_backward,
     log_softmax_forward,
+    prelu_backward,
+    prelu_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
@@ -35,6 +39,8 @@ from tatamikomi.kernels.reference.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.reference.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 
 __all__ = [
+    "activation_backward",
+    "activation_forward",
     "adam_step",
     "add_relu_forward",
     "avg_pool_backward",
@@ -57,6 +63,8 @@ __all__ = [
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
+    "prelu_backward",
+    "prelu_forward",
     "relu_backward",
     "relu_forward",
     "sgd_step",
