@@ -85,6 +85,20 @@ struct ConvPolicy {
     int64_t limit;        // bytes of workspace for one thread
 };
 
+// Activations of one element with two parameters at most, by name; cpp/kernels/activation_kinds.hpp has their formulas.
+// Python reads the names from activation_kinds().
+#define TK_ACTIVATIONS(F)                                                                                    \
+    F(celu)                                                                                                  \
+    F(elu)                                                                                                   \
+    F(gelu) F(gelu_tanh) F(hardshrink) F(hardsigmoid) F(hardswish) F(hardtanh) F(leaky_relu) F(mish) F(silu) \
+        F(softplus) F(softshrink) F(softsign) F(step) F(tanhshrink) F(threshold)
+
+enum class Activation {
+#define TK_ID(name) name,
+    TK_ACTIVATIONS(TK_ID)
+#undef TK_ID
+};
+
 // One entry of an ordered list of algorithms. name: nullptr past the end; declined: why, nullptr when it does not.
 struct AlgorithmReport {
     const char *name, *declined;

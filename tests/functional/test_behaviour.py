@@ -184,7 +184,7 @@ ONE = np.ones((1, 2, 3, 3))
             "batch_norm: running_mean: .* updated in place, got list",
         ),
         (lambda: F.softmax(ONE, 4), ValueError, "softmax: dim: expected -4 <= dim < 4, got 4"),
-        (lambda: F.log_softmax(1.0, 0), ValueError, "log_softmax: dim"),
+        (lambda: F.log_softmax(1.0, 1), ValueError, "log_softmax: dim"),
         (lambda: F.relu(np.ones(2, complex)), TypeError, "relu: input: .* got complex128"),
         (lambda: F.dropout(ONE, 1.5), ValueError, "dropout: p: expected 0 <= p <= 1, got 1.5"),
         (lambda: F.dropout(ONE, float("nan")), ValueError, "dropout: p"),

@@ -8,9 +8,10 @@ from inspect import signature
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from tatamikomi.autograd import Tensor, as_tensor, is_grad_enabled
+from tatamikomi.autograd.arrays import as_dtype
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value, retell
 from tatamikomi.kernels.arrays import as_float
@@ -112,6 +113,18 @@ def flag(op: str, argument: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise bad_type(op, argument, value, "True or False")
     return bool(value)
+
+
+def floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64.
+
+    Raises:
+        TypeError: anything else.
+    """
+    wanted = as_dtype(op, dtype)
+    if wanted.kind != "f":
+        raise bad_type(op, "dtype", wanted.name, "float32 or float64")
+    return wanted
 
 
 def batched(op: str, value: TensorLike, axes: int) -> tuple[Tensor, bool]:

@@ -17,6 +17,13 @@ from tatamikomi.kernels.activation import (
     tanh_backward,
     tanh_forward,
 )
+from tatamikomi.kernels.activation_kinds import (
+    ACTIVATION_KINDS,
+    activation_backward,
+    activation_forward,
+    prelu_backward,
+    prelu_forward,
+)
 from tatamikomi.kernels.algorithm import (
     get_conv_algorithm,
     get_workspace_limit,
@@ -63,10 +70,13 @@ from tatamikomi.kernels.resize import resample
 from tatamikomi.kernels.resize_tables import AxisTable
 
 __all__ = [
+    "ACTIVATION_KINDS",
     "AlgorithmNote",
     "AxisTable",
     "ConvExplanation",
     "PackedWeight",
+    "activation_backward",
+    "activation_forward",
     "adadelta_step",
     "adagrad_step",
     "adam_step",
@@ -114,6 +124,8 @@ __all__ = [
     "max_pool_forward",
     "memory_stats",
     "nadam_step",
+    "prelu_backward",
+    "prelu_forward",
     "radam_step",
     "relu_backward",
     "relu_forward",

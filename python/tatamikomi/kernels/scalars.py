@@ -33,6 +33,24 @@ def as_number(
     return float(value)
 
 
+def as_real(op: str, argument: str, value: object) -> float:
+    """A number, infinity included.
+
+    Raises:
+        TypeError: value is no real number.
+        ValueError: value is NaN.
+
+    >>> from tatamikomi.kernels.scalars import as_real
+    >>> as_real("activation_forward", "a", -3)
+    -3.0
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise bad_type(op, argument, value, "a number")
+    if value != value:
+        raise bad_value(op, argument, value, "a number")
+    return float(value)
+
+
 def as_integer(op: str, argument: str, value: object, low: int = 0) -> int:
     """An integer with low <= value < 2**63.
 

@@ -5,9 +5,13 @@ this backend promises no bits across thread counts or batch splits.
 """
 
 from tatamikomi.kernels.reference.activation import (
+    activation_backward,
+    activation_forward,
     add_relu_forward,
     log_softmax_backward,
     log_softmax_forward,
+    prelu_backward,
+    prelu_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
@@ -62,6 +66,8 @@ from tatamikomi.kernels.reference.pool import (
 from tatamikomi.kernels.reference.resize import resample
 
 __all__ = [
+    "activation_backward",
+    "activation_forward",
     "adadelta_step",
     "adagrad_step",
     "adam_step",
@@ -100,6 +106,8 @@ __all__ = [
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
+    "prelu_backward",
+    "prelu_forward",
     "relu_backward",
     "relu_forward",
     "resample",
