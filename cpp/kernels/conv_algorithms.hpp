@@ -58,6 +58,14 @@ template <class T> struct BackwardWeightAlgorithm : AlgorithmTraits {
     void (*run)(const BackwardWeightCall<T>&, const ConvShape&);
 };
 
+// What stands in the lists of float64 for an algorithm that trades digits for speed: whoever asks for float64 asks for
+// digits, and half of its code is not carried along.
+inline const char* float32_only(const ConvShape&) { return "float32 only: its sums of factors cost digits"; }
+template <class Entry, ConvAlgorithm id> const Entry& not_in_double() {
+    static constexpr Entry entry = {{id, false, nullptr, false, false, float32_only, float32_only, nullptr, nullptr}};
+    return entry;
+}
+
 // conv_depthwise.cpp, conv_depthwise_weight.cpp
 template <class T> const ForwardAlgorithm<T>& depthwise_forward();
 template <class T> const BackwardInputAlgorithm<T>& depthwise_backward_input();

@@ -123,34 +123,48 @@ template <class T, class Filter> void run_backward_input(const BackwardInputCall
 }   // namespace
 
 template <class T> const ForwardAlgorithm<T>& winograd_f4_forward() {
-    static constexpr ForwardAlgorithm<T> entry = {{ConvAlgorithm::winograd_f4, false, nullptr, false, false, cannot_f4,
-                                                   declines_f4, forward_workspace<T, F4>, forward_f4_error},
-                                                  run_forward<T, F4>,
-                                                  forward_packed<T, F4>,
-                                                  forward_pack<T, F4>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<ForwardAlgorithm<T>, ConvAlgorithm::winograd_f4>();
+    else {
+        static constexpr ForwardAlgorithm<T> entry = {
+            {ConvAlgorithm::winograd_f4, false, nullptr, false, false, cannot_f4, declines_f4, forward_workspace<T, F4>,
+             forward_f4_error},
+            run_forward<T, F4>,
+            forward_packed<T, F4>,
+            forward_pack<T, F4>};
+        return entry;
+    }
 }
 template <class T> const BackwardInputAlgorithm<T>& winograd_f4_backward_input() {
-    static constexpr BackwardInputAlgorithm<T> entry = {
-        {ConvAlgorithm::winograd_f4, false, nullptr, true, false, cannot_f4, declines_f4,
-         backward_input_workspace<T, F4>, backward_input_f4_error},
-        run_backward_input<T, F4>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<BackwardInputAlgorithm<T>, ConvAlgorithm::winograd_f4>();
+    else {
+        static constexpr BackwardInputAlgorithm<T> entry = {
+            {ConvAlgorithm::winograd_f4, false, nullptr, true, false, cannot_f4, declines_f4,
+             backward_input_workspace<T, F4>, backward_input_f4_error},
+            run_backward_input<T, F4>};
+        return entry;
+    }
 }
 template <class T> const ForwardAlgorithm<T>& winograd_f2_forward() {
-    static constexpr ForwardAlgorithm<T> entry = {{ConvAlgorithm::winograd_f2, false, nullptr, false, false, cannot_f2,
-                                                   declines_f2, forward_workspace<T, F2>, forward_f2_error},
-                                                  run_forward<T, F2>,
-                                                  forward_packed<T, F2>,
-                                                  forward_pack<T, F2>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<ForwardAlgorithm<T>, ConvAlgorithm::winograd_f2>();
+    else {
+        static constexpr ForwardAlgorithm<T> entry = {
+            {ConvAlgorithm::winograd_f2, false, nullptr, false, false, cannot_f2, declines_f2, forward_workspace<T, F2>,
+             forward_f2_error},
+            run_forward<T, F2>,
+            forward_packed<T, F2>,
+            forward_pack<T, F2>};
+        return entry;
+    }
 }
 template <class T> const BackwardInputAlgorithm<T>& winograd_f2_backward_input() {
-    static constexpr BackwardInputAlgorithm<T> entry = {
-        {ConvAlgorithm::winograd_f2, false, nullptr, true, false, cannot_f2, declines_f2,
-         backward_input_workspace<T, F2>, backward_input_f2_error},
-        run_backward_input<T, F2>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<BackwardInputAlgorithm<T>, ConvAlgorithm::winograd_f2>();
+    else {
+        static constexpr BackwardInputAlgorithm<T> entry = {
+            {ConvAlgorithm::winograd_f2, false, nullptr, true, false, cannot_f2, declines_f2,
+             backward_input_workspace<T, F2>, backward_input_f2_error},
+            run_backward_input<T, F2>};
+        return entry;
+    }
 }
 TK_EMIT(winograd_f4_forward)
 TK_EMIT(winograd_f4_backward_input)

@@ -88,19 +88,25 @@ template <class T> void run_backward_input(const BackwardInputCall<T>& a, const 
 }   // namespace
 
 template <class T> const ForwardAlgorithm<T>& winograd_strided_forward() {
-    static constexpr ForwardAlgorithm<T> entry = {{ConvAlgorithm::winograd_strided, false, nullptr, false, false,
-                                                   cannot, declines, forward_workspace<T>, forward_error_here},
-                                                  run_forward<T>,
-                                                  forward_packed<T>,
-                                                  forward_pack<T>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<ForwardAlgorithm<T>, ConvAlgorithm::winograd_strided>();
+    else {
+        static constexpr ForwardAlgorithm<T> entry = {{ConvAlgorithm::winograd_strided, false, nullptr, false, false,
+                                                       cannot, declines, forward_workspace<T>, forward_error_here},
+                                                      run_forward<T>,
+                                                      forward_packed<T>,
+                                                      forward_pack<T>};
+        return entry;
+    }
 }
 template <class T> const BackwardInputAlgorithm<T>& winograd_strided_backward_input() {
-    static constexpr BackwardInputAlgorithm<T> entry = {
-        {ConvAlgorithm::winograd_strided, false, nullptr, true, false, cannot, declines, backward_input_workspace<T>,
-         backward_input_error_here},
-        run_backward_input<T>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<BackwardInputAlgorithm<T>, ConvAlgorithm::winograd_strided>();
+    else {
+        static constexpr BackwardInputAlgorithm<T> entry = {
+            {ConvAlgorithm::winograd_strided, false, nullptr, true, false, cannot, declines,
+             backward_input_workspace<T>, backward_input_error_here},
+            run_backward_input<T>};
+        return entry;
+    }
 }
 TK_EMIT(winograd_strided_forward)
 TK_EMIT(winograd_strided_backward_input)

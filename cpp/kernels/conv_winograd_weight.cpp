@@ -339,23 +339,32 @@ template <class T> void run_strided(const BackwardWeightCall<T>& a, const ConvSh
 }   // namespace
 
 template <class T> const BackwardWeightAlgorithm<T>& winograd_f4_backward_weight() {
-    static constexpr BackwardWeightAlgorithm<T> entry = {
-        {ConvAlgorithm::winograd_f4, false, nullptr, true, false, cannot_f4, declines_f4, workspace_f4<T>, error_f4},
-        run_f4<T>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<BackwardWeightAlgorithm<T>, ConvAlgorithm::winograd_f4>();
+    else {
+        static constexpr BackwardWeightAlgorithm<T> entry = {{ConvAlgorithm::winograd_f4, false, nullptr, true, false,
+                                                              cannot_f4, declines_f4, workspace_f4<T>, error_f4},
+                                                             run_f4<T>};
+        return entry;
+    }
 }
 template <class T> const BackwardWeightAlgorithm<T>& winograd_f2_backward_weight() {
-    static constexpr BackwardWeightAlgorithm<T> entry = {
-        {ConvAlgorithm::winograd_f2, false, nullptr, true, false, cannot_f2, declines_f2, workspace_f2<T>, error_f2},
-        run_f2<T>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<BackwardWeightAlgorithm<T>, ConvAlgorithm::winograd_f2>();
+    else {
+        static constexpr BackwardWeightAlgorithm<T> entry = {{ConvAlgorithm::winograd_f2, false, nullptr, true, false,
+                                                              cannot_f2, declines_f2, workspace_f2<T>, error_f2},
+                                                             run_f2<T>};
+        return entry;
+    }
 }
 template <class T> const BackwardWeightAlgorithm<T>& winograd_strided_backward_weight() {
-    static constexpr BackwardWeightAlgorithm<T> entry = {
-        {ConvAlgorithm::winograd_strided, false, nullptr, true, false, cannot_strided, declines_strided,
-         workspace_strided<T>, error_strided},
-        run_strided<T>};
-    return entry;
+    if constexpr (sizeof(T) == 8) return not_in_double<BackwardWeightAlgorithm<T>, ConvAlgorithm::winograd_strided>();
+    else {
+        static constexpr BackwardWeightAlgorithm<T> entry = {
+            {ConvAlgorithm::winograd_strided, false, nullptr, true, false, cannot_strided, declines_strided,
+             workspace_strided<T>, error_strided},
+            run_strided<T>};
+        return entry;
+    }
 }
 TK_EMIT(winograd_f4_backward_weight)
 TK_EMIT(winograd_f2_backward_weight)
