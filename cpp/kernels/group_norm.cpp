@@ -114,7 +114,7 @@ TK_ONCE void distribute_images(T* dx, T* dw, const T* dy, const T* x, const T* w
         const Vec<T> factor = w ? read(w + at, length) : broadcast(T{1});
         Vec<T> product{}, sum{};
         if (!begins) product = read(dw + at, length), sum = read(dw + all + at, length);
-#pragma GCC unroll 4
+#pragma GCC unroll 2
         for (int i = 0; i < Count; ++i) {
             const Vec<T> g = read(dy + i * stride + at, length), scaled = g * deviation[i];
             const Vec<T> d = read(x + i * stride + at, length) - centre[i];
@@ -273,13 +273,13 @@ template <class T> struct Backward {
         const int64_t first = chunk * r.width, stride = r.groups * r.size;
         T* to = partial + 2 * block * r.parameters() + group * r.c + first;
         for (int64_t image = begin, many; image < end; image += many) {
-            many = image + 4 <= end ? 4 : 1;
+            many = image + 2 <= end ? 2 : 1;   // more would not stay in the first cache
             const int64_t row = image * r.groups + group, at = row * r.size + first;
             for (int64_t i = 0; i < many && r.chunks == 1; ++i) {
                 parts(row + i * r.groups, 0);
                 finish(row + i * r.groups);
             }
-            const auto run = many == 4 ? distribute_images<T, 4> : distribute_images<T, 1>;
+            const auto run = many == 2 ? distribute_images<T, 2> : distribute_images<T, 1>;
             run(dx + at, to, dy + at, x + at, r.of(weight, row, first), mean + row, invstd + row, rows + row, r.groups,
                 stride, r.parameters(), r.channels(chunk), image == begin);
         }
