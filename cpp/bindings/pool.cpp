@@ -63,7 +63,9 @@ void average_backward(py::array& dx, const py::array& dy, const py::tuple& shape
         const T* from = in<T>(dy, y_size(s));
         const py::gil_scoped_release unlocked;
         const auto& k = kernels<T>();
-        (adaptive ? k.adaptive_avg_pool_backward : k.avg_pool_backward)(to, from, s);
+        if (!adaptive) return k.avg_pool_backward(to, from, s);
+        const Workspace<T> workspace(k.adaptive_avg_pool_backward_workspace(s, max_threads()));
+        k.adaptive_avg_pool_backward(to, from, s, workspace);
     });
 }
 void avg_pool_backward(py::array dx, const py::array& dy, const py::tuple& shape) {

@@ -25,8 +25,8 @@ template <class T> TK_INLINE Vec<T> affine(Vec<T> centred, Vec<T> scale, Vec<T> 
 }
 
 template <class T>
-TK_INLINE void normalise(T* y, const T* x, const Affine<T>& constants, bool relu, const Units<T>& u, int64_t unit,
-                         int64_t chunk) {
+TK_ONCE void normalise(T* y, const T* x, const Affine<T>& constants, bool relu, const Units<T>& u, int64_t unit,
+                       int64_t chunk) {
     with_flag(relu, [&](auto rectified) {
         map_chunk(y, u, unit, chunk, [&](int64_t i) {
             const Vec<T> m = u.constant(constants.mean, i), a = u.constant(constants.scale, i);
@@ -37,6 +37,36 @@ TK_INLINE void normalise(T* y, const T* x, const Affine<T>& constants, bool relu
             };
         });
     });
+}
+
+// sum (x - centre), or of its squares, in double throughout; a centre for each channel of the unit. Rarely needed.
+template <class T>
+TK_ONCE void sum_in_double(Pair* to, const T* x, const double* centre, bool squared, const Units<T>& u, int64_t unit,
+                           int64_t chunk) {
+    constexpr int64_t L = kLanes<T>, kWide = kLanes<double>;
+    for (int64_t i = 0; i < u.run_channels(unit); ++i) {
+        Sums<T> centres, sum{};
+        for (int64_t lane = 0; lane < L; ++lane) centres.part[lane / kWide][lane % kWide] = centre[u.rows ? lane : i];
+        u.for_each_run(unit, chunk, [&](int64_t start, int64_t length) {
+            for (int64_t at = 0; at < length; at += L) {
+                const int64_t count = length - at < L ? length - at : L;
+                const Sums<T> v = widen(load_first(x + start + i * u.s + at, count));
+                const Sums<T> inside = widen(keep_first<T>(broadcast(T{1}), count));
+                for (int p = 0; p < Sums<T>::kParts; ++p) {
+                    const Vec<double> d =
+                        select<double>(inside.part[p] > 0, v.part[p] - centres.part[p], Vec<double>{});
+                    sum.part[p] += squared ? d * d : d;
+                }
+            }
+        });
+        if (u.rows) {
+            for (int64_t lane = 0; lane < u.channels(unit); ++lane)
+                to[lane] = {sum.part[lane / kWide][lane % kWide], 0};
+            continue;
+        }
+        for (int part = 1; part < Sums<T>::kParts; ++part) sum.part[0] += sum.part[part];
+        to[i] = {sum_all(sum.part[0]), 0};
+    }
 }
 
 // running = (1 - momentum) * running + momentum * statistic
@@ -84,12 +114,11 @@ template <class T> int64_t batch_norm_forward_workspace(const NormShape& s, int)
 template <class T>
 void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_var, const T* x, const T* weight,
                         const T* bias, const NormShape& s, double momentum, double eps, bool relu, T* workspace) {
-    constexpr int64_t L = kLanes<T>;
     const Units<T> u(s);
     const Moments<T> moments(workspace, u);
     const double m = moments.m, unbiased = m / (m - 1);
 
-    const auto shifted = [&](int64_t unit, int64_t chunk) {
+    const auto shifted = [&](int64_t unit, int64_t chunk) TK_ONCE {
         Vec<T> shift[kMostChannels];
         const int64_t first = u.first(unit), channels = u.channels(unit);
         if (u.rows) {
@@ -101,7 +130,7 @@ void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_va
                 if (chunk == 0) moments.shift[first + i] = shift[i][0];
             }
         }
-        sum_chunk<Vec<T>>(slot(moments.shifted, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
+        sum_chunk(slot(moments.shifted, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
             return [=, centre = shift[i]](int64_t at, int64_t count, Vec<T>* to) {
                 const Vec<T> d = keep_first<T>(read(x + at, count) - centre, count);
                 to[0] += d;
@@ -111,29 +140,16 @@ void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_va
     };
     const auto plain = [&](int64_t unit, int64_t chunk) {
         if (moments.trusted(u, unit)) return;
-        sum_chunk<Sums<T>>(slot(moments.plain, u, unit, chunk), u, unit, chunk, [&](int64_t) {
-            return [=](int64_t at, int64_t count, Sums<T>* to) { add<T>(to[0], widen(read(x + at, count))); };
-        });
+        const double centre[kMostChannels] = {};
+        sum_in_double(slot(moments.plain, u, unit, chunk), x, centre, false, u, unit, chunk);
     };
     const auto centred = [&](int64_t unit, int64_t chunk) {
         if (moments.trusted(u, unit)) return;
         double centre[kMostChannels] = {};
         for (int64_t i = 0; i < u.channels(unit); ++i) centre[i] = total(moments.plain, u, u.first(unit) + i).first / m;
-        sum_chunk<Sums<T>>(slot(moments.centred, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
-            Sums<T> centres;
-            for (int64_t lane = 0; lane < L; ++lane)
-                centres.part[lane / kLanes<double>][lane % kLanes<double>] = centre[u.rows ? lane : i];
-            return [=](int64_t at, int64_t count, Sums<T>* to) {
-                const Sums<T> v = widen(read(x + at, count)), inside = widen(keep_first<T>(broadcast(T{1}), count));
-                for (int p = 0; p < Sums<T>::kParts; ++p) {
-                    const Vec<double> d =
-                        select<double>(inside.part[p] > 0, v.part[p] - centres.part[p], Vec<double>{});
-                    to[0].part[p] += d * d;
-                }
-            };
-        });
+        sum_in_double(slot(moments.centred, u, unit, chunk), x, centre, true, u, unit, chunk);
     };
-    const auto apply = [&](int64_t unit, int64_t chunk) {
+    const auto apply = [&](int64_t unit, int64_t chunk) TK_ONCE {
         const bool trusted = moments.trusted(u, unit);
         Affine<T> constants;
         for (int64_t i = 0; i < u.channels(unit); ++i) {
@@ -161,7 +177,7 @@ template <class T>
 void batch_norm_inference(T* y, const T* x, const T* mean, const T* var, const T* weight, const T* bias,
                           const NormShape& s, double eps, bool relu) {
     const Units<T> u(s);
-    u.run(1, [&](int64_t unit, int64_t chunk) {
+    u.run(1, [&](int64_t unit, int64_t chunk) TK_ONCE {
         Affine<T> constants;
         for (int64_t i = 0; i < u.channels(unit); ++i) {
             const int64_t channel = u.first(unit) + i;
@@ -195,10 +211,10 @@ void batch_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, c
         }
         return constants;
     };
-    const auto sum = [&](int64_t unit, int64_t chunk) {
+    const auto sum = [&](int64_t unit, int64_t chunk) TK_ONCE {
         const Affine<T> constants = constants_of(unit);
         with_flag(relu, [&](auto masked) {
-            sum_chunk<Vec<T>>(slot(sums, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
+            sum_chunk(slot(sums, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
                 const Vec<T> c = u.constant(constants.mean, i), a = u.constant(constants.scale, i);
                 const Vec<T> b = u.constant(constants.shift, i);
                 return [=](int64_t at, int64_t count, Vec<T>* to) {
@@ -211,7 +227,7 @@ void batch_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, c
             });
         });
     };
-    const auto apply = [&](int64_t unit, int64_t chunk) {
+    const auto apply = [&](int64_t unit, int64_t chunk) TK_ONCE {
         const Affine<T> constants = constants_of(unit);
         T offset[kMostChannels] = {}, slope[kMostChannels] = {};
         for (int64_t i = 0; i < u.channels(unit); ++i) {

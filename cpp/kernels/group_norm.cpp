@@ -11,8 +11,6 @@
 // is the same for a whole run.
 #include "kernels/norm_units.hpp"
 
-#define TK_ONCE __attribute__((noinline))
-
 namespace tk::TK_ISA {
 namespace {
 
@@ -116,7 +114,7 @@ TK_ONCE void distribute_images(T* dx, T* dw, const T* dy, const T* x, const T* w
         const Vec<T> factor = w ? read(w + at, length) : broadcast(T{1});
         Vec<T> product{}, sum{};
         if (!begins) product = read(dw + at, length), sum = read(dw + all + at, length);
-#pragma GCC unroll 4
+#pragma GCC unroll 2
         for (int i = 0; i < Count; ++i) {
             const Vec<T> g = read(dy + i * stride + at, length), scaled = g * deviation[i];
             const Vec<T> d = read(x + i * stride + at, length) - centre[i];
@@ -269,42 +267,40 @@ template <class T> struct Backward {
             distribute(dx + at + i * r.s, dy + at + i * r.s, x + at + i * r.s, mean[row],
                        invstd[row] * value_or<T>(w, i, 1), rows[row].offset, rows[row].slope, r.s, streams);
     }
-    TK_ONCE void channel_parameters(int64_t p) const {
-        Pair total{0, 0};
-        for (int64_t image = 0; image < r.n; ++image) {
-            const Pair& one = sums[image * r.parameters() + p];
-            total.first += one.first;
-            total.second += one.second * static_cast<double>(invstd[image * r.groups + p / r.c]);
-        }
-        dbias[p] = static_cast<T>(total.first);
-        dweight[p] = static_cast<T>(total.second);
-    }
-
     // s == 1: a chunk of the rows of one group in a block of images; the sums of short rows come right before.
     TK_ONCE void apply_block(int64_t block, int64_t group, int64_t chunk) const {
         const int64_t begin = block * kBlock, end = begin + kBlock < r.n ? begin + kBlock : r.n;
         const int64_t first = chunk * r.width, stride = r.groups * r.size;
         T* to = partial + 2 * block * r.parameters() + group * r.c + first;
         for (int64_t image = begin, many; image < end; image += many) {
-            many = image + 4 <= end ? 4 : 1;
+            many = image + 2 <= end ? 2 : 1;   // more would not stay in the first cache
             const int64_t row = image * r.groups + group, at = row * r.size + first;
             for (int64_t i = 0; i < many && r.chunks == 1; ++i) {
                 parts(row + i * r.groups, 0);
                 finish(row + i * r.groups);
             }
-            const auto run = many == 4 ? distribute_images<T, 4> : distribute_images<T, 1>;
+            const auto run = many == 2 ? distribute_images<T, 2> : distribute_images<T, 1>;
             run(dx + at, to, dy + at, x + at, r.of(weight, row, first), mean + row, invstd + row, rows + row, r.groups,
                 stride, r.parameters(), r.channels(chunk), image == begin);
         }
     }
-    TK_ONCE void element_parameters(int64_t p) const {
-        double product = 0, sum = 0;
-        for (int64_t block = 0; block < blocks(r); ++block) {
-            product += static_cast<double>(partial[2 * block * r.parameters() + p]);
-            sum += static_cast<double>(partial[(2 * block + 1) * r.parameters() + p]);
+    // dweight and dbias from `begin` to `end`, in double.
+    TK_ONCE void parameters(int64_t begin, int64_t end) const {
+        const int64_t all = r.parameters(), parts = r.s == 1 ? blocks(r) : r.n;
+        for (int64_t p = begin; p < end; ++p) {
+            double product = 0, sum = 0;
+            for (int64_t i = 0; i < parts; ++i) {
+                if (r.s == 1) {
+                    product += static_cast<double>(partial[2 * i * all + p]);
+                    sum += static_cast<double>(partial[(2 * i + 1) * all + p]);
+                } else {
+                    product += sums[i * all + p].second * static_cast<double>(invstd[i * r.groups + p / r.c]);
+                    sum += sums[i * all + p].first;
+                }
+            }
+            dweight[p] = static_cast<T>(product);
+            dbias[p] = static_cast<T>(sum);
         }
-        dweight[p] = static_cast<T>(product);
-        dbias[p] = static_cast<T>(sum);
     }
     void per_element() const {
         if (r.chunks > 1) {
@@ -355,12 +351,7 @@ void group_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, c
         r.run(
             4, [&](int64_t row, int64_t chunk) { b.parts(row, chunk); }, [&](int64_t row) { b.finish(row); },
             [&](int64_t row, int64_t chunk) { b.apply(row, chunk); });
-    parallel_chunks(r.parameters(), 64, 4 * r.n, [&](int64_t begin, int64_t end) {
-        for (int64_t p = begin; p < end; ++p) {
-            if (r.s == 1) b.element_parameters(p);
-            else b.channel_parameters(p);
-        }
-    });
+    parallel_chunks(r.parameters(), 64, 4 * r.n, [&](int64_t begin, int64_t end) { b.parameters(begin, end); });
 }
 
 TK_EMIT(group_norm_forward_workspace)

@@ -11,6 +11,10 @@
 namespace tk::TK_ISA {
 namespace {
 
+template <class T> __attribute__((noinline)) Vec<T> power(Vec<T> base, T exponent) {
+    return exp<T>(exponent * log<T>(base));
+}
+
 template <class T> struct Channels {
     static constexpr int64_t L = kLanes<T>, kVectors = 4;
     NormShape s;
@@ -51,7 +55,6 @@ template <class T> struct Channels {
                        return v * v;
                    });
     }
-    TK_INLINE Vec<T> power(Vec<T> base) const { return exp<T>(-beta * log<T>(base)); }
 };
 
 }   // namespace
@@ -65,7 +68,7 @@ void local_response_norm_forward(T* y, const T* x, const NormShape& s, int64_t s
             for (int64_t at = 0; at < positions; at += kLanes<T>) {
                 const int64_t count = positions - at < kLanes<T> ? positions - at : kLanes<T>;
                 const T* from = x + offset + at;
-                const Vec<T> v = read(from + channel * s.s, count) * c.power(c.base(from, channel, count));
+                const Vec<T> v = read(from + channel * s.s, count) * power<T>(c.base(from, channel, count), -c.beta);
                 store_first(y + offset + channel * s.s + at, v, count);
             }
     });
@@ -90,7 +93,7 @@ void local_response_norm_backward(T* dx, const T* dy, const T* x, const NormShap
         };
         each([&](int64_t channel, int64_t at, int64_t place, int64_t count) __attribute__((always_inline)) {
             const Vec<T> base = c.base(x + offset + at, channel, count),
-                         scaled = read(dy + place, count) * c.power(base);
+                         scaled = read(dy + place, count) * power<T>(base, -c.beta);
             store_first(dx + place, scaled, count);
             store(terms + channel * kRow + at, scaled * read(x + place, count) / base);
         });

@@ -8,6 +8,8 @@
 #include "kernels/kernels.hpp"
 #include "kernels/simd.hpp"
 
+#define TK_ONCE __attribute__((noinline))   // a loop that several callers would each get a copy of
+
 namespace tk::TK_ISA {
 namespace {
 
@@ -29,9 +31,6 @@ template <class T> TK_INLINE void add(Sums<T>& to, const Sums<T>& from) {
     for (int i = 0; i < Sums<T>::kParts; ++i) to.part[i] += from.part[i];
 }
 
-template <class T> TK_INLINE void add(Vec<T>& to, const Vec<T>& from) { to += from; }
-
-template <class T> TK_INLINE Sums<T> widen(const Sums<T>& sums) { return sums; }
 TK_INLINE Sums<double> widen(Vec<double> v) { return {{v}}; }
 TK_INLINE Sums<float> widen(Vec<float> v) {
     typedef float Half __attribute__((vector_size(TK_VECTOR_BYTES / 2), may_alias));
@@ -174,23 +173,20 @@ TK_INLINE double sum_all(Vec<double> v) {   // by halves
 }
 
 // Two sums over a chunk of a unit, one Pair per channel. of_channel(i) gives term(offset, count, sums), which adds a
-// vector to both. The sums it sees are of type Sum, in four sets that hide the latency of addition, and last for kBlock
-// vectors or a run more: Vec<T> adds a block in T, Sums<T> in double throughout.
-template <class Sum, class T, class OfChannel>
+// vector to both. They run in T for kBlock vectors or a run more, in four sets that hide the latency of addition, and
+// in double from there.
+template <class T, class OfChannel>
 TK_INLINE void sum_chunk(Pair* to, const Units<T>& u, int64_t unit, int64_t chunk, OfChannel&& of_channel) {
     constexpr int64_t L = kLanes<T>, kBlock = 32;
     for (int64_t i = 0; i < u.run_channels(unit); ++i) {
         const auto term = of_channel(i);
         Sums<T> all[2] = {};
-        Sum a[2] = {}, b[2] = {}, c[2] = {}, d[2] = {};
+        Vec<T> a[2] = {}, b[2] = {}, c[2] = {}, d[2] = {};
         int64_t vectors = 0;
         const auto flush = [&]() __attribute__((always_inline)) {
             for (int k = 0; k < 2; ++k) {
-                add<T>(a[k], b[k]);
-                add<T>(c[k], d[k]);
-                add<T>(a[k], c[k]);
-                add<T>(all[k], widen(a[k]));
-                a[k] = b[k] = c[k] = d[k] = Sum{};
+                add<T>(all[k], widen((a[k] + b[k]) + (c[k] + d[k])));
+                a[k] = b[k] = c[k] = d[k] = Vec<T>{};
             }
             vectors = 0;
         };

@@ -36,10 +36,10 @@ inline PoolShape windowed(PoolShape s) {
     return s;
 }
 
-// f(output, d, h, w) for every window of every plane, output counted in y.
+// f(output, plane, d, h, w) for every window of every plane, output counted in y.
 template <class F> void for_each_adaptive_window(const PoolShape& s, F&& f) {
     const int64_t outputs = s.od * s.oh * s.ow;
-    for_each_plane(s.planes, s.id * s.ih * s.iw + 4 * outputs, [&](int64_t plane) {
+    const auto take = [&](int64_t plane) __attribute__((noinline)) {
         int64_t output = plane * outputs;
         Windows depth(s.id, s.od);
         for (int64_t a = 0; a < s.od; ++a) {
@@ -51,73 +51,50 @@ template <class F> void for_each_adaptive_window(const PoolShape& s, F&& f) {
                 for (int64_t c = 0; c < s.ow; ++c) f(output++, plane, d, h, width.next());
             }
         }
-    });
+    };
+    for_each_plane(s.planes, s.id * s.ih * s.iw + 4 * outputs, take);
 }
 
 // A row of dx: the rows of dy whose windows hold it, each divided, are added up in a line; an element is the sum of the
-// windows that hold it there. A row that the same windows hold as the one before is its copy.
-template <class T> void gather_rows(T* dx, const T* dy, const PoolShape& s) {
-    const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
-    for_each_plane(s.planes, in_plane + 4 * out_plane, [&](int64_t plane) {
-        constexpr int64_t L = kLanes<T>;
-        T line[kLine + L], widths[kLine + L];
-        Windows columns(s.iw, s.ow);
-        for (int64_t o = 0; o < s.ow; ++o) widths[o] = static_cast<T>(length(columns.next()));
-        for (int64_t o = s.ow; o < s.ow + L; ++o) widths[o] = 1;
-        T* row = dx + plane * in_plane;
-        Windows depth(s.od, s.id);
-        for (int64_t i = 0; i < s.id; ++i) {
-            const Range d = depth.next();
-            Windows height(s.oh, s.ih);
-            Range last{0, 0};
-            for (int64_t j = 0; j < s.ih; ++j, row += s.iw) {
-                const Range h = height.next();
-                if (h.begin == last.begin && h.end == last.end) {
-                    for_each_vector<T>({0, s.iw}, [&](int64_t at, int64_t count, auto full) {
-                        if constexpr (decltype(full)::value) store(row + at, load(row + at - s.iw));
-                        else store_first(row + at, load_first(row + at - s.iw, count), count);
-                    });
-                    continue;
-                }
-                last = h;
-                for (int64_t o = 0; o < s.ow; o += L) store(line + o, Vec<T>{});
-                for (int64_t a = d.begin; a < d.end; ++a)
-                    for (int64_t b = h.begin; b < h.end; ++b) {
-                        const T* from = dy + (plane * out_plane + (a * s.oh + b) * s.ow);
-                        const T size = static_cast<T>(window_length(a, s.id, s.od) * window_length(b, s.ih, s.oh));
-                        for (int64_t o = 0; o < s.ow; o += L) {
-                            const Vec<T> v = s.ow - o < L ? load_first(from + o, s.ow - o) : load(from + o);
-                            store(line + o, load(line + o) + v / (size * load(widths + o)));
-                        }
+// windows that hold it there. A row that the same windows hold as the one before is its copy. Scratch: the line, and
+// the widths of its windows.
+template <class T>
+__attribute__((noinline)) void gather_plane(T* dx, const T* dy, T* line, T* widths, const PoolShape& s) {
+    constexpr int64_t L = kLanes<T>;
+    Windows columns(s.iw, s.ow);
+    for (int64_t o = 0; o < s.ow; ++o) widths[o] = static_cast<T>(length(columns.next()));
+    for (int64_t o = s.ow; o < s.ow + L; ++o) widths[o] = 1;
+    Windows depth(s.od, s.id);
+    for (int64_t i = 0; i < s.id; ++i) {
+        const Range d = depth.next();
+        Windows height(s.oh, s.ih);
+        Range last{0, 0};
+        for (int64_t j = 0; j < s.ih; ++j, dx += s.iw) {
+            const Range h = height.next();
+            if (h.begin == last.begin && h.end == last.end) {
+                __builtin_memcpy(dx, dx - s.iw, static_cast<uint64_t>(s.iw) * sizeof(T));
+                continue;
+            }
+            last = h;
+            for (int64_t o = 0; o < s.ow; o += L) store(line + o, Vec<T>{});
+            for (int64_t a = d.begin; a < d.end; ++a)
+                for (int64_t b = h.begin; b < h.end; ++b) {
+                    const T* from = dy + (a * s.oh + b) * s.ow;
+                    const T size = static_cast<T>(window_length(a, s.id, s.od) * window_length(b, s.ih, s.oh));
+                    for (int64_t o = 0; o < s.ow; o += L) {
+                        const Vec<T> v = load_first(from + o, s.ow - o < L ? s.ow - o : L);
+                        store(line + o, load(line + o) + v / (size * load(widths + o)));
                     }
-                Windows holding(s.ow, s.iw);
-                for (int64_t k = 0; k < s.iw; ++k) {
-                    const Range w = holding.next();
-                    T sum = line[w.begin];
-                    for (int64_t o = w.begin + 1; o < w.end; ++o) sum += line[o];
-                    row[k] = sum;
                 }
+            Windows holding(s.ow, s.iw);
+            for (int64_t k = 0; k < s.iw; ++k) {
+                const Range w = holding.next();
+                T sum = line[w.begin];
+                for (int64_t o = w.begin + 1; o < w.end; ++o) sum += line[o];
+                dx[k] = sum;
             }
         }
-    });
-}
-
-// The same where a line does not fit.
-template <class T> void gather_elements(T* dx, const T* dy, const PoolShape& s) {
-    const int64_t out_plane = s.od * s.oh * s.ow;
-    PoolShape turned = s;
-    turned.id = s.od, turned.ih = s.oh, turned.iw = s.ow, turned.od = s.id, turned.oh = s.ih, turned.ow = s.iw;
-    for_each_adaptive_window(turned, [&](int64_t i, int64_t plane, Range d, Range h, Range w) {
-        T sum = 0;
-        for (int64_t a = d.begin; a < d.end; ++a)
-            for (int64_t b = h.begin; b < h.end; ++b)
-                for (int64_t c = w.begin; c < w.end; ++c) {
-                    const int64_t size = window_length(a, s.id, s.od) * window_length(b, s.ih, s.oh);
-                    sum += dy[plane * out_plane + (a * s.oh + b) * s.ow + c] /
-                           static_cast<T>(size * window_length(c, s.iw, s.ow));
-                }
-        dx[i] = sum;
-    });
+    }
 }
 
 // Whether a beats b, which comes at another place: a NaN beats every number, of equals the earlier one wins.
@@ -145,14 +122,24 @@ template <class T> void adaptive_avg_pool_forward(T* y, const T* x, const PoolSh
     });
 }
 
-template <class T> void adaptive_avg_pool_backward(T* dx, const T* dy, const PoolShape& s) {
+template <class T> int64_t adaptive_avg_pool_backward_workspace(const PoolShape& s, int threads) {
+    return threads * 2 * (s.ow + kLanes<T>);
+}
+
+template <class T> void adaptive_avg_pool_backward(T* dx, const T* dy, const PoolShape& s, T* workspace) {
+    const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow, line = s.ow + kLanes<T>;
     if (empty(s)) {
-        for (int64_t i = 0; i < s.planes * s.id * s.ih * s.iw; ++i) dx[i] = 0;
+        for (int64_t i = 0; i < s.planes * in_plane; ++i) dx[i] = 0;
         return;
     }
     if (even(s)) return avg_pool_backward(dx, dy, windowed(s));
-    if (s.ow <= kLine) return gather_rows(dx, dy, s);
-    gather_elements(dx, dy, s);
+    parallel_for(
+        s.planes, s.planes * (in_plane + 4 * out_plane),
+        [&](int64_t plane, int thread) {
+            T* scratch = workspace + thread * 2 * line;
+            gather_plane(dx + plane * in_plane, dy + plane * out_plane, scratch, scratch + line, s);
+        },
+        Schedule::even);
 }
 
 template <class T> void adaptive_max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& s) {
@@ -172,7 +159,7 @@ template <class T> void adaptive_max_pool_forward(T* y, int64_t* indices, const 
             for (int64_t b = h.begin; b < h.end; ++b)
                 for (int64_t c = w.begin; c < w.end; c += L) {
                     const int64_t at = (a * s.ih + b) * s.iw + c, count = w.end - c < L ? w.end - c : L;
-                    const Vec<T> v = count == L ? load(from + at) : load_first(from + at, count);
+                    const Vec<T> v = load_first(from + at, count);
                     const VecMask<T> later = ~(v <= best) & (best == best) & (lane < static_cast<LaneInt<T>>(count));
                     best = select<T>(later, v, best);
                     where = later ? lane + static_cast<LaneInt<T>>(at - corner) : where;
@@ -188,6 +175,7 @@ template <class T> void adaptive_max_pool_forward(T* y, int64_t* indices, const 
 
 TK_EMIT(adaptive_avg_pool_forward)
 TK_EMIT(adaptive_avg_pool_backward)
+TK_EMIT(adaptive_avg_pool_backward_workspace)
 TK_EMIT(adaptive_max_pool_forward)
 
 }   // namespace tk::TK_ISA
