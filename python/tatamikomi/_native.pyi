@@ -135,6 +135,27 @@ def memory_stats() -> dict[str, int]: ...
 def relu_backward(dx: NDArray[Any], dy: NDArray[Any], y: NDArray[Any]) -> None: ...
 def relu_forward(y: NDArray[Any], x: NDArray[Any]) -> None: ...
 def resample(y: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...], tables: tuple[int, ...]) -> None: ...
+def sample_backward_input(
+    dx: NDArray[Any],
+    dy: NDArray[Any],
+    weights: NDArray[Any],
+    index: NDArray[Any],
+    shape: tuple[int, ...],
+) -> None: ...
+def sample_backward_weights(
+    dweights: NDArray[Any],
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    index: NDArray[Any],
+    shape: tuple[int, ...],
+) -> None: ...
+def sample_forward(
+    y: NDArray[Any],
+    x: NDArray[Any],
+    weights: NDArray[Any],
+    index: NDArray[Any],
+    shape: tuple[int, ...],
+) -> None: ...
 def select_isa(name: str) -> bool:
     """False when the name is unknown or unsupported here"""
 

@@ -15,7 +15,22 @@ from tests.op_specs import (
     pad,
     pool,
     resize,
+    sample,
 )
 
-FAMILIES = (conv, conv_transpose, linear, pool, norm, activation, dropout, loss, optimizer, pad, resize, arithmetic)
+FAMILIES = (
+    conv,
+    conv_transpose,
+    linear,
+    pool,
+    norm,
+    activation,
+    dropout,
+    loss,
+    optimizer,
+    pad,
+    resize,
+    sample,
+    arithmetic,
+)
 SPECS = tuple(spec for family in FAMILIES for spec in family.SPECS)

@@ -29,10 +29,12 @@ from tatamikomi.functional.pool import (
     max_pool3d,
 )
 from tatamikomi.functional.resize import interpolate, upsample, upsample_bilinear, upsample_nearest
+from tatamikomi.functional.sample import affine_grid, grid_sample
 from tatamikomi.functional.shuffle import channel_shuffle, pixel_shuffle, pixel_unshuffle
 
 __all__ = [
     "add_relu",
+    "affine_grid",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -53,6 +55,7 @@ __all__ = [
     "fold",
     "global_avg_pool",
     "global_max_pool",
+    "grid_sample",
     "huber_loss",
     "interpolate",
     "kl_div",

@@ -52,6 +52,7 @@ from tatamikomi.kernels.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 from tatamikomi.kernels.resize import resample
 from tatamikomi.kernels.resize_tables import AxisTable
+from tatamikomi.kernels.sample import sample_backward_input, sample_backward_weights, sample_forward
 
 __all__ = [
     "AlgorithmNote",
@@ -91,6 +92,9 @@ __all__ = [
     "relu_backward",
     "relu_forward",
     "resample",
+    "sample_backward_input",
+    "sample_backward_weights",
+    "sample_forward",
     "set_backend",
     "set_conv_algorithm",
     "set_num_threads",

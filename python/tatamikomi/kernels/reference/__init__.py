@@ -34,6 +34,7 @@ from tatamikomi.kernels.reference.norm import batch_norm_backward, batch_norm_fo
 from tatamikomi.kernels.reference.optimizer import adam_step, sgd_step
 from tatamikomi.kernels.reference.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 from tatamikomi.kernels.reference.resize import resample
+from tatamikomi.kernels.reference.sample import sample_backward_input, sample_backward_weights, sample_forward
 
 __all__ = [
     "adam_step",
@@ -61,6 +62,9 @@ __all__ = [
     "relu_backward",
     "relu_forward",
     "resample",
+    "sample_backward_input",
+    "sample_backward_weights",
+    "sample_forward",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
