@@ -4,6 +4,9 @@
 // their order.
 #include "kernels/kernels.hpp"
 
+// A loop's body is compiled once, not for each of the two ways in which parallel_for() calls it.
+#define TK_ONCE __attribute__((noinline))
+
 namespace tk::TK_ISA {
 namespace {
 
@@ -16,7 +19,7 @@ inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 template <class F> void for_each_block(const SampleShape& s, int64_t points_per_unit, F&& f) {
     const int64_t blocks = (s.c + kChannels - 1) / kChannels, grain = points_per_unit ? points_per_unit : s.points;
     const int64_t chunks = grain ? (s.points + grain - 1) / grain : 0;
-    parallel_for(s.n * blocks * chunks, s.n * s.c * s.points * s.taps, [&](int64_t unit, int) {
+    parallel_for(s.n * blocks * chunks, s.n * s.c * s.points * s.taps, [&](int64_t unit, int) TK_ONCE {
         const int64_t block = unit / chunks, c = block % blocks * kChannels, p = unit % chunks * grain;
         f(block / blocks, c, smaller(kChannels, s.c - c), p, smaller(p + grain, s.points));
     });
@@ -59,7 +62,7 @@ void sample_backward_input(T* dx, const T* dy, const T* weights, const int64_t* 
 template <class T>
 void sample_backward_weights(T* dweights, const T* dy, const T* x, const int64_t* index, const SampleShape& s) {
     const int64_t chunks = (s.points + kPoints - 1) / kPoints;
-    parallel_for(s.n * chunks, s.n * s.c * s.points * s.taps, [&](int64_t unit, int) {
+    parallel_for(s.n * chunks, s.n * s.c * s.points * s.taps, [&](int64_t unit, int) TK_ONCE {
         const int64_t n = unit / chunks, begin = unit % chunks * kPoints, end = smaller(begin + kPoints, s.points);
         for (int64_t t = 0; t < s.taps; ++t) {
             const int64_t row = (n * s.taps + t) * s.points;
