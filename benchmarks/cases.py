@@ -15,9 +15,11 @@ else:
 SHAPES = Path(__file__).parent / "shapes"
 DIRECTIONS: dict[str, tuple[str, ...]] = {
     "conv": ("forward", "backward_input", "backward_weight"),
+    "conv_transpose": ("forward", "backward_input", "backward_weight"),
     "norm": ("forward", "forward_relu", "backward", "backward_relu", "inference"),
     "group_norm": ("forward", "backward"),
     "pool": ("forward", "backward"),
+    "resize": ("forward", "backward"),
     "activation": ("forward", "backward"),
     "loss": ("forward", "backward"),
     "optimizer": ("step",),

@@ -67,6 +67,7 @@ Dict<py::str, List<py::str>> shape_fields() {
     TK_FIELDS("SoftmaxShape", TK_SOFTMAX_SHAPE)
     TK_FIELDS("LossShape", TK_LOSS_SHAPE)
     TK_FIELDS("ResampleShape", TK_RESAMPLE_SHAPE)
+    TK_FIELDS("SampleShape", TK_SAMPLE_SHAPE)
     return d;
 }
 
@@ -105,5 +106,6 @@ PYBIND11_MODULE(_native, m) {
     bindings::bind_optimizer(m);
     bindings::bind_pool(m);
     bindings::bind_resize(m);
+    bindings::bind_sample(m);
     bindings::bind_norm(m);
 }

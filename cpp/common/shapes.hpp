@@ -30,6 +30,9 @@ namespace tk {
 // planes = n * c, resampled from id ih iw to od oh ow
 #define TK_RESAMPLE_SHAPE(F) F(planes) F(id) F(ih) F(iw) F(od) F(oh) F(ow)
 
+// x [n][c][size], y [n][c][points]; every point of an image is a weighted sum of `taps` elements of a plane
+#define TK_SAMPLE_SHAPE(F) F(n) F(c) F(size) F(taps) F(points)
+
 #define TK_FIELD(name) int64_t name;
 struct ConvShape {
     TK_CONV_SHAPE(TK_FIELD)
@@ -54,6 +57,9 @@ struct LossShape {
 };
 struct ResampleShape {
     TK_RESAMPLE_SHAPE(TK_FIELD)
+};
+struct SampleShape {
+    TK_SAMPLE_SHAPE(TK_FIELD)
 };
 #undef TK_FIELD
 

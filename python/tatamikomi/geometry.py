@@ -146,6 +146,16 @@ class ResampleShape(NamedTuple):
     ow: int
 
 
+class SampleShape(NamedTuple):
+    """x (n, c, size), y (n, c, points), each point a weighted sum of `taps` elements of a plane."""
+
+    n: int
+    c: int
+    size: int
+    taps: int
+    points: int
+
+
 class Window(NamedTuple):
     """The window of an operation, one entry per axis."""
 

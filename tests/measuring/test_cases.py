@@ -44,6 +44,8 @@ def conv(x, weight, direction="forward", n=16, **options):
         (Case("norm", "net", "bn", 16, "forward", {}), "layers"),
         (Case("group_norm", "net", "gn", 16, "forward", {}), "group_norm"),
         (Case("optimizer", "net", "adam", 1, "step", {}), "layers"),
+        (Case("resize", "net", "up", 16, "forward", {}), "resize"),
+        (Case("conv_transpose", "net", "up", 16, "backward_input", {}), "conv_transpose"),
         (Case("step", "lenet5", "step", 100, "step", {}), "step.lenet5"),
         (Case("linear", "net", "fc", 1, "forward", {}), "linear"),
         (Case("memory", "lenet5", "step", 100, "step", {}), "memory"),

@@ -27,6 +27,7 @@ from tests.op_specs import (
     pool_adaptive,
     resize,
     rnn,
+    sample,
     similarity,
 )
 
@@ -54,6 +55,7 @@ FAMILIES = (
     optimizer_adaptive,
     pad,
     resize,
+    sample,
     half,
     arithmetic,
 )

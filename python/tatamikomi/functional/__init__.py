@@ -79,6 +79,7 @@ from tatamikomi.functional.pool_power import lp_pool1d, lp_pool2d, lp_pool3d
 from tatamikomi.functional.pool_unpool import max_unpool1d, max_unpool2d, max_unpool3d
 from tatamikomi.functional.resize import interpolate, upsample, upsample_bilinear, upsample_nearest
 from tatamikomi.functional.rnn import gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell
+from tatamikomi.functional.sample import affine_grid, grid_sample
 from tatamikomi.functional.shuffle import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from tatamikomi.functional.similarity import cosine_similarity, pairwise_distance
 
@@ -90,6 +91,7 @@ __all__ = [
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
     "add_relu",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -125,6 +127,7 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "glu",
+    "grid_sample",
     "group_norm",
     "gru_cell",
     "hardshrink",

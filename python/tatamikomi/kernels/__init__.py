@@ -68,6 +68,7 @@ from tatamikomi.kernels.pool_adaptive import (
 )
 from tatamikomi.kernels.resize import resample
 from tatamikomi.kernels.resize_tables import AxisTable
+from tatamikomi.kernels.sample import sample_backward_input, sample_backward_weights, sample_forward
 
 __all__ = [
     "ACTIVATION_KINDS",
@@ -131,6 +132,9 @@ __all__ = [
     "relu_forward",
     "resample",
     "rmsprop_step",
+    "sample_backward_input",
+    "sample_backward_weights",
+    "sample_forward",
     "set_backend",
     "set_conv_algorithm",
     "set_num_threads",

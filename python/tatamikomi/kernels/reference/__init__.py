@@ -64,6 +64,7 @@ from tatamikomi.kernels.reference.pool import (
     max_pool_forward,
 )
 from tatamikomi.kernels.reference.resize import resample
+from tatamikomi.kernels.reference.sample import sample_backward_input, sample_backward_weights, sample_forward
 
 __all__ = [
     "activation_backward",
@@ -112,6 +113,9 @@ __all__ = [
     "relu_forward",
     "resample",
     "rmsprop_step",
+    "sample_backward_input",
+    "sample_backward_weights",
+    "sample_forward",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
