@@ -9,6 +9,7 @@ import numpy as np
 from tatamikomi.autograd import as_tensor, no_grad
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Module
+from tatamikomi.training.batches import expect_iterable
 
 
 def update_bn(loader: Any, model: Module) -> None:
@@ -39,8 +40,7 @@ def update_bn(loader: Any, model: Module) -> None:
     """
     if not isinstance(model, Module):
         raise bad_type("update_bn", "model", type(model).__name__, "a Module")
-    if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
-        raise bad_type("update_bn", "loader", type(loader).__name__, "an iterable of batches")
+    expect_iterable("update_bn", "loader", loader)
     norms = [
         one
         for one in model.modules()
