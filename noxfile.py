@@ -1,4 +1,4 @@
-"""Checks as sessions: nox -s lint | test | test_isa | bench | sanitize | sanitize_threads | package | stubs.
+"""Checks as sessions of nox, those of CI first: nox -s lint | test | test_isa | conformance | bench | sanitize ...
 
 With --no-venv a session uses the environment that is active instead of making one of its own.
 """
@@ -58,6 +58,15 @@ def test_isa(session: nox.Session) -> None:
     isas = "from tatamikomi import _native; print(*[name for name, _, runs in _native.isas() if runs])"
     for isa in output_of(session, "python", "-c", isas).split():
         session.run("pytest", "-q", *ISA_TESTS, *session.posargs, env={"TATAMIKOMI_ISA": isa})
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """PyTorch's operator samples and torch as a second opinion; docs/conformance.md must be what comes out."""
+    install(session, ".[test,conformance]")
+    session.run(
+        "pytest", "-q", "tests/conformance", "tests/test_torch.py", "tests/nn/test_torch_twins.py", *session.posargs
+    )
 
 
 @nox.session

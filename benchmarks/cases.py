@@ -16,6 +16,7 @@ SHAPES = Path(__file__).parent / "shapes"
 DIRECTIONS: dict[str, tuple[str, ...]] = {
     "conv": ("forward", "backward_input", "backward_weight"),
     "norm": ("forward", "forward_relu", "backward", "backward_relu", "inference"),
+    "group_norm": ("forward", "backward"),
     "pool": ("forward", "backward"),
     "activation": ("forward", "backward"),
     "loss": ("forward", "backward"),

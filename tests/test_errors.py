@@ -61,6 +61,8 @@ def test_every_array_argument_is_checked(direction, what):
             continue  # it may be left out
         if right.dtype.kind != "f" and what in ("integers", "another precision"):
             continue
+        if what == "half precision" and right.dtype == np.float16:
+            continue  # which is what it takes
         if what == "another precision" and sum(call.args[i].dtype.kind == "f" for i, _ in arguments) == 1:
             continue
         args = list(call.args)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.cases import Case
 from benchmarks.tasks.activation import Activation
 from benchmarks.tasks.conv import Convolution
+from benchmarks.tasks.group_norm import GroupNorm
 from benchmarks.tasks.linear import Linear
 from benchmarks.tasks.loss import Loss
 from benchmarks.tasks.norm import Norm
@@ -17,6 +18,7 @@ from benchmarks.tasks.task import Task
 TASKS: dict[str, type[Task]] = {
     "conv": Convolution,
     "norm": Norm,
+    "group_norm": GroupNorm,
     "pool": Pool,
     "activation": Activation,
     "loss": Loss,

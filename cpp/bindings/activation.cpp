@@ -25,6 +25,47 @@ template <class Pick> void run(py::array& to, const py::array& gradient, const p
     });
 }
 
+Activation activation_of(const std::string& kind) {
+#define TK_NAME(name) \
+    if (kind == #name) return Activation::name;
+    TK_ACTIVATIONS(TK_NAME)
+#undef TK_NAME
+    throw std::logic_error("kernels passed an unknown activation: " + kind);
+}
+
+List<py::str> activation_kinds() {
+    List<py::str> names;
+#define TK_NAME(name) names.append(#name);
+    TK_ACTIVATIONS(TK_NAME)
+#undef TK_NAME
+    return names;
+}
+
+int64_t size(const NormShape& s) { return s.n * s.c * s.s; }
+
+void prelu_forward(py::array y, const py::array& x, const py::array& weight, const py::tuple& shape) {
+    const auto s = shape_from<NormShape>(shape);
+    by_dtype(x, [&](auto t) {
+        using T = decltype(t);
+        T* to = out<T>(y, size(s));
+        const T *from = in<T>(x, size(s)), *w = in<T>(weight, s.c);
+        const py::gil_scoped_release unlocked;
+        kernels<T>().prelu_forward(to, from, w, s);
+    });
+}
+void prelu_backward(py::array dx, py::array dweight, const py::array& dy, const py::array& x, const py::array& weight,
+                    const py::tuple& shape) {
+    const auto s = shape_from<NormShape>(shape);
+    by_dtype(x, [&](auto t) {
+        using T = decltype(t);
+        T *to = out<T>(dx, size(s)), *dw = out<T>(dweight, s.c);
+        const T *g = in<T>(dy, size(s)), *from = in<T>(x, size(s)), *w = in<T>(weight, s.c);
+        const py::gil_scoped_release unlocked;
+        const Workspace<T> workspace(kernels<T>().prelu_backward_workspace(s, max_threads()));
+        kernels<T>().prelu_backward(to, dw, g, from, w, s, workspace);
+    });
+}
+
 int64_t size(const SoftmaxShape& s) { return s.outer * s.axis * s.inner; }
 
 template <class Pick> void run(py::array& to, const py::array& from, const py::tuple& shape, Pick kernel) {
@@ -89,6 +130,30 @@ void bind_activation(py::module_& m) {
     TK_BACKWARD(sigmoid_backward)
     TK_FORWARD(tanh_forward)
     TK_BACKWARD(tanh_backward)
+    m.def("activation_kinds", &activation_kinds);
+    m.def(
+        "activation_forward",
+        [](py::array y, const py::array& x, const std::string& kind, double a, double b) {
+            run(y, x, [=, which = activation_of(kind)](const auto& k) {
+                return [=, &k](auto* to, const auto* from, int64_t count) {
+                    k.activation_forward(to, from, count, which, a, b);
+                };
+            });
+        },
+        py::arg("y"), py::arg("x"), py::arg("kind"), py::arg("a"), py::arg("b"));
+    m.def(
+        "activation_backward",
+        [](py::array dx, const py::array& dy, const py::array& x, const std::string& kind, double a, double b) {
+            run(dx, dy, x, [=, which = activation_of(kind)](const auto& k) {
+                return [=, &k](auto* to, const auto* gradient, const auto* from, int64_t count) {
+                    k.activation_backward(to, gradient, from, count, which, a, b);
+                };
+            });
+        },
+        py::arg("dx"), py::arg("dy"), py::arg("x"), py::arg("kind"), py::arg("a"), py::arg("b"));
+    m.def("prelu_forward", &prelu_forward, py::arg("y"), py::arg("x"), py::arg("weight"), py::arg("shape"));
+    m.def("prelu_backward", &prelu_backward, py::arg("dx"), py::arg("dweight"), py::arg("dy"), py::arg("x"),
+          py::arg("weight"), py::arg("shape"));
     TK_FORWARD_AXIS(softmax_forward)
     TK_BACKWARD_AXIS(softmax_backward)
     TK_FORWARD_AXIS(log_softmax_forward)

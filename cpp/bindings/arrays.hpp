@@ -91,8 +91,10 @@ void bind_conv(py::module_& m);
 void bind_linear(py::module_& m);
 void bind_pool(py::module_& m);
 void bind_norm(py::module_& m);
+void bind_resize(py::module_& m);
 void bind_activation(py::module_& m);
 void bind_dropout(py::module_& m);
+void bind_half(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_optimizer(py::module_& m);
 

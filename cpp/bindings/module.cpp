@@ -63,8 +63,10 @@ Dict<py::str, List<py::str>> shape_fields() {
     TK_FIELDS("PoolShape", TK_POOL_SHAPE)
     TK_FIELDS("MatmulShape", TK_MATMUL_SHAPE)
     TK_FIELDS("NormShape", TK_NORM_SHAPE)
+    TK_FIELDS("GroupNormShape", TK_GROUP_NORM_SHAPE)
     TK_FIELDS("SoftmaxShape", TK_SOFTMAX_SHAPE)
     TK_FIELDS("LossShape", TK_LOSS_SHAPE)
+    TK_FIELDS("ResampleShape", TK_RESAMPLE_SHAPE)
     return d;
 }
 
@@ -98,8 +100,10 @@ PYBIND11_MODULE(_native, m) {
     bindings::bind_linear(m);
     bindings::bind_activation(m);
     bindings::bind_dropout(m);
+    bindings::bind_half(m);
     bindings::bind_loss(m);
     bindings::bind_optimizer(m);
     bindings::bind_pool(m);
+    bindings::bind_resize(m);
     bindings::bind_norm(m);
 }

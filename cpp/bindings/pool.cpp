@@ -6,7 +6,7 @@ namespace {
 int64_t x_size(const PoolShape& s) { return s.planes * s.id * s.ih * s.iw; }
 int64_t y_size(const PoolShape& s) { return s.planes * s.od * s.oh * s.ow; }
 
-void max_pool_forward(py::array y, py::object indices, const py::array& x, const py::tuple& shape) {
+void max_forward(py::array& y, py::object& indices, const py::array& x, const py::tuple& shape, bool adaptive) {
     const auto s = shape_from<PoolShape>(shape);
     by_dtype(x, [&](auto t) {
         using T = decltype(t);
@@ -14,8 +14,15 @@ void max_pool_forward(py::array y, py::object indices, const py::array& x, const
         int64_t* index = optional_out<int64_t>(indices, y_size(s));
         const T* from = in<T>(x, x_size(s));
         const py::gil_scoped_release unlocked;
-        kernels<T>().max_pool_forward(to, index, from, s);
+        const auto& k = kernels<T>();
+        (adaptive ? k.adaptive_max_pool_forward : k.max_pool_forward)(to, index, from, s);
     });
+}
+void max_pool_forward(py::array y, py::object indices, const py::array& x, const py::tuple& shape) {
+    max_forward(y, indices, x, shape, false);
+}
+void adaptive_max_pool_forward(py::array y, py::object indices, const py::array& x, const py::tuple& shape) {
+    max_forward(y, indices, x, shape, true);
 }
 
 bool max_pool_backward(py::array dx, const py::array& dy, const py::array& indices, const py::tuple& shape) {
@@ -32,26 +39,38 @@ bool max_pool_backward(py::array dx, const py::array& dy, const py::array& indic
     return inside;
 }
 
-void avg_pool_forward(py::array y, const py::array& x, const py::tuple& shape) {
+void average_forward(py::array& y, const py::array& x, const py::tuple& shape, bool adaptive) {
     const auto s = shape_from<PoolShape>(shape);
     by_dtype(x, [&](auto t) {
         using T = decltype(t);
         T* to = out<T>(y, y_size(s));
         const T* from = in<T>(x, x_size(s));
         const py::gil_scoped_release unlocked;
-        kernels<T>().avg_pool_forward(to, from, s);
+        const auto& k = kernels<T>();
+        (adaptive ? k.adaptive_avg_pool_forward : k.avg_pool_forward)(to, from, s);
     });
 }
+void avg_pool_forward(py::array y, const py::array& x, const py::tuple& shape) { average_forward(y, x, shape, false); }
+void adaptive_avg_pool_forward(py::array y, const py::array& x, const py::tuple& shape) {
+    average_forward(y, x, shape, true);
+}
 
-void avg_pool_backward(py::array dx, const py::array& dy, const py::tuple& shape) {
+void average_backward(py::array& dx, const py::array& dy, const py::tuple& shape, bool adaptive) {
     const auto s = shape_from<PoolShape>(shape);
     by_dtype(dy, [&](auto t) {
         using T = decltype(t);
         T* to = out<T>(dx, x_size(s));
         const T* from = in<T>(dy, y_size(s));
         const py::gil_scoped_release unlocked;
-        kernels<T>().avg_pool_backward(to, from, s);
+        const auto& k = kernels<T>();
+        (adaptive ? k.adaptive_avg_pool_backward : k.avg_pool_backward)(to, from, s);
     });
+}
+void avg_pool_backward(py::array dx, const py::array& dy, const py::tuple& shape) {
+    average_backward(dx, dy, shape, false);
+}
+void adaptive_avg_pool_backward(py::array dx, const py::array& dy, const py::tuple& shape) {
+    average_backward(dx, dy, shape, true);
 }
 
 }   // namespace
@@ -63,6 +82,10 @@ void bind_pool(py::module_& m) {
           "False when an index lies outside of its plane");
     m.def("avg_pool_forward", &avg_pool_forward, py::arg("y"), py::arg("x"), py::arg("shape"));
     m.def("avg_pool_backward", &avg_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("shape"));
+    m.def("adaptive_max_pool_forward", &adaptive_max_pool_forward, py::arg("y"), py::arg("indices").none(true),
+          py::arg("x"), py::arg("shape"));
+    m.def("adaptive_avg_pool_forward", &adaptive_avg_pool_forward, py::arg("y"), py::arg("x"), py::arg("shape"));
+    m.def("adaptive_avg_pool_backward", &adaptive_avg_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("shape"));
 }
 
 }   // namespace tk::bindings

@@ -22,9 +22,13 @@ namespace tk {
 // of the batch to the next, 0 where all share one.
 #define TK_MATMUL_SHAPE(F) F(batch) F(m) F(n) F(k) F(transpose_a) F(transpose_b) F(a_stride) F(b_stride)
 
-#define TK_NORM_SHAPE(F) F(n) F(c) F(s)                 // [n][c][s], statistics over n and s
-#define TK_SOFTMAX_SHAPE(F) F(outer) F(axis) F(inner)   // [outer][axis][inner], normalised over axis
-#define TK_LOSS_SHAPE(F) F(n) F(classes) F(inner)       // logits [n][classes][inner], labels [n][inner]
+#define TK_NORM_SHAPE(F) F(n) F(c) F(s)                   // [n][c][s], statistics over n and s
+#define TK_GROUP_NORM_SHAPE(F) F(n) F(groups) F(c) F(s)   // [n][groups][c][s], statistics over c and s
+#define TK_SOFTMAX_SHAPE(F) F(outer) F(axis) F(inner)     // [outer][axis][inner], normalised over axis
+#define TK_LOSS_SHAPE(F) F(n) F(classes) F(inner)         // logits [n][classes][inner], labels [n][inner]
+
+// planes = n * c, resampled from id ih iw to od oh ow
+#define TK_RESAMPLE_SHAPE(F) F(planes) F(id) F(ih) F(iw) F(od) F(oh) F(ow)
 
 #define TK_FIELD(name) int64_t name;
 struct ConvShape {
@@ -39,13 +43,27 @@ struct MatmulShape {
 struct NormShape {
     TK_NORM_SHAPE(TK_FIELD)
 };
+struct GroupNormShape {
+    TK_GROUP_NORM_SHAPE(TK_FIELD)
+};
 struct SoftmaxShape {
     TK_SOFTMAX_SHAPE(TK_FIELD)
 };
 struct LossShape {
     TK_LOSS_SHAPE(TK_FIELD)
 };
+struct ResampleShape {
+    TK_RESAMPLE_SHAPE(TK_FIELD)
+};
 #undef TK_FIELD
+
+// How one axis (0 depth, 1 height, 2 width) is resampled: y[o] = sum of weights[t] * x[index[t]] over the taps
+// offsets[o] <= t < offsets[o + 1].
+template <class T> struct AxisTable {
+    int64_t axis;
+    const int64_t *offsets, *index;
+    const T* weights;
+};
 
 enum class ConvDirection { forward, backward_input, backward_weight };
 
@@ -65,6 +83,20 @@ struct ConvPolicy {
     bool fastest;   // by the true batch size; otherwise by a nominal one, so that a sample's bits do not depend on it
     uint32_t preferred;   // bits of algorithms to take where they can run, before all others
     int64_t limit;        // bytes of workspace for one thread
+};
+
+// Activations of one element with two parameters at most, by name; cpp/kernels/activation_kinds.hpp has their formulas.
+// Python reads the names from activation_kinds().
+#define TK_ACTIVATIONS(F)                                                                                    \
+    F(celu)                                                                                                  \
+    F(elu)                                                                                                   \
+    F(gelu) F(gelu_tanh) F(hardshrink) F(hardsigmoid) F(hardswish) F(hardtanh) F(leaky_relu) F(mish) F(silu) \
+        F(softplus) F(softshrink) F(softsign) F(step) F(tanhshrink) F(threshold)
+
+enum class Activation {
+#define TK_ID(name) name,
+    TK_ACTIVATIONS(TK_ID)
+#undef TK_ID
 };
 
 // One entry of an ordered list of algorithms. name: nullptr past the end; declined: why, nullptr when it does not.

@@ -14,13 +14,6 @@
 namespace tk::TK_ISA {
 namespace {
 
-// Pairs of workspace as elements of T.
-template <class T> int64_t elements_of(int64_t pairs) { return pairs * static_cast<int64_t>(sizeof(Pair) / sizeof(T)); }
-
-template <class T> TK_INLINE T value_or(const T* array, int64_t i, T otherwise) { return array ? array[i] : otherwise; }
-
-template <class T> T inverse_deviation(double var, double eps) { return static_cast<T>(1 / __builtin_sqrt(var + eps)); }
-
 // Constants of a unit's channels, d = x - mean in y = d * scale + shift.
 template <class T> struct Affine {
     T mean[kMostChannels] = {}, scale[kMostChannels] = {}, shift[kMostChannels] = {};
@@ -67,12 +60,7 @@ template <class T> struct Moments {
 
     // Var and mean of a channel out of the shifted sums; false where they cannot be trusted.
     bool quick(const Units<T>& u, int64_t channel, double& mean, double& var) const {
-        const Pair sums = total(shifted, u, channel);
-        const double off = sums.first / m;
-        mean = static_cast<double>(shift[channel]) + off;
-        var = sums.second / m - off * off;
-        constexpr double most = sizeof(T) == 4 ? 1e38 : 1e300;
-        return off * off <= 4 * var && sums.second < most && var > 1 / most;
+        return moments_of<T>(total(shifted, u, channel), static_cast<double>(shift[channel]), m, mean, var);
     }
     bool trusted(const Units<T>& u, int64_t unit) const {
         double mean, var;

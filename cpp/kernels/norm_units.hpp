@@ -51,6 +51,34 @@ template <class T> TK_INLINE Vec<T> keep_first(Vec<T> v, int64_t count) {
     return count == kLanes<T> ? v : select<T>(first_lanes<T>(count), v, Vec<T>{});
 }
 
+// Per channel and chunk, two sums in double.
+struct Pair {
+    double first, second;
+};
+// Pairs of workspace as elements of T.
+template <class T> int64_t elements_of(int64_t pairs) { return pairs * static_cast<int64_t>(sizeof(Pair) / sizeof(T)); }
+
+template <class T> TK_INLINE T value_or(const T* array, int64_t i, T otherwise) { return array ? array[i] : otherwise; }
+
+template <class T> T inverse_deviation(double var, double eps) { return static_cast<T>(1 / __builtin_sqrt(var + eps)); }
+
+// The median, 0 where it is not finite.
+template <class T> TK_INLINE Vec<T> median_of(Vec<T> a, Vec<T> b, Vec<T> c) {
+    const VecMask<T> ordered = a <= b;
+    const Vec<T> low = select<T>(ordered, a, b), high = select<T>(ordered, b, a);
+    const Vec<T> below = select<T>(c < high, c, high), median = select<T>(below < low, low, below);
+    return select<T>(median - median == 0, median, Vec<T>{});
+}
+
+// Mean and var of m elements out of sum d and sum d^2 around a shift; false where they cannot be trusted.
+template <class T> TK_INLINE bool moments_of(Pair sums, double shift, double m, double& mean, double& var) {
+    const double off = sums.first / m;
+    mean = shift + off;
+    var = sums.second / m - off * off;
+    constexpr double most = sizeof(T) == 4 ? 1e38 : 1e300;
+    return off * off <= 4 * var && sums.second < most && var > 1 / most;
+}
+
 template <bool Value> struct Flag {
     static constexpr bool value = Value;
 };
@@ -108,10 +136,7 @@ template <class T> struct Units {
             const T* from = x + probes[k] + (first(unit) + i) * s;
             three[k] = rows ? load_first(from, channels(unit)) : broadcast(*from);
         }
-        const VecMask<T> ordered = three[0] <= three[1];
-        const Vec<T> low = select<T>(ordered, three[0], three[1]), high = select<T>(ordered, three[1], three[0]);
-        const Vec<T> below = select<T>(three[2] < high, three[2], high), median = select<T>(below < low, low, below);
-        return select<T>(median - median == 0, median, Vec<T>{});
+        return median_of<T>(three[0], three[1], three[2]);
     }
 
     // Runs stage(unit, chunk) for all of them, stage after stage.
@@ -128,10 +153,6 @@ template <class T> struct Units {
     }
 };
 
-// Per channel and chunk, two sums in double.
-struct Pair {
-    double first, second;
-};
 template <class T> TK_INLINE Pair* slot(Pair* pairs, const Units<T>& u, int64_t unit, int64_t chunk) {
     return pairs + chunk * u.c + u.first(unit);
 }

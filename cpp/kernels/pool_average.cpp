@@ -42,12 +42,6 @@ template <class F> TK_INLINE void for_each_window_row(const OutputRow& r, const 
         for (int64_t b = r.h.begin; b < r.h.end; ++b) f(((r.start_d + a) * s.ih + r.start_h + b) * s.iw);
 }
 
-// sum_lanes() halves at a time: where every few loads end in one.
-template <class T, int Half = kLanes<T> / 2> TK_INLINE T sum_halves(Vec<T> v) {
-    if constexpr (Half == 0) return v[0];
-    else return sum_halves<T, Half / 2>(v + pick_lanes<T, kLanes<T>>(v, v, [](int i) { return i ^ Half; }));
-}
-
 // A window that may hang over the edge.
 template <class T> T sum_window(const T* plane, const OutputRow& r, int64_t start_w, const PoolShape& s) {
     const Range w = taps_inside(start_w, s.iw, s.kw, 1);

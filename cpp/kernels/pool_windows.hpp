@@ -127,6 +127,12 @@ template <class T, int Stride, bool Full> TK_INLINE Vec<T> load_strided(const T*
     return v;
 }
 
+// sum_lanes() halves at a time: where every few loads end in one.
+template <class T, int Half = kLanes<T> / 2> TK_INLINE T sum_halves(Vec<T> v) {
+    if constexpr (Half == 0) return v[0];
+    else return sum_halves<T, Half / 2>(v + pick_lanes<T, kLanes<T>>(v, v, [](int i) { return i ^ Half; }));
+}
+
 template <bool Value> struct Flag {
     static constexpr bool value = Value;
 };

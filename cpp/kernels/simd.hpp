@@ -12,6 +12,9 @@
 #include <immintrin.h>
 #define TK_VECTOR_BYTES 32
 #else
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 #define TK_VECTOR_BYTES 16
 #endif
 
@@ -197,6 +200,28 @@ template <class T, int L> TK_INLINE VecOf<T, L> high_pairs(VecOf<T, L> a, VecOf<
 
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
+
+// a < b ? a : b and a > b ? a : b; b where either is NaN. One instruction on x86-64.
+#if defined(__SSE2__)
+#if defined(__AVX512F__)   // maskz: GCC 12 warns of the plain form's own insides
+#define TK_CHOICE(T, name, op, suffix, mask) \
+    TK_INLINE Vec<T> name(Vec<T> a, Vec<T> b) { return _mm512_maskz_##op##_##suffix(mask, a, b); }
+#elif defined(__AVX2__)
+#define TK_CHOICE(T, name, op, suffix, mask) \
+    TK_INLINE Vec<T> name(Vec<T> a, Vec<T> b) { return _mm256_##op##_##suffix(a, b); }
+#else
+#define TK_CHOICE(T, name, op, suffix, mask) \
+    TK_INLINE Vec<T> name(Vec<T> a, Vec<T> b) { return _mm_##op##_##suffix(a, b); }
+#endif
+TK_CHOICE(float, lesser, min, ps, 0xffff)
+TK_CHOICE(double, lesser, min, pd, 0xff)
+TK_CHOICE(float, greater, max, ps, 0xffff)
+TK_CHOICE(double, greater, max, pd, 0xff)
+#undef TK_CHOICE
+#else
+template <class V> TK_INLINE V lesser(V a, V b) { return a < b ? a : b; }
+template <class V> TK_INLINE V greater(V a, V b) { return a > b ? a : b; }
+#endif
 
 // Stores whole lines past the cache; p lies on a vector's boundary. Pays for arrays that the cache cannot hold anyway:
 // a line is not read before it is written. It costs twice a plain store where they would have stayed there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tatamikomi import autograd, functional, io, kernels, nn, optim
+from tatamikomi import autograd, io, kernels
 from tatamikomi._version import __version__
 from tatamikomi.autograd import (
     Tensor,
@@ -34,7 +34,7 @@ from tatamikomi.kernels import (
 from tatamikomi.random import Generator, default_generator, manual_seed
 
 if TYPE_CHECKING:
-    from tatamikomi import data, metrics, models, training
+    from tatamikomi import data, functional, metrics, models, nn, optim, training
     from tatamikomi.training import Trainer
 
 __all__ = [
@@ -76,8 +76,8 @@ __all__ = [
     "training",
 ]
 
-# Computing needs none of these: each is imported when it is first asked for.
-_LAZY_ROOMS = ("data", "metrics", "models", "training")
+# Arrays and gradients need none of these: each is imported when it is first asked for.
+_LAZY_ROOMS = ("data", "functional", "metrics", "models", "nn", "optim", "training")
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
 

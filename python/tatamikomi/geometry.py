@@ -96,6 +96,15 @@ class NormShape(NamedTuple):
     s: int
 
 
+class GroupNormShape(NamedTuple):
+    """[n][groups][c][s], statistics per image and group over c and s."""
+
+    n: int
+    groups: int
+    c: int
+    s: int
+
+
 class MatmulShape(NamedTuple):
     """c[b] = op(a[b]) @ op(b[b]); strides are elements between matrices of the batch, 0 where one is shared."""
 
@@ -123,6 +132,18 @@ class LossShape(NamedTuple):
     n: int
     classes: int
     inner: int
+
+
+class ResampleShape(NamedTuple):
+    """`planes` = n * c planes, resampled from id ih iw to od oh ow."""
+
+    planes: int
+    id: int
+    ih: int
+    iw: int
+    od: int
+    oh: int
+    ow: int
 
 
 class Window(NamedTuple):
@@ -415,9 +436,9 @@ def _pool_shape(
     axes = len(x_shape) - 2
     divisor = 0
     if divisor_override is not None:
-        expected = "a positive integer < 2**63, or None"
+        expected = "an integer other than 0 between -2**63 and 2**63, or None"
         divisor = _integer(op, "divisor_override", divisor_override, expected)
-        if not 1 <= divisor < _INT64_LIMIT:
+        if divisor == 0 or abs(divisor) >= _INT64_LIMIT:
             raise bad_value(op, "divisor_override", divisor_override, expected)
     sizes = x_shape[2:]
     kernel = per_axis(op, "kernel_size", kernel_size, axes, 1)
@@ -457,3 +478,44 @@ def _blind_window(size: int, positions: int, kernel: int, stride: int, dilation:
         return True
     starts = range(-before, min(0, (positions - 1) * stride - before + 1), stride)
     return dilation > size and any(start % dilation >= size for start in starts)
+
+
+def adaptive_sizes(op: str, output_size: object, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The output sizes of adaptive pooling: an integer, or one per axis; None is the size of the input.
+
+    >>> from tatamikomi.geometry import adaptive_sizes
+    >>> adaptive_sizes("adaptive_avg_pool2d", (None, 7), (8, 30))
+    (8, 7)
+    """
+    axes = len(sizes)
+    expected = f"an integer or {axes} entries, each an integer >= 0 or None"
+    entries = tuple(output_size) if _is_sequence(output_size) else (output_size,) * axes
+    if len(entries) != axes:
+        raise bad_value(op, "output_size", output_size, expected)
+    wanted = tuple(
+        size if entry is None else _integer(op, "output_size", entry, expected)
+        for entry, size in zip(entries, sizes, strict=True)
+    )
+    if min(wanted) < 0:
+        raise bad_value(op, "output_size", output_size, expected)
+    return wanted
+
+
+def adaptive_pool_shape(op: str, x_shape: tuple[int, ...], output_size: object) -> PoolShape:
+    """The geometry of adaptive pooling of x (n, c, *sizes); all of the window is left to the kernels.
+
+    Raises:
+        TypeError, ValueError: another rank, an axis of size 0, or output sizes that are not one or one per axis.
+    """
+    axes = len(x_shape) - 2
+    if not 1 <= axes <= 3 or min(x_shape[2:], default=0) < 1:
+        raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes of positive size)")
+    sizes = x_shape[2:]
+    out = adaptive_sizes(op, output_size, sizes)
+    count_elements(op, "output", (*x_shape[:2], *out))
+    if math.prod(sizes) >= 1 << 31:  # kernels count from a window's corner in 32 bits
+        raise bad_value(op, "x", x_shape, "planes of fewer than 2**31 elements")
+    ones, zeros = (1, 1, 1), (0, 0, 0)
+    return PoolShape(
+        math.prod(x_shape[:2]), *lead(sizes, 1), *lead(out, 1), *ones, *ones, *zeros, *zeros, *ones, *(0, 0)
+    )

@@ -201,6 +201,23 @@ def uniform24(words: NDArray[np.uint32]) -> NDArray[np.float32]:
     return (words >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
 
 
+def block_words(count: int, seed: int, offset: int) -> NDArray[np.uint32]:
+    """The first `count` words of a Generator's block: word i is word i % 4 of Philox at counter (i // 4, offset).
+
+    Counters are two pairs of words, low first; the seed is the key.
+
+    >>> from tatamikomi.random import block_words
+    >>> [f"{word:08x}" for word in block_words(2, seed=0, offset=0)]
+    ['6627e8d5', 'e169c58d']
+    """
+    block = np.arange((count + 3) // 4, dtype=np.uint64)
+    counter = np.empty((block.size, 4), np.uint32)
+    counter[:, 0] = block & np.uint64(_WORD)
+    counter[:, 1] = block >> np.uint64(32)
+    counter[:, 2:] = offset & _WORD, offset >> 32
+    return philox(counter, philox_key(seed)).reshape(-1)[:count]
+
+
 def uniform(seed: int, path: Sequence[int], indices: NDArray[Any], count: int) -> NDArray[np.float32]:
     """`count` uniform numbers for each index; row i depends on (seed, path, indices[i]) alone.
 

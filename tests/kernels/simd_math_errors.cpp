@@ -62,10 +62,24 @@ void measure(const char* name, const char* type, unsigned long long step, F f, E
     std::printf("%s %s %.4f %a\n", name, type, worst, static_cast<double>(where));
 }
 
+// The normal distribution below x. t^2 = x^2 / 2 + d, where d comes of rounding t; it counts in the tail alone, which
+// falls as exp(-t^2).
+template <class Wide, class T> Wide normal(T x) {
+    if (!(std::fabs(x) < 100)) return std::isnan(x) ? x : x > 0;
+    const Wide t = -x * std::sqrt(Wide(0.5)), square = t * t, half = Wide(x) * x / 2;
+    const Wide d = square - half + (std::fma(t, t, -square) - std::fma(Wide(x) / 2, Wide(x), -half));
+    return std::erfc(t) / 2 * (t > 1 ? std::exp(d) : 1);
+}
+
 template <class T, class Word, class Wide> void measure_all(const char* type, unsigned long long step) {
     using V = tk::Vec<T>;
     measure<T, Word>("exp", type, step, [](V v) { return tk::exp<T>(v); }, [](T x) { return std::exp(Wide(x)); });
     measure<T, Word>("log", type, step, [](V v) { return tk::log<T>(v); }, [](T x) { return std::log(Wide(x)); });
+    measure<T, Word>(
+        "log1p", type, step, [](V v) { return v < 0 || v > 1 ? v - v : tk::log1p_unit<T>(v); },
+        [](T x) { return x >= 0 && x <= 1 ? std::log1p(Wide(x) + 0) : Wide(x) - x; });
+    measure<T, Word>(
+        "normal", type, step, [](V v) { return tk::normal_below<T>(v, tk::normal<T>(v)); }, normal<Wide, T>);
     measure<T, Word>("tanh", type, step, [](V v) { return tk::tanh<T>(v); }, [](T x) { return std::tanh(Wide(x)); });
     measure<T, Word>(
         "sqrt", type, step, [](V v) { return tk::square_root(v); }, [](T x) { return std::sqrt(Wide(x)); });

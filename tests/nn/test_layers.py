@@ -103,8 +103,10 @@ def test_convolution_checks_when_built(arguments, error, message):
 
 
 def test_options_that_do_not_exist_are_refused():
-    with pytest.raises(TypeError, match="padding_mode"):
-        nn.Conv2d(1, 1, 3, padding_mode="reflect")
+    with pytest.raises(ValueError, match=r"Conv2d: padding_mode: expected one of 'zeros', .*got 'mirror'"):
+        nn.Conv2d(1, 1, 3, padding_mode="mirror")
+    with pytest.raises(TypeError, match="Conv2d: padding_mode: expected the name of a mode, got 1"):
+        nn.Conv2d(1, 1, 3, padding_mode=1)
     with pytest.raises(TypeError, match=r"Conv2d: dtype: expected float32 or float64, got float16"):
         nn.Conv2d(1, 1, 3, dtype=np.float16)
     with pytest.raises(TypeError, match="Linear: dtype: expected float32 or float64"):

@@ -1,4 +1,4 @@
-"""ReLU, sigmoid, tanh, softmax and log-softmax."""
+"""ReLU, sigmoid, tanh, softmax and log-softmax, softmin and the gated linear unit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import tatamikomi as tk
+from tests.op_specs.activation_formulas import glu
 from tests.op_specs.spec import (
     Array,
     Call,
@@ -190,7 +191,72 @@ def _add_relu_errors() -> tuple[ErrorCase, ...]:
     )
 
 
+def _softmin(x: Rounded, dim: int) -> Rounded:
+    return _softmax(-x, dim)
+
+
+def _composed(
+    name: str, formula: Any, cases: dict[str, tuple[tuple[int, ...], int]], errors: tuple[Any, ...]
+) -> OpSpec:
+    """A function of an input and a dimension."""
+    function = getattr(tk.functional, name)
+    return OpSpec(
+        name=name,
+        kind="composed",
+        functional=(name,),
+        directions=(
+            Direction(
+                name,
+                [
+                    Sample(label, lambda draw, shape=shape, dim=dim: Call((draw(*shape), dim)), split=False)
+                    for label, (shape, dim) in cases.items()
+                ],
+                **analysed(formula),
+                function=lambda x, dim: function(x, dim).numpy(),
+                twin=lambda torch, call: getattr(torch.nn.functional, name)(*call.args),
+            ),
+        ),
+        gradients=tuple(
+            Gradient(
+                f"{name} {label}",
+                lambda draw, shape=shape, dim=dim: (lambda x: function(x, dim), [draw(*shape)]),
+            )
+            for label, (shape, dim) in cases.items()
+            if 0 not in shape
+        ),
+        errors=tuple(
+            ErrorCase(
+                f"{name} {label}", lambda given=given, dim=dim: function(given, dim), exception, f"^{name}: {pattern}"
+            )
+            for label, given, dim, exception, pattern in errors
+        ),
+    )
+
+
+PAIR = np.ones((2, 3), np.float32)
+
 SPECS = (
+    _composed(
+        "softmin",
+        _softmin,
+        {"rows": ((3, 5), 1), "columns": ((3, 5), 0), "channels": ((2, 3, 4), -2), "empty": ((0, 3), 1)},
+        (
+            ("dim", PAIR, 2, ValueError, "dim: expected -2 <= dim < 2, got 2"),
+            ("dim 0.5", PAIR, 0.5, TypeError, "dim: expected an integer, got 0.5"),
+            ("None", None, 0, TypeError, "input: expected an array, got None"),
+        ),
+    ),
+    _composed(
+        "glu",
+        glu,
+        {"rows": ((3, 6), 1), "columns": ((4, 5), 0), "channels": ((2, 6, 3), -2), "empty": ((0, 4), 1)},
+        (
+            ("odd", PAIR, 1, ValueError, r"input: expected an even size along dim 1, got shape \(2, 3\)"),
+            ("number", np.float32(1), 0, ValueError, "input: expected a shape with a dimension to halve"),
+            ("dim", PAIR, -3, ValueError, "dim: expected -2 <= dim < 2, got -3"),
+            ("integers", np.ones((2, 2), int), 0, TypeError, "input: expected float32 or float64, got int64"),
+        ),
+    ),
     OpSpec(
         name="add_relu",
         kind="kernel",

@@ -70,30 +70,6 @@ def _gradient(label: str, shape: tuple[int, ...], reduction: str) -> Gradient:
     return Gradient(f"{label} {reduction}", make)
 
 
-def _squares(reduction: str) -> Any:
-    def formula(x: Rounded, target: Rounded) -> Rounded:
-        squares = (x - target) * (x - target)
-        if reduction == "none":
-            return squares
-        flat = squares.reshape(squares.value.size)
-        return flat.sum(0) / squares.value.size if reduction == "mean" else flat.sum(0)
-
-    return formula
-
-
-def _mse(reduction: str) -> Direction:
-    return Direction(
-        f"mse_loss {reduction}",
-        [
-            Sample(str(shape), lambda draw, shape=shape: Call((draw(*shape), draw(*shape))))
-            for shape in ((1,), (17,), (3, 4, 5))
-        ],
-        **analysed(_squares(reduction)),
-        function=lambda x, target: tk.functional.mse_loss(x, target, reduction=reduction).numpy(),
-        twin=lambda torch, call: torch.nn.functional.mse_loss(*call.args, reduction=reduction),
-    )
-
-
 X, LABELS = np.zeros((2, 3), np.float32), np.zeros(2, np.int64)
 
 
@@ -145,36 +121,6 @@ SPECS = (
             _gradient("dense", (2, 3, 2), "mean"),
         ),
         errors=ERRORS,
-    ),
-    OpSpec(
-        name="mse_loss",
-        kind="composed",
-        functional=("mse_loss",),
-        directions=tuple(_mse(reduction) for reduction in ("none", "sum", "mean")),
-        gradients=tuple(
-            Gradient(
-                reduction,
-                lambda draw, reduction=reduction: (
-                    lambda x, target: tk.functional.mse_loss(x, target, reduction=reduction),
-                    [draw(3, 2), draw(3, 2)],
-                ),
-            )
-            for reduction in ("none", "sum", "mean")
-        ),
-        errors=(
-            ErrorCase(
-                "shapes",
-                lambda: tk.functional.mse_loss(X, LABELS * 1.0),
-                ValueError,
-                r"^mse_loss: target: expected shape \(2, 3\).*got shape \(2,\)",
-            ),
-            ErrorCase(
-                "reduction",
-                lambda: tk.functional.mse_loss(X, X, reduction="average"),
-                ValueError,
-                "^mse_loss: reduction: expected one of 'mean', 'sum', 'none', got 'average'",
-            ),
-        ),
     ),
     *loss_composed.SPECS,
 )

@@ -135,6 +135,12 @@ def _torch_kl(torch: Any, call: Call) -> Any:
 
 REGRESSION = (
     _spec(
+        "mse_loss",
+        formulas.squared,
+        _pairs(),
+        [*_usual("mse_loss", strict=False), _error("mse_loss", "name", UNKNOWN, X, X, reduction="average")],
+    ),
+    _spec(
         "l1_loss",
         formulas.l1,
         _pairs(),

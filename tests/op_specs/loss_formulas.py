@@ -31,6 +31,10 @@ def _softplus(x: Rounded) -> Rounded:
     return (1 + x.exp()).log()
 
 
+def squared(x: Rounded, target: Rounded, reduction: str = "mean") -> Rounded:
+    return _reduced((x - target) * (x - target), reduction)
+
+
 def l1(x: Rounded, target: Rounded, reduction: str = "mean") -> Rounded:
     return _reduced(_abs(x - target), reduction)
 

@@ -142,6 +142,7 @@ class Direction:
         twin: (torch, call of tensors) to tensors: the same computation by torch.
         any_layout: arrays of every layout are taken; False where they are updated in place.
         has_out: takes out=.
+        dtype: of the results, where it is another one than the arguments'.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Direction:
     twin: Callable[[Any, Call], Any] | None = None
     any_layout: bool = True
     has_out: bool = True
+    dtype: Any = None
 
     def run(self, call: Call) -> tuple[Array, ...]:
         function = self.function or getattr(tk.kernels, self.name)

@@ -53,15 +53,15 @@ def test_importing_leaves_costly_modules_alone():
     assert not imported & set(LAZY)
 
 
-def test_rooms_that_computing_does_not_need_wait_until_they_are_asked_for():
+def test_rooms_that_arrays_and_gradients_do_not_need_wait_until_they_are_asked_for():
     code = """
 import sys
 import tatamikomi as tk
-rooms = ["data", "metrics", "models", "training"]
+rooms = ["data", "functional", "metrics", "models", "nn", "optim", "training"]
 assert not {f"tatamikomi.{room}" for room in rooms} & set(sys.modules)
 assert {*rooms, "Trainer", "Tensor"} <= set(dir(tk))
 assert tk.Trainer is tk.training.Trainer
-assert tk.data.load and tk.metrics.accuracy and tk.models.create
+assert tk.data.load and tk.metrics.accuracy and tk.models.create and tk.nn.Linear and tk.optim.SGD
 try:
     tk.trainer
 except AttributeError as error:

@@ -1,4 +1,4 @@
-"""From whatever a user has to an array that Tensors can hold: float32, float64, an integer type or bool."""
+"""From whatever a user has to an array that Tensors can hold: floats of 16, 32 or 64 bits, an integer type or bool."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.kernels.half import is_half
 
-_KINDS = "float32, float64, an integer type or bool"
+_KINDS = "float32, float64, an integer type or bool (float16 or bfloat16 as storage)"
 
 
 def is_supported(dtype: np.dtype[Any]) -> bool:
     """Whether a Tensor can hold this dtype."""
-    return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
+    return dtype.kind in "biu" or has_gradients(dtype) or is_half(dtype)
+
+
+def has_gradients(dtype: np.dtype[Any]) -> bool:
+    """Whether numbers of this dtype have slopes here: float32 and float64 do, 16-bit floats are storage."""
+    return dtype.kind == "f" and dtype.itemsize in (4, 8)
 
 
 def as_dtype(op: str, dtype: DTypeLike) -> np.dtype[Any]:
@@ -69,8 +75,7 @@ def as_array(op: str, argument: str, data: object, dtype: DTypeLike | None = Non
     Arrays keep their dtype, Python floats and lists of them become float32, ints int64, bools bool.
 
     Raises:
-        TypeError: objects, strings, None, complex numbers, or a float type that is neither float32 nor
-            float64.
+        TypeError: objects, strings, None, complex numbers, or another float type.
         ValueError: a ragged list.
     """
     try:

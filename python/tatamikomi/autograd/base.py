@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.autograd.arrays import as_array
+from tatamikomi.autograd.arrays import as_array, has_gradients
 from tatamikomi.errors import bad_type, bad_value
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Base:
             TypeError: the dtype is not a float dtype.
             RuntimeError: the Tensor is not a leaf (use `detach()`).
         """
-        if requires_grad and self._data.dtype.kind != "f":
+        if requires_grad and not has_gradients(self._data.dtype):
             raise bad_type("Tensor", "requires_grad", f"a gradient for {self.dtype.name}", "float32 or float64")
         if self._node is not None and not requires_grad:
             raise RuntimeError("Tensor: requires_grad: the result of an operation cannot be switched off; detach() it")

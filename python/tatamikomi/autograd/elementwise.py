@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tatamikomi.autograd.arithmetic import where
-from tatamikomi.autograd.arrays import as_dtype
+from tatamikomi.autograd.arrays import as_dtype, has_gradients
 from tatamikomi.autograd.function import Function
 from tatamikomi.autograd.tensor import Tensor, as_tensor, wrap
 from tatamikomi.errors import bad_type, bad_value
@@ -170,7 +170,7 @@ def clone(input: ArrayLike | Tensor) -> Tensor:
 
 
 def to(input: ArrayLike | Tensor, dtype: DTypeLike) -> Tensor:
-    """input converted to another dtype, itself if it has that one; differentiable between float dtypes.
+    """input converted to another dtype, itself if it has that one; differentiable between float32 and float64.
 
     >>> import tatamikomi as tk
     >>> (tk.tensor([0.5, 2.0]) > 1).to("float32")
@@ -179,4 +179,4 @@ def to(input: ArrayLike | Tensor, dtype: DTypeLike) -> Tensor:
     x, wanted = as_tensor(input, "to", "input"), as_dtype("to", dtype)
     if x.dtype == wanted:
         return x
-    return _To(wanted)(x) if wanted.kind == "f" == x.dtype.kind else wrap(x._data.astype(wanted))
+    return _To(wanted)(x) if has_gradients(wanted) and has_gradients(x.dtype) else wrap(x._data.astype(wanted))

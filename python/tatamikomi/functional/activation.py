@@ -1,13 +1,15 @@
-"""Activations: ReLU (of a sum too), sigmoid, tanh, softmax."""
+"""Activations: ReLU (of a sum too), sigmoid, tanh, softmax, softmin, the gated linear unit."""
 
 from __future__ import annotations
 
+from numpy.typing import DTypeLike
+
 from tatamikomi import kernels
-from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
+from tatamikomi.autograd import Function, Tensor, is_grad_enabled, split, where
 from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, flag, floating, overwrite, own_names
 from tatamikomi.kernels.arrays import Array
 
 
@@ -99,7 +101,7 @@ class _LogSoftmax(Function):
         return wrap(kernels.log_softmax_backward(dy.data, y.data, self.dim))
 
 
-@own_names()
+@own_names(half=True)
 def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     """max(input, 0), elementwise; its gradient at 0 is 0, NaN stays NaN.
 
@@ -122,7 +124,7 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     return overwrite(x, y, input) if replace else y
 
 
-@own_names(a="input", b="other")
+@own_names(half=True, a="input", b="other")
 def add_relu(input: TensorLike, other: TensorLike) -> Tensor:
     """max(input + other, 0), elementwise: where a residual branch joins, one pass over memory each way.
 
@@ -148,7 +150,7 @@ def add_relu(input: TensorLike, other: TensorLike) -> Tensor:
     return _AddRelu()(a, b)
 
 
-@own_names()
+@own_names(half=True)
 def sigmoid(input: TensorLike) -> Tensor:
     """1 / (1 + e**-input), elementwise.
 
@@ -165,7 +167,7 @@ def sigmoid(input: TensorLike) -> Tensor:
     return _Sigmoid()(as_input("sigmoid", "input", input))
 
 
-@own_names()
+@own_names(half=True)
 def tanh(input: TensorLike) -> Tensor:
     """The hyperbolic tangent, elementwise.
 
@@ -182,18 +184,26 @@ def tanh(input: TensorLike) -> Tensor:
     return _Tanh()(as_input("tanh", "input", input))
 
 
-def _along(op: str, input: TensorLike, dim: int) -> tuple[Tensor, int]:
+def _along(op: str, input: TensorLike, dim: int, dtype: DTypeLike | None) -> tuple[Tensor, int]:
+    """The input in the wanted dtype, and the dimension; a single number is a row of one."""
     x = as_input(op, "input", input)
-    return x, as_dim(op, dim, x.ndim)
+    if dtype is not None:
+        x = x.to(floating(op, dtype))
+    return x, as_dim(op, dim, max(x.ndim, 1))
 
 
-@own_names()
-def softmax(input: TensorLike, dim: int) -> Tensor:
+def _rowwise(function: Function, x: Tensor) -> Tensor:
+    return function(x) if x.ndim else function(x.reshape(1)).reshape(())
+
+
+@own_names(half=True)
+def softmax(input: TensorLike, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
     """e**input / sum of e**input along `dim`, computed after subtracting the largest element.
 
     Args:
-        input: any shape with a dimension, float32 or float64.
+        input: any shape, float32 or float64.
         dim: the dimension along which the result adds up to 1.
+        dtype: float32 or float64; the input is converted to it first.
 
     Raises:
         TypeError: another dtype.
@@ -203,17 +213,39 @@ def softmax(input: TensorLike, dim: int) -> Tensor:
     >>> tk.functional.softmax([[1.0, 1.0, 1.0, 1.0]], dim=1)
     tensor([[0.25, 0.25, 0.25, 0.25]])
     """
-    x, axis = _along("softmax", input, dim)
-    return _Softmax(axis)(x)
+    x, axis = _along("softmax", input, dim, dtype)
+    return _rowwise(_Softmax(axis), x)
 
 
-@own_names()
-def log_softmax(input: TensorLike, dim: int) -> Tensor:
+@own_names(half=True)
+def softmin(input: TensorLike, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
+    """The softmax of -input: the smallest element weighs most.
+
+    Args:
+        input: any shape, float32 or float64.
+        dim: the dimension along which the result adds up to 1.
+        dtype: float32 or float64; the input is converted to it first.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: no such dimension.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.softmin([1000.0, 0.0], dim=0)
+    tensor([0., 1.])
+    """
+    x, axis = _along("softmin", input, dim, dtype)
+    return _rowwise(_Softmax(axis), -x)
+
+
+@own_names(half=True)
+def log_softmax(input: TensorLike, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
     """The logarithm of `softmax`, without leaving the range of numbers: input - max - log sum e**(input - max).
 
     Args:
-        input: any shape with a dimension, float32 or float64.
+        input: any shape, float32 or float64.
         dim: the dimension along which the exponentials add up to 1.
+        dtype: float32 or float64; the input is converted to it first.
 
     Raises:
         TypeError: another dtype.
@@ -223,5 +255,35 @@ def log_softmax(input: TensorLike, dim: int) -> Tensor:
     >>> tk.functional.log_softmax([1000.0, 0.0], dim=0)
     tensor([    0., -1000.])
     """
-    x, axis = _along("log_softmax", input, dim)
-    return _LogSoftmax(axis)(x)
+    x, axis = _along("log_softmax", input, dim, dtype)
+    return _rowwise(_LogSoftmax(axis), x)
+
+
+@own_names()
+def glu(input: TensorLike, dim: int = -1) -> Tensor:
+    """The gated linear unit: the first half of the input along `dim` times the sigmoid of the second half.
+
+    Args:
+        input: an even size along `dim`, float32 or float64.
+        dim: the dimension that is halved.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: no such dimension, or an odd one.
+
+    Source: Y. N. Dauphin, A. Fan, M. Auli, D. Grangier, "Language modeling with gated convolutional networks",
+    ICML 2017, arXiv:1612.08083.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.glu([1.0, 2.0, 0.0, 100.0])
+    tensor([0.5, 2. ])
+    """
+    x = as_input("glu", "input", input)
+    if x.ndim == 0:
+        raise bad_value("glu", "input", "shape ()", "a shape with a dimension to halve")
+    axis = as_dim("glu", dim, x.ndim)
+    half, odd = divmod(x.shape[axis], 2)
+    if odd:
+        raise bad_value("glu", "input", f"shape {x.shape}", f"an even size along dim {dim}")
+    values, gates = split(x, (half, half), axis)
+    return values * _Sigmoid()(gates)

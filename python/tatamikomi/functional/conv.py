@@ -211,7 +211,7 @@ def _packed(
     return wrap(kernels.conv_forward(x.data, weight, bias_data, *options, activation=activation, algorithm=algorithm))
 
 
-@own_names(kernel_size="weight")
+@own_names(half=True, kernel_size="weight")
 def conv1d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -234,7 +234,7 @@ def conv1d(
     return _conv(1, input, weight, bias, options, activation, algorithm)
 
 
-@own_names(kernel_size="weight")
+@own_names(half=True, kernel_size="weight")
 def conv2d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -286,7 +286,7 @@ def conv2d(
     return _conv(2, input, weight, bias, options, activation, algorithm)
 
 
-@own_names(kernel_size="weight")
+@own_names(half=True, kernel_size="weight")
 def conv3d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -307,6 +307,30 @@ def conv3d(
     """
     options = stride, padding, dilation, groups
     return _conv(3, input, weight, bias, options, activation, algorithm)
+
+
+@own_names(half=True, kernel_size="weight")
+def true_conv2d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolution as mathematics defines it, its kernel turned by 180 degrees: `conv2d` of weight[..., ::-1, ::-1].
+
+    Arguments, result and errors as in `conv2d`, which is a cross-correlation.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.true_conv2d([[[0.0, 1.0, 0.0]]], [[[[1.0, 2.0, 3.0]]]], padding=(0, 1))
+    tensor([[[1., 2., 3.]]])
+    """
+    w = as_input("true_conv2d", "weight", weight)
+    if w.ndim != 4:
+        raise bad_value("true_conv2d", "weight", f"shape {w.shape}", "(out_channels, in_channels / groups, KH, KW)")
+    return _conv(2, input, w[:, :, ::-1, ::-1], bias, (stride, padding, dilation, groups), None, None)
 
 
 def _window(kernel_size: Size, dilation: Size, padding: Padding, stride: Size) -> _Window:

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from tatamikomi.autograd import Tensor, as_tensor
+from tatamikomi.autograd import Tensor, as_tensor, is_grad_enabled
+from tatamikomi.autograd.arrays import as_dtype
+from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value, retell
 from tatamikomi.kernels.arrays import as_float
+from tatamikomi.kernels.half import is_half, narrow, widen
 
 TensorLike: TypeAlias = ArrayLike | Tensor
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def own_names(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+class HalfError(TypeError):
+    """An operand is stored in 16 bits, where float32 or float64 is needed: `own_names` knows what to do about it."""
+
+
+def own_names(half: bool = False, **renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Errors that leave the function speak of it and of its arguments, not of the kernel that found the fault.
 
     Above every public function; `renamed` gives the function's names for those of kernels (input for x is understood).
+    With `half` the function takes float16 and bfloat16 too, as storage: it computes in float32 and rounds its result.
 
     >>> import tatamikomi as tk
     >>> tk.functional.unfold([[1.0, 2.0]], (3,))
@@ -36,6 +47,11 @@ def own_names(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def speaking(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return function(*args, **kwargs)
+            except HalfError as error:
+                if not half:
+                    raise bad_type(function.__name__, *error.args) from None
+                result: R = widened(function, args, kwargs)
+                return result
             except Exception as error:
                 retell(error, function.__name__, names)
                 raise
@@ -43,6 +59,31 @@ def own_names(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return speaking
 
     return decorate
+
+
+def widened(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The call in float32 for operands stored in 16 bits, and its Tensors rounded to the first one's dtype.
+
+    Raises:
+        TypeError: an operand wants a gradient, which such storage does not carry, or the call is one of training.
+    """
+    kinds = []
+    if signature(function).bind(*args, **kwargs).arguments.get("training"):
+        raise bad_type(function.__name__, "input", "16-bit floats in training", "float32 or float64")
+
+    def single(value: Any) -> Any:
+        data = value._data if isinstance(value, Tensor) else value
+        if isinstance(value, Tensor) and value.requires_grad and is_grad_enabled():
+            raise bad_type(function.__name__, "input", "16-bit floats where a gradient is wanted", "float32 or float64")
+        if not isinstance(data, np.ndarray) or not is_half(data.dtype):
+            return value
+        kinds.append(data.dtype)
+        return wrap(widen(data))
+
+    result = function(*map(single, args), **{name: single(value) for name, value in kwargs.items()})
+    many = result if isinstance(result, tuple) else (result,)
+    kept = [wrap(narrow(one._data, kinds[0])) if one._data.dtype == np.float32 else one for one in many]
+    return tuple(kept) if isinstance(result, tuple) else kept[0]
 
 
 def as_input(op: str, argument: str, value: TensorLike) -> Tensor:
@@ -53,8 +94,12 @@ def as_input(op: str, argument: str, value: TensorLike) -> Tensor:
         ValueError: a ragged list.
     """
     if not isinstance(value, Tensor):
+        if isinstance(value, np.ndarray) and is_half(value.dtype):
+            raise HalfError(argument, value.dtype.name, "float32 or float64")
         return as_tensor(as_float(op, argument, value))
-    if value._data.dtype.kind != "f":
+    if value._data.dtype not in _FLOATS:
+        if is_half(value._data.dtype):
+            raise HalfError(argument, value._data.dtype.name, "float32 or float64")
         as_float(op, argument, value._data)  # raises
     return value
 
@@ -68,6 +113,18 @@ def flag(op: str, argument: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise bad_type(op, argument, value, "True or False")
     return bool(value)
+
+
+def floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64.
+
+    Raises:
+        TypeError: anything else.
+    """
+    wanted = as_dtype(op, dtype)
+    if wanted.kind != "f":
+        raise bad_type(op, "dtype", wanted.name, "float32 or float64")
+    return wanted
 
 
 def batched(op: str, value: TensorLike, axes: int) -> tuple[Tensor, bool]:

@@ -9,7 +9,7 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.linear import MatMul
 from tatamikomi.autograd.tensor import wrap
-from tatamikomi.errors import bad_value
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.kernels.arrays import Array, same_dtype
 from tatamikomi.kernels.scalars import is_relu
@@ -49,7 +49,7 @@ class _LinearRelu(_Linear):
         return super().backward(wrap(kernels.relu_backward(dy.data, y.data)))
 
 
-@own_names(a="input", b="weight")
+@own_names(half=True, a="input", b="weight")
 def linear(
     input: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *, activation: str | None = None
 ) -> Tensor:
@@ -84,3 +84,50 @@ def linear(
             raise bad_value("linear", "bias", f"shape {inputs[2].shape}", f"({w.shape[0]},)")
     y = (_LinearRelu if is_relu("linear", activation) else _Linear)()(*inputs)
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
+
+
+@own_names(half=True)
+def bilinear(input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+    """y[k] = input1^T weight[k] input2 + bias[k]: a form for every output that is linear in both inputs.
+
+    Args:
+        input1: (..., in1), float32 or float64.
+        input2: (..., in2), the same leading sizes and dtype.
+        weight: (out, in1, in2).
+        bias: (out,) or None.
+
+    Returns:
+        (..., out).
+
+    Raises:
+        TypeError: other or mixed dtypes.
+        ValueError: shapes that do not fit together.
+
+    >>> import tatamikomi as tk
+    >>> tk.functional.bilinear([1.0, 2.0], [10.0], [[[3.0], [4.0]]])
+    tensor([110.])
+    """
+    op = "bilinear"
+    a, b = as_input(op, "input1", input1), as_input(op, "input2", input2)
+    w = as_input(op, "weight", weight)
+    if w.ndim != 3:
+        raise bad_value(op, "weight", f"shape {w.shape}", "(out, in1, in2)")
+    out, in1, in2 = w.shape
+    for name, one, size in (("input1", a, in1), ("input2", b, in2)):
+        if one.ndim == 0 or one.shape[-1] != size:
+            raise bad_value(op, name, f"shape {one.shape}", f"(..., {size})")
+    if a.shape[:-1] != b.shape[:-1]:
+        raise bad_value(op, "input2", f"shape {b.shape}", f"the leading sizes of input1's {a.shape}")
+    for name, one in (("input2", b), ("weight", w)):
+        if one.dtype != a.dtype:
+            raise bad_type(op, name, one.dtype.name, a.dtype.name, as_other="input1")
+    half = linear(a, w.permute(0, 2, 1).reshape(out * in2, in1))  # (..., out * in2)
+    y = (half.reshape(*a.shape[:-1], out, in2) * b.unsqueeze(-2)).sum(-1)
+    if bias is None:
+        return y
+    c = as_input(op, "bias", bias)
+    if c.shape != (out,):
+        raise bad_value(op, "bias", f"shape {c.shape}", f"({out},)")
+    if c.dtype != a.dtype:
+        raise bad_type(op, "bias", c.dtype.name, a.dtype.name, as_other="input1")
+    return y + c

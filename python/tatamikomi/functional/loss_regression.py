@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tatamikomi.autograd import Tensor
 from tatamikomi.errors import bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, own_names
+from tatamikomi.functional.inputs import TensorLike, own_names
 from tatamikomi.functional.loss_inputs import pair, reduce
 from tatamikomi.kernels.scalars import as_number
 
@@ -15,12 +15,13 @@ def _huber(difference: Tensor, delta: float) -> Tensor:
     return held * (difference - held * 0.5)
 
 
-@own_names(other="target")
+@own_names()
 def mse_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
     """(input - target)**2, averaged.
 
     Args:
-        input, target: one shape and dtype, float32 or float64.
+        input: any shape, float32 or float64.
+        target: a shape that broadcasts with it (with a warning where it is another), the same dtype.
         reduction: "mean", "sum", or "none".
 
     Returns:
@@ -28,15 +29,13 @@ def mse_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") 
 
     Raises:
         TypeError: other or mixed dtypes.
-        ValueError: different shapes, or an unknown reduction.
+        ValueError: shapes that do not broadcast, or an unknown reduction.
 
     >>> import tatamikomi as tk
     >>> tk.functional.mse_loss([1.0, 2.0], [1.0, 4.0])
     tensor(2.)
     """
-    x, t = as_input("mse_loss", "input", input), as_input("mse_loss", "target", target)
-    if x.shape != t.shape:
-        raise bad_value("mse_loss", "target", f"shape {t.shape}", f"shape {x.shape}, as input has")
+    x, t = pair("mse_loss", input, target, warn=True)
     return reduce("mse_loss", (x - t) ** 2, reduction)
 
 

@@ -109,6 +109,15 @@ class _BatchNormInferenceRelu(_BatchNormInference):
     activation = "relu"
 
 
+def inference(
+    op: str, running_mean: TensorLike, running_var: TensorLike, eps: float, inputs: list[Tensor], relu: bool = False
+) -> Tensor:
+    """x, weight and bias as `inputs`, normalised by the running statistics, of which it keeps a copy."""
+    mean = as_input(op, "running_mean", running_mean).data
+    var = as_input(op, "running_var", running_var).data
+    return (_BatchNormInferenceRelu if relu else _BatchNormInference)(mean.copy(), var.copy(), eps)(*inputs)
+
+
 def _running(argument: str, value: TensorLike | None) -> Array | None:
     """The array that a training pass updates in place."""
     if value is None or isinstance(value, np.ndarray):
@@ -118,7 +127,7 @@ def _running(argument: str, value: TensorLike | None) -> Array | None:
     return value.data
 
 
-@own_names(mean="running_mean", var="running_var")
+@own_names(half=True, mean="running_mean", var="running_var")
 def batch_norm(
     input: TensorLike,
     running_mean: TensorLike | None,
@@ -141,8 +150,8 @@ def batch_norm(
         running_mean, running_var: (C,), or None in training (nothing is kept).
         weight, bias: (C,) or None.
         training: normalise by the batch.
-        momentum: of the running statistics.
-        eps: added to the variance.
+        momentum: of the running statistics, a finite number.
+        eps: added to the variance, a finite number; the result is NaN where var + eps < 0.
         activation: None, or "relu": max(y, 0), both ways in the same passes over memory; same bits as `relu` after.
 
     Returns:
@@ -174,10 +183,7 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise bad_value(op, "running_mean and running_var", "None", "both, or training=True")
-        mean = as_input(op, "running_mean", running_mean).data
-        var = as_input(op, "running_var", running_var).data
-        inference = _BatchNormInferenceRelu if relu else _BatchNormInference
-        return inference(mean.copy(), var.copy(), eps)(*inputs)
+        return inference(op, running_mean, running_var, eps, inputs, relu)
     if x.numel() == x.shape[1]:
         raise bad_value(op, "input", f"shape {x.shape}", "more than one value per channel in training")
     mean_array, var_array = _running("running_mean", running_mean), _running("running_var", running_var)

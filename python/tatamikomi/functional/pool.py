@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, TypeAlias, cast, overload
+from typing import Any, Literal, NamedTuple, TypeAlias, cast, overload
 
 from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, gather
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_value
 from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, own_names, unbatched
-from tatamikomi.geometry import Padding, Size
+from tatamikomi.geometry import Padding, Size, per_axis
 from tatamikomi.kernels.arrays import Array
 
 _MaxPooled: TypeAlias = Tensor | tuple[Tensor, Tensor]
@@ -40,10 +40,10 @@ class _MaxPool(Function):
         return y
 
     def backward(self, dy: Tensor) -> Tensor:
-        return _MaxPoolGradient(self.indices, self.input_shape)(dy)
+        return MaxPoolGradient(self.indices, self.input_shape)(dy)
 
 
-class _MaxPoolGradient(Function):
+class MaxPoolGradient(Function):
     """dy added where the maxima were; its own gradient reads there."""
 
     def __init__(self, indices: Array, input_shape: tuple[int, ...]) -> None:
@@ -96,16 +96,38 @@ class _AvgPoolGradient(Function):
         return _AvgPool(self.options)(ddx)
 
 
+def _checked(op: str, x: Tensor, options: Any) -> Any:
+    """Options as torch reads them: stride () is the kernel's size, integers of padding are half of a window at most."""
+    if 0 in x.shape[1:]:
+        raise bad_value(op, "input", f"shape {x.shape}", "channels and axes of positive size")
+    if options.stride == ():
+        options = options._replace(stride=None)
+    padding = options.padding
+    pairs = isinstance(padding, tuple) and any(isinstance(one, tuple) for one in padding)
+    if padding == 0 or isinstance(padding, str) or pairs:
+        return options
+    axes = x.ndim - 2
+    pads = per_axis(op, "padding", padding, axes, 0)
+    kernel = per_axis(op, "kernel_size", options.kernel_size, axes, 1)
+    dilation = per_axis(op, "dilation", getattr(options, "dilation", 1), axes, 1)
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    if any(2 * pad > span for pad, span in zip(pads, spans, strict=True)):
+        raise bad_value(op, "padding", padding, f"at most half of a window of {spans}")
+    return options
+
+
 def _max_pool(axes: int, input: TensorLike, options: tuple[object, ...], return_indices: bool) -> _MaxPooled:
-    x, single = batched(f"max_pool{axes}d", input, axes)
-    node = _MaxPool(_MaxOptions(*map(frozen, options)), return_indices)
+    op = f"max_pool{axes}d"
+    x, single = batched(op, input, axes)
+    node = _MaxPool(_checked(op, x, _MaxOptions(*map(frozen, options))), return_indices)
     y = unbatched(node(x), single)
     return (y, unbatched(wrap(node.indices), single)) if return_indices else y
 
 
 def _avg_pool(axes: int, input: TensorLike, *options: object) -> Tensor:
-    x, single = batched(f"avg_pool{axes}d", input, axes)
-    return unbatched(_AvgPool(_AvgOptions(*map(frozen, options)))(x), single)
+    op = f"avg_pool{axes}d"
+    x, single = batched(op, input, axes)
+    return unbatched(_AvgPool(_checked(op, x, _AvgOptions(*map(frozen, options))))(x), single)
 
 
 @overload
@@ -133,7 +155,7 @@ def max_pool1d(
 ) -> _MaxPooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def max_pool1d(
     input: TensorLike,
     kernel_size: Size,
@@ -178,7 +200,7 @@ def max_pool2d(
 ) -> _MaxPooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def max_pool2d(
     input: TensorLike,
     kernel_size: Size,
@@ -193,8 +215,8 @@ def max_pool2d(
     Args:
         input: (N, C, H, W) or (C, H, W), float32 or float64.
         kernel_size: a positive integer, or one per axis.
-        stride: a positive integer, or one per axis; None means kernel_size.
-        padding: as in `conv2d`, at most half the kernel.
+        stride: a positive integer, or one per axis; None and () mean kernel_size.
+        padding: as in `conv2d`; integers at most half of the dilated kernel.
         dilation: a positive integer, or one per axis: the distance between taps.
         ceil_mode: let a last window start that does not fit entirely.
         return_indices: return also where the maxima are.
@@ -241,7 +263,7 @@ def max_pool3d(
 ) -> _MaxPooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def max_pool3d(
     input: TensorLike,
     kernel_size: Size,
@@ -261,7 +283,7 @@ def max_pool3d(
     return _max_pool(3, input, options, return_indices)
 
 
-@own_names()
+@own_names(half=True)
 def avg_pool1d(
     input: TensorLike,
     kernel_size: Size,
@@ -280,7 +302,7 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@own_names()
+@own_names(half=True)
 def avg_pool2d(
     input: TensorLike,
     kernel_size: Size,
@@ -295,11 +317,11 @@ def avg_pool2d(
     Args:
         input: (N, C, H, W) or (C, H, W), float32 or float64.
         kernel_size: a positive integer, or one per axis.
-        stride: a positive integer, or one per axis; None means kernel_size.
-        padding: zeros around the input, as in `conv2d`, at most half the kernel.
+        stride: a positive integer, or one per axis; None and () mean kernel_size.
+        padding: zeros around the input, as in `conv2d`; integers at most half of the kernel.
         ceil_mode: let a last window start that does not fit entirely.
         count_include_pad: divide by the taps in the padded input (not beyond it) instead of those in the input.
-        divisor_override: divide by this number instead.
+        divisor_override: divide by this integer instead, which is not 0.
 
     Returns:
         (N, C, OH, OW) or (C, OH, OW), sizes as in `max_pool2d`.
@@ -315,7 +337,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@own_names()
+@own_names(half=True)
 def avg_pool3d(
     input: TensorLike,
     kernel_size: Size,
@@ -341,7 +363,7 @@ def _sizes(op: str, input: TensorLike) -> tuple[Tensor, tuple[int, ...]]:
     return x, x.shape[2:]
 
 
-@own_names()
+@own_names(half=True)
 def global_avg_pool(input: TensorLike) -> Tensor:
     """The mean of every channel: (N, C, *sizes) to (N, C, 1, ...), one 1 per axis.
 
@@ -359,7 +381,7 @@ def global_avg_pool(input: TensorLike) -> Tensor:
     return _avg_pool(len(sizes), x, sizes, None, 0, False, True, None)
 
 
-@own_names()
+@own_names(half=True)
 def global_max_pool(input: TensorLike) -> Tensor:
     """The largest element of every channel: (N, C, *sizes) to (N, C, 1, ...), one 1 per axis; NaN wins.
 

@@ -17,6 +17,13 @@ from tatamikomi.kernels.activation import (
     tanh_backward,
     tanh_forward,
 )
+from tatamikomi.kernels.activation_kinds import (
+    ACTIVATION_KINDS,
+    activation_backward,
+    activation_forward,
+    prelu_backward,
+    prelu_forward,
+)
 from tatamikomi.kernels.algorithm import (
     get_conv_algorithm,
     get_workspace_limit,
@@ -45,21 +52,38 @@ from tatamikomi.kernels.conv import (
 )
 from tatamikomi.kernels.dropout import dropout_backward, dropout_forward
 from tatamikomi.kernels.explain import AlgorithmNote, ConvExplanation, explain_conv
+from tatamikomi.kernels.half import bfloat16_to_float, float_to_bfloat16, float_to_half, half_to_float
 from tatamikomi.kernels.linear import matmul
 from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from tatamikomi.kernels.norm_group import group_norm_backward, group_norm_forward
+from tatamikomi.kernels.norm_local import local_response_norm_backward, local_response_norm_forward
 from tatamikomi.kernels.optimizer import adam_step, adamax_step, nadam_step, radam_step, sgd_step
 from tatamikomi.kernels.optimizer_adaptive import adadelta_step, adagrad_step, lamb_step, lion_step, rmsprop_step
 from tatamikomi.kernels.pool import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
+from tatamikomi.kernels.pool_adaptive import (
+    adaptive_avg_pool_backward,
+    adaptive_avg_pool_forward,
+    adaptive_max_pool_forward,
+)
+from tatamikomi.kernels.resize import resample
+from tatamikomi.kernels.resize_tables import AxisTable
 
 __all__ = [
+    "ACTIVATION_KINDS",
     "AlgorithmNote",
+    "AxisTable",
     "ConvExplanation",
     "PackedWeight",
+    "activation_backward",
+    "activation_forward",
     "adadelta_step",
     "adagrad_step",
     "adam_step",
     "adamax_step",
+    "adaptive_avg_pool_backward",
+    "adaptive_avg_pool_forward",
+    "adaptive_max_pool_forward",
     "add_relu_forward",
     "avg_pool_backward",
     "avg_pool_forward",
@@ -67,6 +91,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "bfloat16_to_float",
     "col2im",
     "config",
     "conv_backward_bias",
@@ -78,13 +103,20 @@ __all__ = [
     "dropout_forward",
     "empty_cache",
     "explain_conv",
+    "float_to_bfloat16",
+    "float_to_half",
     "get_backend",
     "get_conv_algorithm",
     "get_num_threads",
     "get_workspace_limit",
+    "group_norm_backward",
+    "group_norm_forward",
+    "half_to_float",
     "im2col",
     "lamb_step",
     "lion_step",
+    "local_response_norm_backward",
+    "local_response_norm_forward",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",
@@ -92,9 +124,12 @@ __all__ = [
     "max_pool_forward",
     "memory_stats",
     "nadam_step",
+    "prelu_backward",
+    "prelu_forward",
     "radam_step",
     "relu_backward",
     "relu_forward",
+    "resample",
     "rmsprop_step",
     "set_backend",
     "set_conv_algorithm",

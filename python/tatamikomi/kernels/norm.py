@@ -12,7 +12,6 @@ Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training by Re
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +20,7 @@ from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import NormShape
 from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
 from tatamikomi.kernels.backend import active
-from tatamikomi.kernels.scalars import is_relu
+from tatamikomi.kernels.scalars import as_number, is_relu
 
 
 def _norm_shape(op: str, argument: str, x: Array) -> NormShape:
@@ -39,16 +38,6 @@ def _per_channel(op: str, argument: str, value: ArrayLike, s: NormShape) -> Arra
 
 def _optional(op: str, argument: str, value: ArrayLike | None, s: NormShape) -> Array | None:
     return None if value is None else _per_channel(op, argument, value, s)
-
-
-def _number(op: str, argument: str, value: object, expected: str) -> float:
-    if type(value) is float and 0 <= value < math.inf:
-        return value
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise bad_type(op, argument, value, expected)
-    if not 0 <= float(value) < math.inf:
-        raise bad_value(op, argument, value, expected)
-    return float(value)
 
 
 def _check_running(op: str, argument: str, given: Array | None) -> None:
@@ -94,7 +83,7 @@ def batch_norm_forward(
         weight, bias: (c,), dtype of x; None is 1 and 0.
         running_mean, running_var: (c,), dtype of x, both or neither, updated in place, in memory of their own; an
             empty batch leaves them alone.
-        momentum, eps: numbers >= 0.
+        momentum, eps: finite numbers; y is NaN where var + eps < 0.
         activation: None, or "relu": max(y, 0).
 
     Returns:
@@ -125,8 +114,8 @@ def batch_norm_forward(
     variance = _optional(op, "running_var", running_var, s)
     dtype = same_dtype(op, "x weight bias running_mean running_var", x, weight, bias, average, variance)
     _check_memory(op, running_mean, running_var, inputs)
-    rate = _number(op, "momentum", momentum, "a number >= 0")
-    floor = _number(op, "eps", eps, "a number >= 0")
+    rate = as_number(op, "momentum", momentum, -math.inf)
+    floor = as_number(op, "eps", eps, -math.inf)
     relu = is_relu(op, activation)
     y, mean, invstd = empty(op, x.shape, dtype), empty(op, (s.c,), dtype), empty(op, (s.c,), dtype)
     active().batch_norm_forward(y, mean, invstd, average, variance, x, weight, bias, s, rate, floor, relu)
@@ -152,7 +141,7 @@ def batch_norm_inference(
         x: (n, c) or (n, c, *sizes) with 1 to 3 axes; float32 or float64.
         mean, var: (c,), dtype of x.
         weight, bias: (c,), dtype of x; None is 1 and 0.
-        eps: a number >= 0.
+        eps: a finite number; y is NaN where var + eps < 0.
         out: of x's shape, receives the result.
         activation: None, or "relu": max(y, 0).
 
@@ -173,7 +162,7 @@ def batch_norm_inference(
     mean, var = _per_channel(op, "mean", mean, s), _per_channel(op, "var", var, s)
     weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
     dtype = same_dtype(op, "x mean var weight bias", x, mean, var, weight, bias)
-    floor = _number(op, "eps", eps, "a number >= 0")
+    floor = as_number(op, "eps", eps, -math.inf)
     relu = is_relu(op, activation)
     y = output(op, out, x.shape, dtype, x, mean, var, weight, bias)
     active().batch_norm_inference(y, x, mean, var, weight, bias, s, floor, relu)

@@ -24,12 +24,30 @@ def as_number(
     """
     if type(value) is float and low <= value <= high and value < below:
         return value
-    expected = f"a finite number >= {low:g}"
+    expected = "a finite number" if low == -math.inf else f"a finite number >= {low:g}"
     expected += f" and <= {high:g}" if high < math.inf else f" and < {below:g}" if below < math.inf else ""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise bad_type(op, argument, value, expected)
     if not (math.isfinite(value) and low <= value <= high and value < below):
         raise bad_value(op, argument, value, expected)
+    return float(value)
+
+
+def as_real(op: str, argument: str, value: object) -> float:
+    """A number, infinity included.
+
+    Raises:
+        TypeError: value is no real number.
+        ValueError: value is NaN.
+
+    >>> from tatamikomi.kernels.scalars import as_real
+    >>> as_real("activation_forward", "a", -3)
+    -3.0
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise bad_type(op, argument, value, "a number")
+    if value != value:
+        raise bad_value(op, argument, value, "a number")
     return float(value)
 
 

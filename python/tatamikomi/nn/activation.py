@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tatamikomi import functional as F
 from tatamikomi.autograd import Tensor
-from tatamikomi.errors import bad_type
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.nn import checks
 from tatamikomi.nn.module import Module
 
@@ -99,3 +101,49 @@ class LogSoftmax(_AlongAxis):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape -> the same."""
         return F.log_softmax(x, self.dim)
+
+
+class Softmin(_AlongAxis):
+    """The softmax of -x along the axis `dim`; arguments and errors as in `Softmax`.
+
+    >>> import tatamikomi as tk
+    >>> tk.nn.Softmin(dim=0)([0.0, 1000.0]).tolist()
+    [1.0, 0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape -> the same."""
+        return F.softmin(x, self.dim)
+
+
+class Softmax2d(Module):
+    """The softmax over the channels of images: at every place they add up to 1.
+
+    Shape: x (N, C, H, W) or (C, H, W) -> the same.
+
+    Raises:
+        ValueError: at the call, x has another rank.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.Softmax2d()(np.zeros((2, 1, 1))).numpy().ravel().tolist()
+    [0.5, 0.5]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) or (C, H, W) -> the same."""
+        if np.ndim(x) not in (3, 4):
+            raise bad_value("Softmax2d", "x", f"shape {np.shape(x)}", "(N, C, H, W) or (C, H, W)")
+        return F.softmax(x, -3)
+
+
+class GLU(_AlongAxis):
+    """The first half of x along the axis `dim` times the sigmoid of the second; errors as in `functional.glu`.
+
+    >>> import tatamikomi as tk
+    >>> tk.nn.GLU()([1.0, 2.0, 0.0, 100.0]).tolist()
+    [0.5, 2.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """An even size along `dim` -> half of it."""
+        return F.glu(x, self.dim)

@@ -31,6 +31,14 @@ def real(op: str, argument: str, value: object) -> float:
     return number
 
 
+def probability(op: str, argument: str, value: object) -> float:
+    """A number from 0 to 1."""
+    number = real(op, argument, value)
+    if not 0 <= number <= 1:
+        raise bad_value(op, argument, number, "a number from 0 to 1")
+    return number
+
+
 def flag(op: str, argument: str, value: object) -> bool:
     """True or False."""
     if not isinstance(value, (bool, np.bool_)):

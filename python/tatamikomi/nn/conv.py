@@ -10,8 +10,8 @@ import numpy as np
 
 from tatamikomi import functional as F
 from tatamikomi.autograd import Parameter, Tensor, is_grad_enabled
-from tatamikomi.errors import bad_value
-from tatamikomi.geometry import Padding, Size, per_axis
+from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.geometry import Padding, Size, per_axis, window
 from tatamikomi.kernels import PackedWeight, conv_pack_weight, get_conv_algorithm, get_workspace_limit
 from tatamikomi.kernels.backend import engine
 from tatamikomi.nn import checks
@@ -19,7 +19,16 @@ from tatamikomi.nn.linear import init_weight_and_bias
 from tatamikomi.nn.module import Module
 from tatamikomi.random import Generator
 
+_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 _PACKS = 4  # geometries for which a layer keeps its packed weight
+
+
+def _padding_mode(op: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise bad_type(op, "padding_mode", value, "the name of a mode")
+    if value not in _PADDING_MODES:
+        raise unknown_name(op, "padding_mode", value, _PADDING_MODES)
+    return value
 
 
 class _Conv(Module):
@@ -40,6 +49,7 @@ class _Conv(Module):
         dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         *,
         activation: str | None = None,
         dtype: Any = None,
@@ -54,6 +64,7 @@ class _Conv(Module):
         self.padding = checks.padding(op, padding, axes)
         self.dilation = per_axis(op, "dilation", dilation, axes, 1)
         self.groups = checks.integer(op, "groups", groups)
+        self.padding_mode = _padding_mode(op, padding_mode)
         for name, channels in (("in_channels", self.in_channels), ("out_channels", self.out_channels)):
             if channels % self.groups:
                 raise bad_value(op, "groups", self.groups, f"a divisor of {name}={channels}")
@@ -74,9 +85,18 @@ class _Conv(Module):
 
         `activation` stands in for the layer's own where that is None.
         """
-        options = self.stride, self.padding, self.dilation, self.groups
+        options: tuple[Any, ...] = self.stride, self.padding, self.dilation, self.groups
+        if self.padding_mode != "zeros":
+            x, options = self._padded(x), (self.stride, 0, *options[2:])
         weight = self.weight if is_grad_enabled() else self._packed(x, options)
         return type(self).function(x, weight, self.bias, *options, activation=self.activation or activation)
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """x with what its padding_mode says around it."""
+        op, sizes = type(self).__name__, np.shape(x)[-self.axes :]
+        around = window(op, sizes, self.kernel_size, self.stride, self.padding, self.dilation)
+        pairs = zip(reversed(around.before), reversed(around.after), strict=True)
+        return F.pad(x, [number for pair in pairs for number in pair], self.padding_mode)
 
     def _packed(self, x: Tensor, options: tuple[Any, ...]) -> Tensor | PackedWeight:
         """The weight laid out for x's sizes, kept while nobody writes to it; itself, where writes can go unseen, and
@@ -113,6 +133,8 @@ class _Conv(Module):
             text += f", groups={self.groups}"
         if self.bias is None:
             text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode!r}"
         return text if self.activation is None else text + f", activation={self.activation!r}"
 
 
@@ -141,11 +163,12 @@ class Conv2d(_Conv):
         out_channels: channels of y.
         kernel_size: one integer, or one per axis, as stride and dilation.
         stride: step between two outputs.
-        padding: zeros around x: an integer, one per axis, a (before, after) pair per axis, "valid" (none) or
+        padding: around x: an integer, one per axis, a (before, after) pair per axis, "valid" (none) or
             "same" (output size ceil(input / stride)).
         dilation: step between two taps.
         groups: blocks of channels that do not see each other; divides in_channels and out_channels.
         bias: whether there is a bias.
+        padding_mode: what the padding is: "zeros", "reflect", "replicate" or "circular", as in `functional.pad`.
         activation: None, or "relu": max(y, 0) in the same passes, forward and backward.
         dtype: float32 (None) or float64, of the parameters.
         generator: where the initial values come from; the default Generator when None.

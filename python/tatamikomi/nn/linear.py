@@ -86,3 +86,65 @@ class Linear(Module):
         """The sizes, as torch writes them."""
         text = f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
         return text if self.activation is None else f"{text}, activation={self.activation!r}"
+
+
+class Bilinear(Module):
+    """y[k] = x1^T weight[k] x2 + bias[k].
+
+    Args:
+        in1_features, in2_features, out_features: sizes of the last axes of x1, x2 and y.
+        bias: whether there is a bias.
+        dtype: float32 (None) or float64, of the parameters.
+        generator: where the initial values come from; the default Generator when None.
+
+    Shape: x1 (..., in1_features) and x2 (..., in2_features) -> y (..., out_features).
+
+    Attributes:
+        weight: (out_features, in1_features, in2_features), uniform in [-b, b) with b = 1 / sqrt(in1_features).
+        bias: (out_features,), drawn alike, or None.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: a size is not positive; at the call, what `functional.bilinear` raises.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.Bilinear(3, 4, 5)(np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)).shape
+    (2, 5)
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.in1_features = checks.integer("Bilinear", "in1_features", in1_features)
+        self.in2_features = checks.integer("Bilinear", "in2_features", in2_features)
+        self.out_features = checks.integer("Bilinear", "out_features", out_features)
+        kind, shape = checks.floating("Bilinear", dtype), (self.out_features, self.in1_features, self.in2_features)
+        self.weight = Parameter(checks.zeros("Bilinear", "weight", shape, kind))
+        self.bias = Parameter(np.zeros(self.out_features, kind)) if checks.flag("Bilinear", "bias", bias) else None
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw the initial values anew."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound, generator)
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """x1 (..., in1_features), x2 (..., in2_features) -> (..., out_features)."""
+        return F.bilinear(x1, x2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The sizes, as torch writes them."""
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
+        return f"{sizes}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tatamikomi import functional as F
 from tatamikomi.autograd import Tensor
 from tatamikomi.functional.inputs import TensorLike
@@ -113,3 +115,35 @@ class KLDivLoss(Loss):
     def forward(self, log_probs: Tensor, target: Tensor) -> Tensor:
         """log_probs and target of shapes that broadcast."""
         return F.kl_div(log_probs, target, reduction=self.reduction, log_target=self.log_target)
+
+
+class CTCLoss(Loss):
+    """-log of the probability that a sequence spells its target; see `functional.ctc_loss`.
+
+    Args:
+        blank: the class that stands for no label.
+        reduction: "mean" (each loss over its target's length first), "sum" or "none".
+        zero_infinity: give 0 where no path fits.
+
+    Shape: log_probs (T, N, C), targets (N, longest) or all in one row, input_lengths and target_lengths (N,) -> (),
+        or (N,) for "none".
+
+    Raises:
+        TypeError: an option of another kind.
+        ValueError: an unknown reduction; at the call, what `functional.ctc_loss` raises.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> even = np.log(np.full((2, 1, 2), 0.5, np.float32))
+    >>> round(tk.nn.CTCLoss()(even, [[1]], [2], [1]).item(), 4)
+    0.2877
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank = checks.integer("CTCLoss", "blank", blank, low=0)
+        self.zero_infinity = checks.flag("CTCLoss", "zero_infinity", zero_infinity)
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        """log_probs (T, N, C), targets (N, longest), lengths (N,)."""
+        lengths = input_lengths, target_lengths
+        return F.ctc_loss(log_probs, targets, *lengths, self.blank, self.reduction, self.zero_infinity)

@@ -46,6 +46,7 @@ class Module(Tree):
     """
 
     training: bool
+    held_in_eval: bool = False  # stays in evaluation mode whatever `train()` says
 
     def __init__(self) -> None:
         self._parameters: dict[str, Parameter] = {}
@@ -251,7 +252,7 @@ class Module(Tree):
         if not isinstance(mode, bool):
             raise bad_value("train", "mode", mode, "True or False")
         for module in self.modules():
-            module.training = mode
+            module.training = mode and not module.held_in_eval
         return self
 
     def eval(self: M) -> M:

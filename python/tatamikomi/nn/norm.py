@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,8 +16,28 @@ from tatamikomi.nn.module import Module
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class _BatchNorm(Module):
-    """What BatchNorm1d, BatchNorm2d and BatchNorm3d share: all but the number of axes."""
+_MOMENTUM = 0.1  # this very object stands for "not given"
+
+
+def _chosen_momentum(op: str, momentum: float | None, decay: float | None) -> float | None:
+    """The weight of the newest batch: `momentum`, or 1 - `decay`, of which one may be given."""
+    if decay is not None:
+        if momentum is not _MOMENTUM:
+            raise bad_value(op, "decay", f"decay={decay} and momentum={momentum}", "one of them: decay is 1 - momentum")
+        kept = checks.real(op, "decay", decay)
+        if not 0 <= kept <= 1:
+            raise bad_value(op, "decay", kept, "a number from 0 to 1")
+        return 1 - kept
+    if momentum is None:
+        return None
+    newest = checks.real(op, "momentum", momentum)
+    if not 0 <= newest <= 1:
+        raise bad_value(op, "momentum", newest, "a number from 0 to 1, or None")
+    return newest
+
+
+class ChannelNorm(Module):
+    """What batch and instance normalisation share: parameters per channel, perhaps running statistics."""
 
     ranks: ClassVar[tuple[int, ...]]
     weight: Parameter | None
@@ -26,15 +47,7 @@ class _BatchNorm(Module):
     num_batches_tracked: Array | None
 
     def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        activation: str | None = None,
-        dtype: Any = None,
+        self, num_features: int, eps: float, affine: bool, bias: bool, track_running_stats: bool, dtype: Any
     ) -> None:
         super().__init__()
         op = type(self).__name__
@@ -42,19 +55,37 @@ class _BatchNorm(Module):
         self.eps = checks.real(op, "eps", eps)
         if self.eps < 0:
             raise bad_value(op, "eps", self.eps, "a number >= 0")
-        self.momentum = None if momentum is None else checks.real(op, "momentum", momentum)
-        if self.momentum is not None and not 0 <= self.momentum <= 1:
-            raise bad_value(op, "momentum", self.momentum, "a number from 0 to 1, or None")
         self.affine = checks.flag(op, "affine", affine)
         self.track_running_stats = checks.flag(op, "track_running_stats", track_running_stats)
-        self.activation = checks.activation(op, activation)
         kind, size = checks.floating(op, dtype), self.num_features
-        self.weight = Parameter(np.ones(size, kind)) if affine else None
-        self.bias = Parameter(np.zeros(size, kind)) if affine else None
+        self.weight = Parameter(np.ones(size, kind)) if self.affine else None
+        self.bias = Parameter(np.zeros(size, kind)) if checks.flag(op, "bias", bias) and self.affine else None
         track = self.track_running_stats
         self.register_buffer("running_mean", np.zeros(size, kind) if track else None)
         self.register_buffer("running_var", np.ones(size, kind) if track else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if track else None)
+
+
+class _BatchNorm(ChannelNorm):
+    """What BatchNorm1d, BatchNorm2d and BatchNorm3d share: all but the number of axes."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = _MOMENTUM,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        bias: bool = True,
+        decay: float | None = None,
+        activation: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(num_features, eps, affine, bias, track_running_stats, dtype)
+        op = type(self).__name__
+        self.momentum = _chosen_momentum(op, momentum, decay)
+        self.activation = checks.activation(op, activation)
 
     def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
         """x (N, num_features, *spatial) -> the same shape, normalised per channel.
@@ -65,6 +96,12 @@ class _BatchNorm(Module):
             expected = " or ".join(f"{rank} axes" for rank in self.ranks)
             raise bad_value("batch_norm", "x", f"shape {np.shape(x)}", expected)
         use_batch = self.training or self.running_mean is None
+        if use_batch and math.prod(np.shape(x)) == np.shape(x)[1]:
+            remedies = "a larger batch, eval() or nn.utils.freeze_bn(), or GroupNorm or LayerNorm, which need no batch"
+            one = f"a batch of shape {np.shape(x)}, one value per channel"
+            raise bad_value(
+                "batch_norm", "input", one, f"more than one value per channel to train on; remedies: {remedies}"
+            )
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.momentum is None and self.num_batches_tracked is not None:
             momentum = 1.0 / (int(self.num_batches_tracked) + 1)  # the plain mean over all batches so far
@@ -80,6 +117,8 @@ class _BatchNorm(Module):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"track_running_stats={self.track_running_stats}"
         )
+        if self.affine and self.bias is None:
+            text += ", bias=False"
         return text if self.activation is None else text + f", activation={self.activation!r}"
 
 
@@ -106,10 +145,13 @@ class BatchNorm2d(_BatchNorm):
     Args:
         num_features: channels of x.
         eps: added to the variance.
-        momentum: weight of the newest batch in the running statistics; None keeps their plain mean over all
-            batches.
+        momentum: weight of the newest batch in the running statistics, 0.1 by default; None keeps their plain mean
+            over all batches.
         affine: whether there are weight and bias.
         track_running_stats: False uses the batch's own statistics in evaluation too.
+        bias: False leaves the bias out.
+        decay: 1 - momentum, as Keras and TensorFlow call `momentum`: weight of the running statistics as they were.
+            One of the two may be given.
         activation: None, or "relu": max(y, 0) in the same passes, forward and backward.
         dtype: float32 (None) or float64, of parameters and buffers.
 
@@ -124,7 +166,8 @@ class BatchNorm2d(_BatchNorm):
 
     Raises:
         TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of range; at the call, x has another number of axes or channels.
+        ValueError: an argument is out of range, or momentum and decay are both given; at the call, x has another number
+            of axes or channels, or one value per channel to train on.
 
     >>> import numpy as np, tatamikomi as tk
     >>> layer = tk.nn.BatchNorm2d(3)

@@ -1,4 +1,4 @@
-"""Batch normalisation. Statistics in float64, elementwise steps in the dtype of x, as in cpp/kernels/batch_norm.cpp."""
+"""Normalisation. Statistics in float64, elementwise steps in the dtype of x, as in cpp/kernels/*_norm.cpp."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.geometry import NormShape
+from tatamikomi.geometry import GroupNormShape, NormShape
 
 Array = NDArray[Any]
 
@@ -103,3 +103,99 @@ def batch_norm_backward(
     dbias[...], dweight[...] = total, product
     offset, slope = (total / m).astype(x.dtype), (product * invstd / m).astype(x.dtype)
     dx.reshape(s)[...] = _scale(invstd, weight) * (gradient - _column(offset) - centred * _column(slope))
+
+
+def _per_channel(values: Array | None, s: GroupNormShape, otherwise: float) -> Array | float:
+    """[groups][c] beside [n][groups][c][s]."""
+    return otherwise if values is None else values.reshape(s.groups, s.c, 1)
+
+
+def _per_row(values: Array, s: GroupNormShape) -> Array:
+    """[n][groups] beside [n][groups][c][s]."""
+    return values.reshape(s.n, s.groups, 1, 1)
+
+
+def group_norm_forward(
+    y: Array,
+    mean: Array,
+    invstd: Array,
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    s: GroupNormShape,
+    eps: float,
+    centred: bool,
+) -> None:
+    """y = (x - mean) * invstd * weight + bias, statistics of each group of each image; mean 0 where not centred."""
+    blocks, m = x.reshape(s), max(s.c * s.s, 1)
+    wide = blocks.astype(np.float64)
+    average = wide.sum(axis=(2, 3)) / m * centred
+    moment = np.square(wide - _per_row(average, s)).sum(axis=(2, 3)) / m
+    mean.reshape(s.n, s.groups)[...] = average
+    invstd.reshape(s.n, s.groups)[...] = _invstd(moment, eps, x.dtype)
+    scale = _per_row(invstd, s) * _per_channel(weight, s, 1)
+    y.reshape(s)[...] = (blocks - _per_row(mean, s)) * scale + _per_channel(bias, s, 0)
+
+
+def group_norm_backward(
+    dx: Array,
+    dweight: Array,
+    dbias: Array,
+    dy: Array,
+    x: Array,
+    mean: Array,
+    invstd: Array,
+    weight: Array | None,
+    s: GroupNormShape,
+    centred: bool,
+) -> None:
+    """dx = invstd * (g - sum g / m - (x - mean) * invstd^2 * sum g * (x - mean) / m), g = weight * dy."""
+    m = max(s.c * s.s, 1)
+    gradient, deviation = dy.reshape(s), _per_row(invstd, s)
+    centres = x.reshape(s) - _per_row(mean, s)
+    wide = gradient.astype(np.float64)
+    dbias.reshape(s.groups, s.c)[...] = wide.sum(axis=(0, 3))
+    dweight.reshape(s.groups, s.c)[...] = (wide * centres * deviation).sum(axis=(0, 3))
+    weighted = wide * _per_channel(weight, s, 1)
+    total = weighted.sum(axis=(2, 3), keepdims=True) * centred * deviation
+    product = (weighted * centres).sum(axis=(2, 3), keepdims=True) * deviation.astype(np.float64) ** 3
+    offset, slope = (total / m).astype(x.dtype), (product / m).astype(x.dtype)
+    dx.reshape(s)[...] = gradient * (deviation * _per_channel(weight, s, 1)) - offset - centres * slope
+
+
+def _channel_windows(values: Array, back: int, ahead: int) -> Array:
+    """[n][c][s] to the sums over the channels from - back to + ahead, those that exist."""
+    total = np.zeros_like(values)
+    channels = values.shape[1]
+    for step in range(-back, ahead + 1):
+        begin, end = max(-step, 0), min(channels - step, channels)
+        if begin < end:
+            total[:, begin:end] += values[:, begin + step : end + step]
+    return total
+
+
+def _base(x: Array, size: int, alpha: float, k: float) -> Array:
+    squares = _channel_windows(np.square(x), size // 2, (size - 1) // 2)
+    base: Array = x.dtype.type(k) + x.dtype.type(alpha / size) * squares
+    return base
+
+
+def local_response_norm_forward(
+    y: Array, x: Array, s: NormShape, size: int, alpha: float, beta: float, k: float
+) -> None:
+    """y = x * (k + alpha * mean of x^2 over a window of channels)^-beta."""
+    blocks = x.reshape(s)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y.reshape(s)[...] = blocks * _base(blocks, size, alpha, k) ** x.dtype.type(-beta)
+
+
+def local_response_norm_backward(
+    dx: Array, dy: Array, x: Array, s: NormShape, size: int, alpha: float, beta: float, k: float
+) -> None:
+    """dx = dy * base^-beta - 2 alpha beta / size * x * (sum of dy * x * base^(-beta - 1) over the windows)."""
+    blocks = x.reshape(s)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        base = _base(blocks, size, alpha, k)
+        scaled = dy.reshape(s) * base ** x.dtype.type(-beta)
+        sums = _channel_windows(scaled * blocks / base, (size - 1) // 2, size // 2)
+    dx.reshape(s)[...] = scaled - x.dtype.type(2 * alpha * beta / size) * blocks * sums

@@ -5,6 +5,8 @@ Padding is marked, not valued: max-pooling carries the index of every element be
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -83,3 +85,42 @@ def avg_pool_backward(dx: Array, dy: Array, s: PoolShape) -> None:
     for _, block in taps(s):
         padded[(..., *block)] += share
     dx.reshape(s.planes, s.id, s.ih, s.iw)[...] = padded[(..., *inside(s))]
+
+
+def _adaptive_windows(s: PoolShape) -> Iterator[tuple[tuple[int, int, int], tuple[slice, slice, slice]]]:
+    """Each output with its window: floor(o * in / out) to ceil((o + 1) * in / out) on every axis."""
+    axes = [
+        [slice(o * size // outputs, -(-(o + 1) * size // outputs)) for o in range(outputs)]
+        for outputs, size in ((s.od, s.id), (s.oh, s.ih), (s.ow, s.iw))
+    ]
+    for at in np.ndindex(s.od, s.oh, s.ow):
+        yield at, (axes[0][at[0]], axes[1][at[1]], axes[2][at[2]])
+
+
+def adaptive_avg_pool_forward(y: Array, x: Array, s: PoolShape) -> None:
+    """y (planes, od, oh, ow) = the mean of each window."""
+    planes, means = x.reshape(s.planes, s.id, s.ih, s.iw), y.reshape(s.planes, s.od, s.oh, s.ow)
+    for at, window in _adaptive_windows(s):
+        means[(..., *at)] = planes[(..., *window)].mean(axis=(1, 2, 3))
+
+
+def adaptive_avg_pool_backward(dx: Array, dy: Array, s: PoolShape) -> None:
+    """Each window spreads dy / its size over its elements."""
+    planes, shares = dx.reshape(s.planes, s.id, s.ih, s.iw), dy.reshape(s.planes, s.od, s.oh, s.ow)
+    planes[...] = 0
+    for at, window in _adaptive_windows(s):
+        block = planes[(..., *window)]
+        block += shares[(..., *at)][:, None, None, None] / dy.dtype.type(math.prod(block.shape[1:]))
+
+
+def adaptive_max_pool_forward(y: Array, indices: Array | None, x: Array, s: PoolShape) -> None:
+    """y (planes, od, oh, ow) = the first maximum of each window, a NaN before all; indices flat in the plane."""
+    planes = x.reshape(s.planes, s.id, s.ih, s.iw)
+    places = np.arange(s.id * s.ih * s.iw).reshape(s.id, s.ih, s.iw)
+    best = y.reshape(s.planes, s.od, s.oh, s.ow)
+    where = (np.empty(best.shape, np.int64) if indices is None else indices).reshape(best.shape)
+    for at, window in _adaptive_windows(s):
+        values = planes[(..., *window)].reshape(s.planes, places[window].size)
+        first = values.argmax(axis=1)  # the first NaN, if there is one
+        best[(..., *at)] = np.take_along_axis(values, first[:, None], axis=1)[:, 0]
+        where[(..., *at)] = places[window].ravel()[first]

@@ -1,0 +1,371 @@
+// Group normalisation of x [n][groups][c][s], per group over its m = c*s elements. With s == 1 and one group it is
+// layer normalisation, with c == 1 instance normalisation; not centred, mean 0 and no term for it: RMS normalisation.
+//   mean = sum x / m,  var = sum (x - mean)^2 / m,  invstd = 1 / sqrt(var + eps)
+//   y = (x - mean) * invstd * weight + bias                        weight, bias [groups][c]
+//   dbias = sum dy,  dweight = sum dy*(x - mean)*invstd            over n and s
+//   dx = invstd * (weight*dy - sum(weight*dy)/m - (x - mean) * invstd^2 * sum(weight*dy*(x - mean))/m)
+// A group of one image is a row. Statistics are taken as in batch_norm.cpp: one pass around the median of three
+// elements, two in double where that cannot be trusted; sums run in T over 32 vectors, then in double. Rows are cut
+// into chunks, and images into blocks for dweight and dbias, by the shape of a row alone: y, mean, invstd and dx of an
+// image have the same bits in any batch. Loops stand in functions of their own, once each: what is chosen within them
+// is the same for a whole run.
+#include "kernels/norm_units.hpp"
+
+#define TK_ONCE __attribute__((noinline))
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int64_t kChunk = 8192;   // elements, a multiple of every vector's lanes
+constexpr int64_t kBlock = 32;     // images whose gradients of parameters add up in T
+
+template <class T> TK_INLINE void put(T* to, Vec<T> v, int64_t count, bool streams) {
+    if (count < kLanes<T>) return store_first(to, v, count);
+    if (streams) store_past_cache(to, v);
+    else store(to, v);
+}
+
+// body(at, count) over `count` elements in vectors, the last one perhaps in part.
+template <class T, class F> TK_INLINE void for_each_vector(int64_t count, F&& body) {
+    constexpr int64_t L = kLanes<T>;
+    int64_t at = 0;
+    for (; at + L <= count; at += L) body(at, L);
+    if (at < count) body(at, count - at);
+}
+
+// The sums of a and of a*b, a = (g - shift) * w, b = x - centre; w may be null.
+template <class T> TK_ONCE Pair sum_products(const T* g, T shift, const T* x, T centre, const T* w, int64_t count) {
+    constexpr int64_t L = kLanes<T>, kVectors = 32, kSets = 4;   // sets hide the latency of addition
+    Sums<T> all[2] = {};
+    for (int64_t begin = 0; begin < count; begin += kVectors * L) {
+        const int64_t end = count - begin < kVectors * L ? count : begin + kVectors * L;
+        Vec<T> sum[kSets] = {}, product[kSets] = {};
+        int64_t at = begin;
+        const auto term = [&](int64_t set, int64_t place, Vec<T> a, int64_t length) __attribute__((always_inline)) {
+            if (w) a *= read(w + place, length);
+            sum[set] += a;
+            product[set] += a * (read(x + place, length) - centre);
+        };
+        for (; at + kSets * L <= end; at += kSets * L) {
+#pragma GCC unroll 4
+            for (int64_t k = 0; k < kSets; ++k) term(k, at + k * L, load(g + at + k * L) - shift, L);
+        }
+        for (; at + L <= end; at += L) term(0, at, load(g + at) - shift, L);
+        if (at < end) term(1, at, keep_first<T>(load_first(g + at, end - at) - shift, end - at), end - at);
+        add<T>(all[0], widen((sum[0] + sum[1]) + (sum[2] + sum[3])));
+        add<T>(all[1], widen((product[0] + product[1]) + (product[2] + product[3])));
+    }
+    for (int k = 0; k < 2; ++k)
+        for (int part = 1; part < Sums<T>::kParts; ++part) all[k].part[0] += all[k].part[part];
+    return {sum_all(all[0].part[0]), sum_all(all[1].part[0])};
+}
+
+// sum (x - centre), or of its squares, in double throughout.
+template <class T> TK_ONCE double sum_in_double(const T* x, int64_t count, double centre, bool squared) {
+    Sums<T> sum{};
+    for_each_vector<T>(count, [&](int64_t at, int64_t length) {
+        const Sums<T> v = widen(read(x + at, length)), inside = widen(keep_first<T>(broadcast(T{1}), length));
+        for (int p = 0; p < Sums<T>::kParts; ++p) {
+            const Vec<double> d = select<double>(inside.part[p] > 0, v.part[p] - centre, Vec<double>{});
+            sum.part[p] += squared ? d * d : d;
+        }
+    });
+    for (int p = 1; p < Sums<T>::kParts; ++p) sum.part[0] += sum.part[p];
+    return sum_all(sum.part[0]);
+}
+
+// y = (x - centre) * deviation * w + b; w and b, or null, hold one number for each element, or one for all.
+template <class T>
+TK_ONCE void normalise(T* y, const T* x, T centre, T deviation, const T* w, const T* b, bool each, int64_t count,
+                       bool streams) {
+    Vec<T> scale = broadcast(deviation * (w && !each ? *w : 1)), shift = broadcast(b && !each ? *b : 0);
+    for_each_vector<T>(count, [&](int64_t at, int64_t length) {
+        if (w && each) scale = deviation * read(w + at, length);
+        if (b && each) shift = read(b + at, length);
+        put(y + at, (read(x + at, length) - centre) * scale + shift, length, streams);
+    });
+}
+
+// dx = dy * scale - offset - (x - centre) * slope
+template <class T>
+TK_ONCE void distribute(T* dx, const T* dy, const T* x, T centre, T scale, T offset, T slope, int64_t count,
+                        bool streams) {
+    for_each_vector<T>(count, [&](int64_t at, int64_t length) {
+        const Vec<T> d = read(x + at, length) - centre;
+        put(dx + at, read(dy + at, length) * scale - offset - d * slope, length, streams);
+    });
+}
+
+// Constants of a row's dx: offset = invstd * sum(weight*dy)/m, slope = invstd^3 * sum(weight*dy*(x - mean))/m.
+template <class T> struct RowGradient {
+    T offset, slope;
+};
+
+// The same for `Count` images, `stride` elements apart, whose weight has a number for each element, and their shares of
+// dweight and dbias: added to dw[0] and dw[all], or there anew.
+template <class T, int Count>
+TK_ONCE void distribute_images(T* dx, T* dw, const T* dy, const T* x, const T* w, const T* mean, const T* invstd,
+                               const RowGradient<T>* rows, int64_t groups, int64_t stride, int64_t all, int64_t count,
+                               bool begins) {
+    Vec<T> centre[Count], deviation[Count], offset[Count], slope[Count];
+    for (int i = 0; i < Count; ++i) {
+        centre[i] = broadcast(mean[i * groups]), deviation[i] = broadcast(invstd[i * groups]);
+        offset[i] = broadcast(rows[i * groups].offset), slope[i] = broadcast(rows[i * groups].slope);
+    }
+    for_each_vector<T>(count, [&](int64_t at, int64_t length) __attribute__((always_inline)) {
+        const Vec<T> factor = w ? read(w + at, length) : broadcast(T{1});
+        Vec<T> product{}, sum{};
+        if (!begins) product = read(dw + at, length), sum = read(dw + all + at, length);
+#pragma GCC unroll 4
+        for (int i = 0; i < Count; ++i) {
+            const Vec<T> g = read(dy + i * stride + at, length), scaled = g * deviation[i];
+            const Vec<T> d = read(x + i * stride + at, length) - centre[i];
+            product += scaled * d;
+            sum += g;
+            put(dx + i * stride + at, scaled * factor - offset[i] - d * slope[i], length, false);
+        }
+        put(dw + at, product, length, false);
+        put(dw + all + at, sum, length, false);
+    });
+}
+
+template <class T> struct Rows {
+    int64_t n, groups, c, s, rows, size;
+    int64_t width, chunks;   // channels of a chunk, chunks of a row
+    double m;
+
+    explicit Rows(const GroupNormShape& g)
+        : n(g.n), groups(g.groups), c(g.c), s(g.s), rows(g.n * g.groups), size(g.c * g.s), m(size ? size : 1) {
+        width = s < kChunk && s ? kChunk / s : 1;
+        chunks = (c + width - 1) / width;
+        if (chunks < 1) chunks = 1;
+    }
+    int64_t channels(int64_t chunk) const { return c - chunk * width < width ? c - chunk * width : width; }
+    int64_t parameters() const { return groups * c; }
+    const T* of(const T* parameter, int64_t row, int64_t channel) const {
+        return parameter ? parameter + row % groups * c + channel : nullptr;
+    }
+    bool streams(const T* y) const { return (s == 1 ? size : s) % kLanes<T> == 0 && past_cache(y, rows * size); }
+    template <class F> void for_each_part(int64_t cost, F&& f) const {
+        parallel_for(
+            rows * chunks, rows * size * cost, [&](int64_t item, int) { f(item / chunks, item % chunks); },
+            Schedule::even);
+    }
+
+    // parts(row, chunk), then finish(row), then apply(row, chunk). Many rows go one by one, each from the cache; of few
+    // the chunks are shared among threads. Either way the same sums.
+    template <class Parts, class Finish, class Apply>
+    void run(int64_t cost, const Parts& parts, const Finish& finish, const Apply& apply) const {
+        if (chunks > 1 && rows < 16) {
+            for_each_part(cost, parts);
+            for (int64_t row = 0; row < rows; ++row) finish(row);
+            for_each_part(cost, apply);
+            return;
+        }
+        parallel_for(
+            rows, rows * size * cost,
+            [&](int64_t row, int) {
+                for (int64_t chunk = 0; chunk < chunks; ++chunk) parts(row, chunk);
+                finish(row);
+                for (int64_t chunk = 0; chunk < chunks; ++chunk) apply(row, chunk);
+            },
+            Schedule::even);
+    }
+};
+
+template <class T> struct Forward {
+    const Rows<T> r;
+    T *y, *mean, *invstd;
+    const T *x, *weight, *bias;
+    double eps;
+    bool centred, streams;
+    Pair* sums;   // [rows][chunks], around the shift
+
+    T shift(int64_t row) const {
+        if (!centred || !r.size) return 0;
+        const T* from = x + row * r.size;
+        return median_of<T>(broadcast(from[r.size / 6]), broadcast(from[r.size / 2]),
+                            broadcast(from[r.size * 5 / 6]))[0];
+    }
+    TK_ONCE void parts(int64_t row, int64_t chunk) const {
+        const T *from = x + row * r.size + chunk * r.width * r.s, around = shift(row);
+        sums[row * r.chunks + chunk] = sum_products<T>(from, around, from, around, nullptr, r.channels(chunk) * r.s);
+    }
+    TK_ONCE void finish(int64_t row) const {
+        const T* from = x + row * r.size;
+        Pair sum{0, 0};
+        for (int64_t chunk = 0; chunk < r.chunks; ++chunk) {
+            sum.first += sums[row * r.chunks + chunk].first;
+            sum.second += sums[row * r.chunks + chunk].second;
+        }
+        if (!centred) sum.first = 0;
+        double centre, var;
+        if (!moments_of<T>(sum, static_cast<double>(shift(row)), r.m, centre, var)) {
+            centre = centred ? sum_in_double(from, r.size, 0, false) / r.m : 0;
+            var = sum_in_double(from, r.size, centre, true) / r.m;
+        }
+        mean[row] = static_cast<T>(centre);
+        invstd[row] = inverse_deviation<T>(var, eps);
+    }
+    TK_ONCE void apply(int64_t row, int64_t chunk) const {
+        const int64_t first = chunk * r.width, channels = r.channels(chunk), at = row * r.size + first * r.s;
+        const bool each = r.s == 1;
+        for (int64_t i = 0; i < (each ? 1 : channels); ++i)
+            normalise(y + at + i * r.s, x + at + i * r.s, mean[row], invstd[row], r.of(weight, row, first + i),
+                      r.of(bias, row, first + i), each, each ? channels : r.s, streams);
+    }
+};
+
+template <class T> struct Backward {
+    const Rows<T> r;
+    T *dx, *dweight, *dbias;
+    const T *dy, *x, *mean, *invstd, *weight;
+    bool centred, streams;
+    Pair* sums;   // s == 1: [rows][chunks] of weight*dy and weight*dy*(x - mean); else [rows][c] without weight
+    RowGradient<T>* rows;   // [rows]
+    T* partial;             // s == 1: [blocks][2][groups*c], dweight and dbias of a block
+
+    static int64_t blocks(const Rows<T>& r) { return (r.n + kBlock - 1) / kBlock; }
+    static int64_t slots(const Rows<T>& r) { return r.s == 1 ? r.chunks : r.c; }
+    static int64_t workspace(const Rows<T>& r) {
+        return elements_of<T>(r.rows * slots(r)) + 2 * r.rows + (r.s == 1 ? 2 * blocks(r) * r.parameters() : 0);
+    }
+    void place(T* memory) {
+        sums = reinterpret_cast<Pair*>(memory);
+        rows = reinterpret_cast<RowGradient<T>*>(sums + r.rows * slots(r));
+        partial = reinterpret_cast<T*>(rows + r.rows);
+    }
+
+    TK_ONCE void parts(int64_t row, int64_t chunk) const {
+        const int64_t first = chunk * r.width, channels = r.channels(chunk), at = row * r.size + first * r.s;
+        if (r.s == 1) {
+            sums[row * r.chunks + chunk] =
+                sum_products<T>(dy + at, 0, x + at, mean[row], r.of(weight, row, first), channels);
+            return;
+        }
+        for (int64_t i = 0; i < channels; ++i)
+            sums[row * r.c + first + i] =
+                sum_products<T>(dy + at + i * r.s, 0, x + at + i * r.s, mean[row], nullptr, r.s);
+    }
+    TK_ONCE void finish(int64_t row) const {
+        const T* w = r.s == 1 ? nullptr : r.of(weight, row, 0);
+        const int64_t count = slots(r);
+        Pair total{0, 0};
+        for (int64_t i = 0; i < count; ++i) {
+            const double factor = w ? static_cast<double>(w[i]) : 1;
+            total.first += factor * sums[row * count + i].first;
+            total.second += factor * sums[row * count + i].second;
+        }
+        const double d = static_cast<double>(invstd[row]);
+        rows[row] = {static_cast<T>(centred ? d * total.first / r.m : 0),
+                     static_cast<T>(d * d * d * total.second / r.m)};
+    }
+
+    // s > 1
+    TK_ONCE void apply(int64_t row, int64_t chunk) const {
+        const int64_t first = chunk * r.width, channels = r.channels(chunk), at = row * r.size + first * r.s;
+        const T* w = r.of(weight, row, first);
+        for (int64_t i = 0; i < channels; ++i)
+            distribute(dx + at + i * r.s, dy + at + i * r.s, x + at + i * r.s, mean[row],
+                       invstd[row] * value_or<T>(w, i, 1), rows[row].offset, rows[row].slope, r.s, streams);
+    }
+    TK_ONCE void channel_parameters(int64_t p) const {
+        Pair total{0, 0};
+        for (int64_t image = 0; image < r.n; ++image) {
+            const Pair& one = sums[image * r.parameters() + p];
+            total.first += one.first;
+            total.second += one.second * static_cast<double>(invstd[image * r.groups + p / r.c]);
+        }
+        dbias[p] = static_cast<T>(total.first);
+        dweight[p] = static_cast<T>(total.second);
+    }
+
+    // s == 1: a chunk of the rows of one group in a block of images; the sums of short rows come right before.
+    TK_ONCE void apply_block(int64_t block, int64_t group, int64_t chunk) const {
+        const int64_t begin = block * kBlock, end = begin + kBlock < r.n ? begin + kBlock : r.n;
+        const int64_t first = chunk * r.width, stride = r.groups * r.size;
+        T* to = partial + 2 * block * r.parameters() + group * r.c + first;
+        for (int64_t image = begin, many; image < end; image += many) {
+            many = image + 4 <= end ? 4 : 1;
+            const int64_t row = image * r.groups + group, at = row * r.size + first;
+            for (int64_t i = 0; i < many && r.chunks == 1; ++i) {
+                parts(row + i * r.groups, 0);
+                finish(row + i * r.groups);
+            }
+            const auto run = many == 4 ? distribute_images<T, 4> : distribute_images<T, 1>;
+            run(dx + at, to, dy + at, x + at, r.of(weight, row, first), mean + row, invstd + row, rows + row, r.groups,
+                stride, r.parameters(), r.channels(chunk), image == begin);
+        }
+    }
+    TK_ONCE void element_parameters(int64_t p) const {
+        double product = 0, sum = 0;
+        for (int64_t block = 0; block < blocks(r); ++block) {
+            product += static_cast<double>(partial[2 * block * r.parameters() + p]);
+            sum += static_cast<double>(partial[(2 * block + 1) * r.parameters() + p]);
+        }
+        dweight[p] = static_cast<T>(product);
+        dbias[p] = static_cast<T>(sum);
+    }
+    void per_element() const {
+        if (r.chunks > 1) {
+            r.for_each_part(4, [&](int64_t row, int64_t chunk) { parts(row, chunk); });
+            for (int64_t row = 0; row < r.rows; ++row) finish(row);
+        }
+        parallel_for(
+            blocks(r) * r.groups * r.chunks, r.rows * r.size * 4,
+            [&](int64_t item, int) {
+                const int64_t unit = item / r.chunks;
+                apply_block(unit / r.groups, unit % r.groups, item % r.chunks);
+            },
+            Schedule::even);
+    }
+};
+
+}   // namespace
+
+template <class T> int64_t group_norm_forward_workspace(const GroupNormShape& s, int) {
+    const Rows<T> r(s);
+    return elements_of<T>(r.rows * r.chunks);
+}
+
+template <class T>
+void group_norm_forward(T* y, T* mean, T* invstd, const T* x, const T* weight, const T* bias, const GroupNormShape& s,
+                        double eps, bool centred, T* workspace) {
+    const Rows<T> r(s);
+    const Forward<T> f{
+        r, y, mean, invstd, x, weight, bias, eps, centred, r.streams(y), reinterpret_cast<Pair*>(workspace)};
+    r.run(
+        3, [&](int64_t row, int64_t chunk) { f.parts(row, chunk); }, [&](int64_t row) { f.finish(row); },
+        [&](int64_t row, int64_t chunk) { f.apply(row, chunk); });
+}
+
+template <class T> int64_t group_norm_backward_workspace(const GroupNormShape& s, int) {
+    return Backward<T>::workspace(Rows<T>(s));
+}
+
+template <class T>
+void group_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* mean, const T* invstd,
+                         const T* weight, const GroupNormShape& s, bool centred, T* workspace) {
+    const Rows<T> r(s);
+    Backward<T> b{r,      dx,     dweight, dbias,         dy,      x,       mean,
+                  invstd, weight, centred, r.streams(dx), nullptr, nullptr, nullptr};
+    b.place(workspace);
+    if (r.s == 1) b.per_element();
+    else
+        r.run(
+            4, [&](int64_t row, int64_t chunk) { b.parts(row, chunk); }, [&](int64_t row) { b.finish(row); },
+            [&](int64_t row, int64_t chunk) { b.apply(row, chunk); });
+    parallel_chunks(r.parameters(), 64, 4 * r.n, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; ++p) {
+            if (r.s == 1) b.element_parameters(p);
+            else b.channel_parameters(p);
+        }
+    });
+}
+
+TK_EMIT(group_norm_forward_workspace)
+TK_EMIT(group_norm_forward)
+TK_EMIT(group_norm_backward_workspace)
+TK_EMIT(group_norm_backward)
+
+}   // namespace tk::TK_ISA

@@ -1,0 +1,193 @@
+// Adaptive pooling: the number of windows is given. Window o of `out` over an axis of `in` elements holds
+//   [floor(o * in / out), ceil((o + 1) * in / out))
+// so windows overlap by one element at most where there are fewer of them than elements. Element i lies in the windows
+// [floor(i * out / in), ceil((i + 1) * out / in)): the same rule with in and out exchanged. Where every axis divides
+// evenly, 1 output included, the windows are those of the other pools, which answer.
+//   average: y[o] = sum of the window / its size          max: the first maximum, a NaN beats every number
+#include "kernels/pool_windows.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+// The windows of an axis one after the other, without a division each.
+struct Windows {
+    int64_t out, step, rest, begin, over;   // begin = floor(o * in / out), over = o * in - begin * out
+
+    Windows(int64_t in, int64_t windows) : out(windows), step(in / windows), rest(in % windows), begin(0), over(0) {}
+    TK_INLINE Range next() {
+        const int64_t from = begin;
+        begin += step;
+        over += rest;
+        if (over >= out) over -= out, ++begin;
+        return {from, begin + (over > 0)};
+    }
+};
+inline int64_t length(const Range& r) { return r.end - r.begin; }
+inline int64_t window_length(int64_t o, int64_t in, int64_t out) {
+    return ((o + 1) * in + out - 1) / out - o * in / out;
+}
+
+inline bool even(const PoolShape& s) { return s.id % s.od == 0 && s.ih % s.oh == 0 && s.iw % s.ow == 0; }
+inline bool empty(const PoolShape& s) { return s.planes * s.od * s.oh * s.ow == 0; }
+inline PoolShape windowed(PoolShape s) {
+    s.kd = s.sd = s.id / s.od;
+    s.kh = s.sh = s.ih / s.oh;
+    s.kw = s.sw = s.iw / s.ow;
+    return s;
+}
+
+// f(output, d, h, w) for every window of every plane, output counted in y.
+template <class F> void for_each_adaptive_window(const PoolShape& s, F&& f) {
+    const int64_t outputs = s.od * s.oh * s.ow;
+    for_each_plane(s.planes, s.id * s.ih * s.iw + 4 * outputs, [&](int64_t plane) {
+        int64_t output = plane * outputs;
+        Windows depth(s.id, s.od);
+        for (int64_t a = 0; a < s.od; ++a) {
+            const Range d = depth.next();
+            Windows height(s.ih, s.oh);
+            for (int64_t b = 0; b < s.oh; ++b) {
+                const Range h = height.next();
+                Windows width(s.iw, s.ow);
+                for (int64_t c = 0; c < s.ow; ++c) f(output++, plane, d, h, width.next());
+            }
+        }
+    });
+}
+
+// A row of dx: the rows of dy whose windows hold it, each divided, are added up in a line; an element is the sum of the
+// windows that hold it there. A row that the same windows hold as the one before is its copy.
+template <class T> void gather_rows(T* dx, const T* dy, const PoolShape& s) {
+    const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
+    for_each_plane(s.planes, in_plane + 4 * out_plane, [&](int64_t plane) {
+        constexpr int64_t L = kLanes<T>;
+        T line[kLine + L], widths[kLine + L];
+        Windows columns(s.iw, s.ow);
+        for (int64_t o = 0; o < s.ow; ++o) widths[o] = static_cast<T>(length(columns.next()));
+        for (int64_t o = s.ow; o < s.ow + L; ++o) widths[o] = 1;
+        T* row = dx + plane * in_plane;
+        Windows depth(s.od, s.id);
+        for (int64_t i = 0; i < s.id; ++i) {
+            const Range d = depth.next();
+            Windows height(s.oh, s.ih);
+            Range last{0, 0};
+            for (int64_t j = 0; j < s.ih; ++j, row += s.iw) {
+                const Range h = height.next();
+                if (h.begin == last.begin && h.end == last.end) {
+                    for_each_vector<T>({0, s.iw}, [&](int64_t at, int64_t count, auto full) {
+                        if constexpr (decltype(full)::value) store(row + at, load(row + at - s.iw));
+                        else store_first(row + at, load_first(row + at - s.iw, count), count);
+                    });
+                    continue;
+                }
+                last = h;
+                for (int64_t o = 0; o < s.ow; o += L) store(line + o, Vec<T>{});
+                for (int64_t a = d.begin; a < d.end; ++a)
+                    for (int64_t b = h.begin; b < h.end; ++b) {
+                        const T* from = dy + (plane * out_plane + (a * s.oh + b) * s.ow);
+                        const T size = static_cast<T>(window_length(a, s.id, s.od) * window_length(b, s.ih, s.oh));
+                        for (int64_t o = 0; o < s.ow; o += L) {
+                            const Vec<T> v = s.ow - o < L ? load_first(from + o, s.ow - o) : load(from + o);
+                            store(line + o, load(line + o) + v / (size * load(widths + o)));
+                        }
+                    }
+                Windows holding(s.ow, s.iw);
+                for (int64_t k = 0; k < s.iw; ++k) {
+                    const Range w = holding.next();
+                    T sum = line[w.begin];
+                    for (int64_t o = w.begin + 1; o < w.end; ++o) sum += line[o];
+                    row[k] = sum;
+                }
+            }
+        }
+    });
+}
+
+// The same where a line does not fit.
+template <class T> void gather_elements(T* dx, const T* dy, const PoolShape& s) {
+    const int64_t out_plane = s.od * s.oh * s.ow;
+    PoolShape turned = s;
+    turned.id = s.od, turned.ih = s.oh, turned.iw = s.ow, turned.od = s.id, turned.oh = s.ih, turned.ow = s.iw;
+    for_each_adaptive_window(turned, [&](int64_t i, int64_t plane, Range d, Range h, Range w) {
+        T sum = 0;
+        for (int64_t a = d.begin; a < d.end; ++a)
+            for (int64_t b = h.begin; b < h.end; ++b)
+                for (int64_t c = w.begin; c < w.end; ++c) {
+                    const int64_t size = window_length(a, s.id, s.od) * window_length(b, s.ih, s.oh);
+                    sum += dy[plane * out_plane + (a * s.oh + b) * s.ow + c] /
+                           static_cast<T>(size * window_length(c, s.iw, s.ow));
+                }
+        dx[i] = sum;
+    });
+}
+
+// Whether a beats b, which comes at another place: a NaN beats every number, of equals the earlier one wins.
+template <class T> TK_INLINE bool beats(T a, int64_t at, T b, int64_t than) {
+    if (b != b) return a != a && at < than;
+    return a != a || a > b || (a == b && at < than);
+}
+
+}   // namespace
+
+template <class T> void adaptive_avg_pool_forward(T* y, const T* x, const PoolShape& s) {
+    if (empty(s)) return;
+    if (even(s)) return avg_pool_forward(y, x, windowed(s));
+    constexpr int64_t L = kLanes<T>;
+    for_each_adaptive_window(s, [&](int64_t output, int64_t plane, Range d, Range h, Range w) {
+        Vec<T> sum{};
+        for (int64_t a = d.begin; a < d.end; ++a)
+            for (int64_t b = h.begin; b < h.end; ++b) {
+                const T* row = x + ((plane * s.id + a) * s.ih + b) * s.iw;
+                int64_t c = w.begin;
+                for (; c + L <= w.end; c += L) sum += load(row + c);
+                if (c < w.end) sum += load_first(row + c, w.end - c);
+            }
+        y[output] = sum_halves<T>(sum) / static_cast<T>(length(d) * length(h) * length(w));
+    });
+}
+
+template <class T> void adaptive_avg_pool_backward(T* dx, const T* dy, const PoolShape& s) {
+    if (empty(s)) {
+        for (int64_t i = 0; i < s.planes * s.id * s.ih * s.iw; ++i) dx[i] = 0;
+        return;
+    }
+    if (even(s)) return avg_pool_backward(dx, dy, windowed(s));
+    if (s.ow <= kLine) return gather_rows(dx, dy, s);
+    gather_elements(dx, dy, s);
+}
+
+template <class T> void adaptive_max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& s) {
+    if (empty(s)) return;
+    if (even(s)) return max_pool_forward(y, indices, x, windowed(s));
+    constexpr int64_t L = kLanes<T>;
+    const int64_t in_plane = s.id * s.ih * s.iw;
+    VecMask<T> lane{};
+    for (int i = 0; i < L; ++i) lane[i] = i;
+    for_each_adaptive_window(s, [&](int64_t output, int64_t plane, Range d, Range h, Range w) {
+        // Lanes see one column each, or every L-th; what lies beyond the window repeats its first element.
+        const T* from = x + plane * in_plane;
+        const int64_t corner = (d.begin * s.ih + h.begin) * s.iw + w.begin, lanes = length(w) < L ? length(w) : L;
+        Vec<T> best = broadcast(from[corner]);
+        VecMask<T> where{};   // offset from the corner: geometry.py keeps it below 2^31
+        for (int64_t a = d.begin; a < d.end; ++a)
+            for (int64_t b = h.begin; b < h.end; ++b)
+                for (int64_t c = w.begin; c < w.end; c += L) {
+                    const int64_t at = (a * s.ih + b) * s.iw + c, count = w.end - c < L ? w.end - c : L;
+                    const Vec<T> v = count == L ? load(from + at) : load_first(from + at, count);
+                    const VecMask<T> later = ~(v <= best) & (best == best) & (lane < static_cast<LaneInt<T>>(count));
+                    best = select<T>(later, v, best);
+                    where = later ? lane + static_cast<LaneInt<T>>(at - corner) : where;
+                }
+        T value = best[0];
+        int64_t place = where[0];
+        for (int64_t i = 1; i < lanes; ++i)
+            if (beats<T>(best[i], where[i], value, place)) value = best[i], place = where[i];
+        y[output] = value;
+        if (indices) indices[output] = corner + place;
+    });
+}
+
+TK_EMIT(adaptive_avg_pool_forward)
+TK_EMIT(adaptive_avg_pool_backward)
+TK_EMIT(adaptive_max_pool_forward)
+
+}   // namespace tk::TK_ISA

@@ -1,0 +1,194 @@
+// Resampling along axes by tables of taps: every kind of interpolation but a nonseparable one, and its adjoint, which
+// is the transposed table.
+//   y[.., o, ..] = sum of weights[t] * x[.., index[t], ..] over the taps t of o, in their order
+// Along an axis that is not the last, vectors lie along the elements after it. Along the last one a vector holds an
+// element of each of kLanes rows: rows are transposed in registers on their way in and out. Lanes never meet, so that
+// no result depends on its neighbours. Planes that a core's cache holds go through all passes at once.
+#include "kernels/kernels.hpp"
+#include "kernels/simd.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int64_t kCachedPlane = 1 << 16;   // elements of the largest array of a plane that goes through all passes
+constexpr int64_t kUnitWork = 1 << 14;      // elements of a parallel unit, about
+
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+inline int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// weights[t] * term(t) added up over begin <= t < end, the first product alone: a tap of weight 1 copies.
+template <class T, class F> TK_INLINE Vec<T> sum_taps(const T* weights, int64_t begin, int64_t end, F&& term) {
+    if (begin == end) return Vec<T>{};
+    Vec<T> sum = broadcast(weights[begin]) * term(begin);
+    if (end - begin == 2) return sum + broadcast(weights[begin + 1]) * term(begin + 1);   // mostly
+    for (int64_t t = begin + 1; t < end; ++t) sum += broadcast(weights[t]) * term(t);
+    return sum;
+}
+
+// One axis of a plane: [outer][in][inner] to [outer][out][inner]. Its units are rows of outputs [outer][out], or
+// kLanes rows where inner is 1.
+template <class T> struct Pass {
+    AxisTable<T> table;
+    int64_t outer, in, out, inner;
+
+    bool last() const { return inner == 1; }
+    int64_t units(int64_t planes) const {
+        return last() ? quotient_up(planes * outer, kLanes<T>) : planes * outer * out;
+    }
+    int64_t unit_elements() const { return last() ? kLanes<T> * larger(in, out) : inner; }
+    int64_t lanes() const { return last() ? quotient_up(in, kLanes<T>) * kLanes<T> * kLanes<T> : 0; }
+    int64_t taps() const { return table.offsets[out]; }
+
+    void run(T* y, const T* x, int64_t planes, int64_t begin, int64_t end, T* lanes) const {
+        for (int64_t unit = begin; unit < end; ++unit)
+            if (last()) columns(y, x, unit * kLanes<T>, smaller(kLanes<T>, planes * outer - unit * kLanes<T>), lanes);
+            else row(y + unit * inner, x + unit / out * in * inner, unit % out);
+    }
+
+private:
+    // y[0..inner) of the output o from x [in][inner]
+    void row(T* y, const T* x, int64_t o) const {
+        const int64_t first = table.offsets[o], end = table.offsets[o + 1];
+        const auto source = [&](int64_t t) { return x + table.index[t] * inner; };
+        // sum(at), where at(p) is the vector at p + i
+        const auto each = [&](auto&& sum) {
+            int64_t i = 0;
+            for (; i + kLanes<T> <= inner; i += kLanes<T>) store(y + i, sum([&](const T* p) { return load(p + i); }));
+            const int64_t left = inner - i;
+            if (left) store_first(y + i, sum([&](const T* p) { return load_first(p + i, left); }), left);
+        };
+        if (end - first == 1) {
+            const T* const a = source(first);
+            const Vec<T> wa = broadcast(table.weights[first]);
+            each([=](auto&& at) { return wa * at(a); });
+        } else if (end - first == 2) {
+            const T *const a = source(first), *const b = source(first + 1);
+            const Vec<T> wa = broadcast(table.weights[first]), wb = broadcast(table.weights[first + 1]);
+            each([=](auto&& at) { return wa * at(a) + wb * at(b); });
+        } else {
+            each([&](auto&& at) {
+                return sum_taps(table.weights, first, end, [&](int64_t t) { return at(source(t)); });
+            });
+        }
+    }
+
+    // rows first .. first + count of y [rows][out] from those of x [rows][in]
+    void columns(T* y, const T* x, int64_t first, int64_t count, T* lanes) const {
+        constexpr int64_t L = kLanes<T>;
+        Vec<T> rows[L];
+        for (int64_t i = 0; i < in; i += L) {
+            const T* from = x + (first * in + i);
+            const int64_t left = in - i;
+            if (count == L && left >= L)
+                for (int64_t r = 0; r < L; ++r) rows[r] = load(from + r * in);
+            else
+                for (int64_t r = 0; r < L; ++r)
+                    rows[r] = r < count ? load_first(from + r * in, smaller(left, L)) : Vec<T>{};
+            transpose<T>(rows);
+            for (int64_t r = 0; r < L; ++r) store(lanes + (i + r) * L, rows[r]);
+        }
+        for (int64_t o = 0; o < out; o += L) {
+            const int64_t left = smaller(out - o, L);
+            for (int64_t j = 0; j < left; ++j) {
+                const int64_t* taps = table.offsets + (o + j);
+                rows[j] = sum_taps(table.weights, taps[0], taps[1],
+                                   [&](int64_t t) { return load(lanes + table.index[t] * L); });
+            }
+            for (int64_t j = left; j < L; ++j) rows[j] = Vec<T>{};
+            transpose<T>(rows);
+            T* to = y + (first * out + o);
+            if (left == L)
+                for (int64_t r = 0; r < count; ++r) store(to + r * out, rows[r]);
+            else
+                for (int64_t r = 0; r < count; ++r) store_first(to + r * out, rows[r], left);
+        }
+    }
+};
+
+// The passes, and where what they make lies between them.
+template <class T> struct Plan {
+    Pass<T> passes[3];
+    int count;
+    int64_t in = 1, out = 1;       // elements of a plane of x, of y
+    int64_t between[2] = {0, 0};   // of what the first and the second pass make
+    int64_t lanes = 0, work = 0;
+    int64_t planes;   // that one unit takes through all passes; 0: the passes are made one by one
+
+    Plan(const ResampleShape& s, const AxisTable<T>* tables, int tables_count) : count(tables_count) {
+        int64_t sizes[3] = {s.id, s.ih, s.iw};
+        const int64_t goals[3] = {s.od, s.oh, s.ow};
+        const auto product = [&](int64_t begin, int64_t end) {
+            int64_t total = 1;
+            for (int64_t i = begin; i < end; ++i) total *= sizes[i];
+            return total;
+        };
+        in = product(0, 3);
+        int64_t largest = in, rows = kLanes<T>;
+        for (int i = 0; i < count; ++i) {
+            const int64_t axis = tables[i].axis;
+            passes[i] = {tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3)};
+            sizes[axis] = goals[axis];
+            out = product(0, 3);
+            if (i + 1 < count) between[i] = out;
+            largest = larger(largest, out);
+            lanes = larger(lanes, passes[i].lanes());
+            work += passes[i].outer * passes[i].taps() * passes[i].inner;
+            if (passes[i].last()) rows = smaller(rows, passes[i].outer);
+        }
+        // enough planes that the lanes are filled
+        planes = count < 2 || largest > kCachedPlane ? 0
+                 : rows < kLanes<T>                  ? kLanes<T>
+                                                     : larger(1, kUnitWork / larger(largest, 1));
+        if (planes > s.planes) planes = larger(s.planes, 1);
+    }
+
+    // Of the workspace: first the lanes of every thread, then what lies between the passes, of every thread or of all.
+    int64_t workspace(const ResampleShape& s, int threads) const {
+        return threads * lanes + (planes ? threads * planes : s.planes) * (between[0] + between[1]);
+    }
+};
+
+}   // namespace
+
+template <class T>
+void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tables, int count, T* workspace) {
+    const Plan<T> plan(s, tables, count);
+    T* const between = workspace + max_threads() * plan.lanes;
+    if (plan.planes == 0) {
+        T* held[2] = {between, between + s.planes * plan.between[0]};
+        const T* from = x;
+        for (int i = 0; i < count; ++i) {
+            const Pass<T>& pass = plan.passes[i];
+            T* to = i + 1 == count ? y : held[i];
+            const int64_t units = pass.units(s.planes), grain = larger(1, kUnitWork / larger(1, pass.unit_elements()));
+            parallel_for(quotient_up(units, grain), s.planes * plan.work, [&](int64_t unit, int thread) {
+                pass.run(to, from, s.planes, unit * grain, smaller((unit + 1) * grain, units),
+                         workspace + thread * plan.lanes);
+            });
+            from = to;
+        }
+        return;
+    }
+    parallel_for(quotient_up(s.planes, plan.planes), s.planes * plan.work, [&](int64_t unit, int thread) {
+        const int64_t first = unit * plan.planes, planes = smaller(plan.planes, s.planes - first);
+        T* own = between + thread * plan.planes * (plan.between[0] + plan.between[1]);
+        T* held[2] = {own, own + plan.planes * plan.between[0]};
+        const T* from = x + first * plan.in;
+        for (int i = 0; i < count; ++i) {
+            T* to = i + 1 == count ? y + first * plan.out : held[i];
+            plan.passes[i].run(to, from, planes, 0, plan.passes[i].units(planes), workspace + thread * plan.lanes);
+            from = to;
+        }
+    });
+}
+
+template <class T>
+int64_t resample_workspace(const ResampleShape& s, const AxisTable<T>* tables, int count, int threads) {
+    return Plan<T>(s, tables, count).workspace(s, threads);
+}
+
+TK_EMIT(resample)
+TK_EMIT(resample_workspace)
+
+}   // namespace tk::TK_ISA

@@ -1,0 +1,107 @@
+"""16-bit floats as storage: computed in float32, rounded once at the end; no gradients, no training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tatamikomi as tk
+from tatamikomi import functional as F
+from tatamikomi.kernels.half import narrow, widen
+
+RANDOM = np.random.default_rng(0)
+
+
+def draw(*shape):
+    return RANDOM.standard_normal(shape).astype(np.float32)
+
+
+X, ROWS, SCALES = draw(2, 4, 9, 8), draw(5, 6), np.abs(draw(4)) + 0.5
+CALLS = {
+    "conv1d": (F.conv1d, X[:, :, 0], draw(6, 4, 3)),
+    "conv2d": (F.conv2d, X, draw(6, 4, 3, 3), draw(6)),
+    "conv3d": (F.conv3d, X[:, :, None], draw(6, 4, 1, 3, 3)),
+    "true_conv2d": (F.true_conv2d, X, draw(6, 4, 3, 3)),
+    "linear": (F.linear, ROWS, draw(3, 6), draw(3)),
+    "bilinear": (F.bilinear, ROWS, ROWS[:, :2], draw(3, 6, 2)),
+    "max_pool2d": (F.max_pool2d, X, 2),
+    "avg_pool2d": (F.avg_pool2d, X, 3, 2),
+    "global_avg_pool": (F.global_avg_pool, X),
+    "batch_norm": (F.batch_norm, X, draw(4), SCALES, draw(4), draw(4)),
+    "relu": (F.relu, X),
+    "add_relu": (F.add_relu, X, X[::-1]),
+    "softmax": (F.softmax, ROWS, 1),
+}
+
+
+def dtypes():
+    try:
+        import ml_dtypes
+    except ImportError:
+        return [np.dtype(np.float16)]
+    return [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
+
+
+@pytest.mark.parametrize("dtype", dtypes(), ids=str)
+@pytest.mark.parametrize("name", CALLS)
+def test_computed_in_float32_and_rounded_once(name, dtype):
+    function, *args = CALLS[name]
+    stored = [narrow(one, dtype) if isinstance(one, np.ndarray) else one for one in args]
+    single = [widen(one) if isinstance(one, np.ndarray) else one for one in stored]
+    expected = narrow(function(*single).numpy(), dtype)
+    for given in (stored, [tk.tensor(one) if isinstance(one, np.ndarray) else one for one in stored]):
+        y = function(*given)
+        assert y.dtype == dtype
+        assert np.array_equal(y.numpy().view(np.uint16), expected.view(np.uint16))
+
+
+@pytest.mark.parametrize("dtype", dtypes(), ids=str)
+def test_a_weight_may_be_single(dtype):
+    x, weight = narrow(X, dtype), draw(6, 4, 3, 3)
+    assert F.conv2d(x, weight).dtype == dtype
+
+
+def test_indices_stay_integers():
+    y, indices = F.max_pool2d(X.astype(np.float16), 2, return_indices=True)
+    assert y.dtype == np.float16
+    assert indices.dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", dtypes(), ids=str)
+def test_tensors_hold_it_without_gradients(dtype):
+    x = tk.tensor(narrow(X, dtype))
+    assert x.dtype == dtype
+    assert np.array_equal(x.to("float32").numpy(), widen(narrow(X, dtype)))
+    wide = tk.tensor(X, requires_grad=True)
+    assert not wide.to(dtype).requires_grad
+    with pytest.raises(TypeError, match=r"Tensor: requires_grad: expected float32 or float64"):
+        x.requires_grad_()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: F.conv2d(X.astype(np.float16), tk.tensor(draw(6, 4, 3, 3), requires_grad=True)),
+            "conv2d: input: expected float32 or float64, got 16-bit floats where a gradient is wanted",
+        ),
+        (
+            lambda: F.batch_norm(X.astype(np.float16), None, None, training=True),
+            "batch_norm: input: expected float32 or float64, got 16-bit floats in training",
+        ),
+        (
+            lambda: F.mse_loss(ROWS.astype(np.float16), ROWS),
+            "mse_loss: input: expected .*, got float16",
+        ),
+        (lambda: F.mse_loss(ROWS, ROWS.astype(np.float16)), "mse_loss: target: expected float32 or .* got float16"),
+    ],
+)
+def test_refused(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_a_gradient_that_nobody_wants_is_no_hindrance():
+    weight = tk.tensor(draw(6, 4, 3, 3), requires_grad=True)
+    with tk.no_grad():
+        assert F.conv2d(X.astype(np.float16), weight).dtype == np.float16
