@@ -1,6 +1,5 @@
 """tatamikomi's C++ kernels; tatamikomi.kernels is their checked face. Generated: nox -s stubs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,58 @@ def activation_backward(dx: NDArray[Any], dy: NDArray[Any], x: NDArray[Any], kin
 def activation_forward(y: NDArray[Any], x: NDArray[Any], kind: str, a: float, b: float) -> None: ...
 def activation_kinds() -> list[str]: ...
 def active_isa() -> str: ...
-def adam_step(
-    params: Sequence[NDArray[Any]],
-    grads: Sequence[NDArray[Any]],
-    exp_avgs: Sequence[NDArray[Any]],
-    exp_avg_sqs: Sequence[NDArray[Any]],
+def adadelta_step(
+    params: list[NDArray[Any]],
+    grads: list[NDArray[Any]],
+    square_avgs: list[NDArray[Any]],
+    acc_deltas: list[NDArray[Any]],
     lr: float,
+    rho: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None: ...
+def adagrad_step(
+    params: list[NDArray[Any]],
+    grads: list[NDArray[Any]],
+    sums: list[NDArray[Any]],
+    lr: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None: ...
+def adam_step(
+    params: list[NDArray[Any]],
+    grads: list[NDArray[Any]],
+    exp_avgs: list[NDArray[Any]],
+    exp_avg_sqs: list[NDArray[Any]],
+    max_exp_avg_sqs: list[NDArray[Any]],
+    rate: float,
+    mean_part: float,
+    grad_part: float,
+    beta1: float,
+    beta2: float,
+    unbias: float,
+    eps: float,
+    shrink: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None: ...
+def adamax_step(
+    params: list[NDArray[Any]],
+    grads: list[NDArray[Any]],
+    exp_avgs: list[NDArray[Any]],
+    exp_infs: list[NDArray[Any]],
+    rate: float,
     beta1: float,
     beta2: float,
     eps: float,
     weight_decay: float,
-    decoupled: bool,
-    step: int,
+    maximize: bool,
 ) -> None: ...
+def adaptive_avg_pool_backward(dx: NDArray[Any], dy: NDArray[Any], shape: tuple[int, ...]) -> None: ...
+def adaptive_avg_pool_forward(y: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
+def adaptive_max_pool_forward(y: NDArray[Any], indices: Any, x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def add_relu_forward(y: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> None: ...
 def avg_pool_backward(dx: NDArray[Any], dy: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def avg_pool_forward(y: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
@@ -114,15 +152,81 @@ def dropout_backward(dx: NDArray[Any], dy: NDArray[Any], p: float, seed: int, of
 def dropout_forward(y: NDArray[Any], x: NDArray[Any], p: float, seed: int, offset: int) -> None: ...
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]: ...
 def empty_cache() -> None: ...
-def find_overlap(written: Sequence[NDArray[Any]], read: Sequence[NDArray[Any]]) -> tuple[int, int] | None: ...
+def find_overlap(written: list[NDArray[Any]], read: list[NDArray[Any]]) -> tuple[int, int] | None: ...
 def float_to_bfloat16(y: NDArray[Any], x: NDArray[Any]) -> None: ...
 def float_to_half(y: NDArray[Any], x: NDArray[Any]) -> None: ...
+def group_norm_backward(
+    dx: NDArray[Any],
+    dweight: NDArray[Any],
+    dbias: NDArray[Any],
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    mean: NDArray[Any],
+    invstd: NDArray[Any],
+    weight: Any,
+    shape: tuple[int, ...],
+    centred: bool,
+) -> None: ...
+def group_norm_forward(
+    y: NDArray[Any],
+    mean: NDArray[Any],
+    invstd: NDArray[Any],
+    x: NDArray[Any],
+    weight: Any,
+    bias: Any,
+    shape: tuple[int, ...],
+    eps: float,
+    centred: bool,
+) -> None: ...
 def half_to_float(y: NDArray[Any], x: NDArray[Any]) -> None: ...
 def im2col(cols: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def isas() -> list[tuple[str, str, bool]]:
     """(name, x86-64 level, supported here), best first"""
 
 def kernel_names() -> list[str]: ...
+def lamb_step(
+    params: list[NDArray[Any]],
+    grads: list[NDArray[Any]],
+    exp_avgs: list[NDArray[Any]],
+    exp_avg_sqs: list[NDArray[Any]],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    unbias1: float,
+    unbias2: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None: ...
+def lion_step(
+    params: list[NDArray[Any]],
+    grads: list[NDArray[Any]],
+    exp_avgs: list[NDArray[Any]],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None: ...
+def local_response_norm_backward(
+    dx: NDArray[Any],
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    shape: tuple[int, ...],
+    size: int,
+    alpha: float,
+    beta: float,
+    k: float,
+) -> None: ...
+def local_response_norm_forward(
+    y: NDArray[Any],
+    x: NDArray[Any],
+    shape: tuple[int, ...],
+    size: int,
+    alpha: float,
+    beta: float,
+    k: float,
+) -> None: ...
 def log_softmax_backward(dx: NDArray[Any], dy: NDArray[Any], y: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def log_softmax_forward(y: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
 def matmul(
@@ -151,21 +255,35 @@ def prelu_forward(y: NDArray[Any], x: NDArray[Any], weight: NDArray[Any], shape:
 def relu_backward(dx: NDArray[Any], dy: NDArray[Any], y: NDArray[Any]) -> None: ...
 def relu_forward(y: NDArray[Any], x: NDArray[Any]) -> None: ...
 def resample(y: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...], tables: tuple[int, ...]) -> None: ...
+def rmsprop_step(
+    params: list[NDArray[Any]],
+    grads: list[NDArray[Any]],
+    square_avgs: list[NDArray[Any]],
+    momentum_buffers: list[NDArray[Any]],
+    grad_avgs: list[NDArray[Any]],
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None: ...
 def select_isa(name: str) -> bool:
     """False when the name is unknown or unsupported here"""
 
 def set_max_threads(count: int) -> None: ...
 def set_workspace_limit(bytes: int) -> None: ...
 def sgd_step(
-    params: Sequence[NDArray[Any]],
-    grads: Sequence[NDArray[Any]],
-    velocities: Sequence[NDArray[Any]],
+    params: list[NDArray[Any]],
+    grads: list[NDArray[Any]],
+    velocities: list[NDArray[Any]],
     lr: float,
     momentum: float,
     dampening: float,
     weight_decay: float,
     nesterov: bool,
     first: bool,
+    maximize: bool,
 ) -> None: ...
 def shape_fields() -> dict[str, list[str]]: ...
 def sigmoid_backward(dx: NDArray[Any], dy: NDArray[Any], y: NDArray[Any]) -> None: ...

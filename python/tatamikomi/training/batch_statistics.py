@@ -15,6 +15,8 @@ from tatamikomi.training.batches import expect_iterable
 def update_bn(loader: Any, model: Module) -> None:
     """Fill the running statistics of a model's batch normalisation with the plain means over all batches of a loader.
 
+    Layers that `nn.utils.freeze_bn` holds still keep theirs.
+
     For weights that were never trained as they are, such as those of `optim.SWA`:
 
         with swa.applied():
@@ -44,7 +46,9 @@ def update_bn(loader: Any, model: Module) -> None:
     norms = [
         one
         for one in model.modules()
-        if isinstance(one, (BatchNorm1d, BatchNorm2d, BatchNorm3d)) and one.running_mean is not None
+        if isinstance(one, (BatchNorm1d, BatchNorm2d, BatchNorm3d))
+        and one.running_mean is not None
+        and not one.held_in_eval
     ]
     if not norms:
         return
