@@ -133,6 +133,13 @@ def test_dtype_changes_under_the_same_objects():
         params[0].cast_("int64")
 
 
+@pytest.mark.parametrize("kind", ["RNNCell", "GRUCell", "LSTMCell"])
+def test_cells_begin_in_their_weights_dtype(kind):
+    layer = getattr(nn, kind)(2, 3).double()
+    result = layer(np.ones((1, 2)))
+    assert (result[0] if isinstance(result, tuple) else result).dtype == np.float64
+
+
 def test_a_tape_from_before_the_change_raises():
     layer = nn.Linear(2, 1)
     y = layer(tk.tensor([[1.0, 2.0]], requires_grad=True)).sum()

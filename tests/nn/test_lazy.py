@@ -16,6 +16,7 @@ CASES = [
     (nn.LazyConv1d, nn.Conv1d, (4, 3), {"padding": 1}, (2, 6, 7), 6),
     (nn.LazyConv2d, nn.Conv2d, (4, 3), {"groups": 2, "bias": False}, (2, 6, 7, 7), 6),
     (nn.LazyConv2d, nn.Conv2d, (4, 3), {"stride": 2, "dilation": 2}, (6, 7, 7), 6),
+    (nn.LazyConv2d, nn.Conv2d, (4, 3), {"padding": 1, "padding_mode": "reflect"}, (2, 6, 7, 7), 6),
     (nn.LazyConv3d, nn.Conv3d, (4, 2), {}, (2, 6, 3, 3, 3), 6),
     (nn.LazyBatchNorm1d, nn.BatchNorm1d, (), {"eps": 0.1}, (4, 6), 6),
     (nn.LazyBatchNorm2d, nn.BatchNorm2d, (), {"momentum": None}, (4, 6, 2, 2), 6),

@@ -96,7 +96,20 @@ TWINS = [
     Twin("CTCLoss", (), spelt),
 ]
 # Names of torch.nn that are no layers to be called on arrays; they have tests of their own.
-CONTAINERS = {"Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "Sequential", "init", "utils"}
+CONTAINERS = {
+    *(
+        "Module",
+        "ModuleDict",
+        "ModuleList",
+        "Parameter",
+        "ParameterDict",
+        "ParameterList",
+        "Sequential",
+        "init",
+        "utils",
+    ),
+    *(name for name in tk.nn.__all__ if name.startswith("Lazy")),  # compared in test_lazy.py
+}
 
 
 def flat(value: Any) -> list[Any]:

@@ -201,6 +201,15 @@ def test_batch_statistics_are_the_means_over_all_batches():
     assert [module.training for module in model.modules()] == [False, False, True, False]
 
 
+def test_batch_statistics_held_still_stay():
+    model = nn.Sequential(nn.BatchNorm1d(1), nn.BatchNorm1d(1))
+    nn.utils.freeze_bn(model[0])
+    model[0].running_mean[...] = 7
+    training.update_bn([np.array([[1.0], [3.0]], np.float32)], model)
+    assert model[0].running_mean.tolist() == [7]
+    assert model[1].running_mean.tolist() != [0]
+
+
 P = nn.Parameter([1.0])
 
 

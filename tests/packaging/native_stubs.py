@@ -14,12 +14,12 @@ from pathlib import Path
 
 _HEADER = '''"""tatamikomi's C++ kernels; tatamikomi.kernels is their checked face. Generated: nox -s stubs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 '''
+_SEQUENCE = "from collections.abc import Sequence\n"  # before the others, where a signature has one
 _WIDTH = 120
 # Annotations that pybind11 leaves without their elements, or writes for what a caller may convert.
 _NAMES = {
@@ -75,7 +75,10 @@ def generate() -> str:
         for node in module.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id != "__all__"
     ]
-    return "\n".join([_HEADER, *constants, "", *functions]).rstrip() + "\n"
+    header = _HEADER
+    if any("Sequence[" in one for one in functions):
+        header = header.replace("from typing", f"{_SEQUENCE}from typing", 1)
+    return "\n".join([header, *constants, "", *functions]).rstrip() + "\n"
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tatamikomi.errors import bad_value
-from tatamikomi.geometry import Padding, Size
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
 from tatamikomi.nn.linear import Linear
 from tatamikomi.nn.module import Module
@@ -29,14 +29,19 @@ class Lazy(Module):
     def __init__(self, *args: Any, **options: Any) -> None:
         Module.__init__(self)
         self._arguments = (args, options)
-        given = options.get("generator", self)
-        probe = {"generator": Generator(0)} if given is None or isinstance(given, Generator) else {}
-        groups = self.divisor()
-        self.kind(groups if isinstance(groups, int) else 1, *args, **{**options, **probe})  # whether they fit
+        bound = signature(self.kind).bind(1, *args, **options)
+        bound.apply_defaults()
+        self._options = bound.arguments
+        # Whether the rest fits is known now: a layer is built and thrown away. Drawing waits.
+        probe = {**self._options, next(iter(self._options)): self.divisor() or 1}
+        if isinstance(probe.get("generator", self), (Generator, type(None))):
+            probe["generator"] = Generator(0)
+        self.kind(**probe)
 
     def divisor(self) -> int:
-        """What divides the channels, and by how much the state has fewer: a convolution's groups."""
-        return 1
+        """What divides the channels, and by how much a state has fewer: a convolution's groups."""
+        groups = self._options.get("groups", 1)
+        return groups if isinstance(groups, int) else 1
 
     def channels_of(self, shape: tuple[int, ...]) -> int:
         """The channels of an input of this shape."""
@@ -93,17 +98,6 @@ class LazyLinear(Lazy, Linear):
 
     kind = Linear
 
-    def __init__(
-        self,
-        out_features: int,
-        bias: bool = True,
-        *,
-        activation: str | None = None,
-        dtype: Any = None,
-        generator: Generator | None = None,
-    ) -> None:
-        super().__init__(out_features, bias, activation=activation, dtype=dtype, generator=generator)
-
     def channels_of(self, shape: tuple[int, ...]) -> int:
         """The size of the last axis."""
         if not shape:
@@ -113,28 +107,6 @@ class LazyLinear(Lazy, Linear):
 
 class _LazyConv(Lazy):
     axes: ClassVar[int]
-
-    def __init__(
-        self,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Padding = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        *,
-        activation: str | None = None,
-        dtype: Any = None,
-        generator: Generator | None = None,
-    ) -> None:
-        arguments = (out_channels, kernel_size, stride, padding, dilation, groups, bias)
-        super().__init__(*arguments, activation=activation, dtype=dtype, generator=generator)
-
-    def divisor(self) -> int:
-        """The groups."""
-        groups: int = self._arguments[0][5]
-        return groups
 
     def channels_of(self, shape: tuple[int, ...]) -> int:
         """The axis before the spatial ones."""
@@ -181,22 +153,10 @@ class LazyConv3d(_LazyConv, Conv3d):
 class _LazyBatchNorm(Lazy):
     ranks: ClassVar[Any]
 
-    def __init__(
-        self,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        activation: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(eps, momentum, affine, track_running_stats, activation=activation, dtype=dtype)
-
     @property
     def key(self) -> tuple[str, int]:  # type: ignore[override]
         """The weight, or without one the running mean."""
-        return ("weight" if self._arguments[0][2] else "running_mean"), 0
+        return ("weight" if self._options["affine"] else "running_mean"), 0
 
     def channels_of(self, shape: tuple[int, ...]) -> int:
         """The second axis."""

@@ -284,7 +284,8 @@ class _Cell(_Recurrent):
 
     def _zeros(self, input: Tensor) -> Tensor:
         shape = np.shape(input)[:-1]
-        return tensor(np.zeros((*shape, self.hidden_size), self.dtype))
+        weight: Tensor = self.weight_ih
+        return tensor(np.zeros((*shape, self.hidden_size), weight.dtype))
 
     def extra_repr(self) -> str:
         """The sizes, as torch writes them."""

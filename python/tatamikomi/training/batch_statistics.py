@@ -9,10 +9,13 @@ import numpy as np
 from tatamikomi.autograd import as_tensor, no_grad
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Module
+from tatamikomi.training.batches import expect_iterable
 
 
 def update_bn(loader: Any, model: Module) -> None:
     """Fill the running statistics of a model's batch normalisation with the plain means over all batches of a loader.
+
+    Layers that `nn.utils.freeze_bn` holds still keep theirs.
 
     For weights that were never trained as they are, such as those of `optim.SWA`:
 
@@ -39,12 +42,13 @@ def update_bn(loader: Any, model: Module) -> None:
     """
     if not isinstance(model, Module):
         raise bad_type("update_bn", "model", type(model).__name__, "a Module")
-    if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
-        raise bad_type("update_bn", "loader", type(loader).__name__, "an iterable of batches")
+    expect_iterable("update_bn", "loader", loader)
     norms = [
         one
         for one in model.modules()
-        if isinstance(one, (BatchNorm1d, BatchNorm2d, BatchNorm3d)) and one.running_mean is not None
+        if isinstance(one, (BatchNorm1d, BatchNorm2d, BatchNorm3d))
+        and one.running_mean is not None
+        and not one.held_in_eval
     ]
     if not norms:
         return

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from tatamikomi import metrics as measure
-from tatamikomi.autograd import Tensor, as_tensor, no_grad
+from tatamikomi.autograd import Tensor, as_tensor
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.nn import CrossEntropyLoss, Module
 from tatamikomi.optim import EMA, SWA, ElasticNet, LRScheduler, MaxNorm, Optimizer, ReduceLROnPlateau
 from tatamikomi.random import Generator, default_generator
 from tatamikomi.training import snapshot
+from tatamikomi.training.batches import batches, evaluating, expect_iterable, samples_of
 from tatamikomi.training.callback import Callback
 from tatamikomi.training.means import Means
 from tatamikomi.training.update import Update
@@ -160,11 +161,11 @@ class Trainer:
             raise bad_type("fit", "epochs", type(epochs).__name__, "an integer")
         if epochs < 0:
             raise bad_value("fit", "epochs", int(epochs), "an integer >= 0")
-        _expect_iterable("fit", "train", train)
+        expect_iterable("fit", "train", train)
         if validation is not None:
-            _expect_iterable("fit", "validation", validation)
+            expect_iterable("fit", "validation", validation)
         self.epochs = int(epochs)
-        self.samples_per_epoch = _samples(train)
+        self.samples_per_epoch = samples_of(train)
         self.stop = False
         try:
             self._call("on_fit_start")
@@ -219,7 +220,7 @@ class Trainer:
         self.model.train()
         self.update.reset()
         means = Means()
-        for batch, (x, labels) in enumerate(_batches("fit", "train", train, self.epoch)):
+        for batch, (x, labels) in enumerate(batches("fit", "train", train, self.epoch)):
             self.update.begin()
             output = self.model(as_tensor(x))
             loss = self.loss(output, labels)
@@ -259,12 +260,12 @@ class Trainer:
             TypeError: loader is not iterable.
             ValueError: loader gives no batch.
         """
-        _expect_iterable("evaluate", "loader", loader)
+        expect_iterable("evaluate", "loader", loader)
         means = Means()
         outputs: list[Array] = []
         answers: list[Array] = []
-        with _evaluating(self.model), self._averaged():
-            for x, labels in _batches("evaluate", "loader", loader, self.epoch):
+        with evaluating(self.model), self._averaged():
+            for x, labels in batches("evaluate", "loader", loader, self.epoch):
                 output = self.model(as_tensor(x))
                 means.add(len(x), {"loss": self.loss(output, labels).item()})
                 outputs.append(output.numpy())
@@ -294,12 +295,12 @@ class Trainer:
         if batch_size < 1:
             raise bad_value("predict", "batch_size", batch_size, "an integer >= 1")
         if not isinstance(x, Tensor):
-            _expect_iterable("predict", "x", x)
+            expect_iterable("predict", "x", x)
         if isinstance(x, (np.ndarray, Tensor)):
             pieces: Iterable[Any] = (x[at : at + batch_size] for at in range(0, max(len(x), 1), batch_size))
         else:
             pieces = (batch[0] if isinstance(batch, (tuple, list)) else batch for batch in x)
-        with _evaluating(self.model), self._averaged():
+        with evaluating(self.model), self._averaged():
             outputs = [self.model(as_tensor(piece)).numpy() for piece in pieces]
         if not outputs:
             raise bad_value("predict", "x", "no samples", "at least one batch")
@@ -336,50 +337,6 @@ class Trainer:
             getattr(callback, event)(self)
 
 
-class _evaluating:  # noqa: N801 - used as a function
-    """Evaluation mode and no gradients inside a with block; every module's mode comes back."""
-
-    def __init__(self, model: Module) -> None:
-        self._modes = [(module, module.training) for module in model.modules()]
-        self._no_grad = no_grad()
-        self._model = model
-
-    def __enter__(self) -> None:
-        self._model.eval()
-        self._no_grad.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self._no_grad.__exit__(*error)
-        for module, mode in self._modes:
-            module.training = mode
-
-
 def _expect(argument: str, given: object, kind: type) -> None:
     if not isinstance(given, kind):
         raise bad_type("Trainer", argument, type(given).__name__, f"an instance of {kind.__name__}")
-
-
-def _expect_iterable(op: str, argument: str, given: object) -> None:
-    """Ask without iter(), which begins a DataLoader's next pass."""
-    if not (hasattr(given, "__iter__") or hasattr(given, "__getitem__")):
-        raise bad_type(op, argument, type(given).__name__, "an iterable of batches")
-
-
-def _samples(loader: Any) -> int | None:
-    """How many samples a pass has, where the loader can tell."""
-    if isinstance(loader, (list, tuple)) and all(isinstance(batch, (list, tuple)) for batch in loader):
-        return sum(len(batch[0]) for batch in loader)
-    dataset = getattr(loader, "dataset", None)
-    if dataset is None or not hasattr(dataset, "__len__"):
-        return None
-    size = len(dataset)
-    return size - size % loader.batch_size if getattr(loader, "drop_last", False) else size
-
-
-def _batches(op: str, argument: str, loader: Any, epoch: int) -> Iterator[tuple[Any, Any]]:
-    if hasattr(loader, "set_epoch"):
-        loader.set_epoch(epoch)
-    for batch in loader:
-        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-            raise bad_type(op, argument, type(batch).__name__, "batches (x, labels)")
-        yield batch[0], batch[1]

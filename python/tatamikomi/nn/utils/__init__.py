@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from tatamikomi.nn.utils import parametrizations, parametrize
 from tatamikomi.nn.utils.clip import adaptive_clip_grad_, clip_grad_norm_, clip_grad_value_
+from tatamikomi.nn.utils.freeze import freeze_bn
 
-__all__ = ["adaptive_clip_grad_", "clip_grad_norm_", "clip_grad_value_", "parametrizations", "parametrize"]
+__all__ = ["adaptive_clip_grad_", "clip_grad_norm_", "clip_grad_value_", "freeze_bn", "parametrizations", "parametrize"]

@@ -1,21 +1,18 @@
-"""Gradients kept within bounds, between `backward()` and the optimizer's step, and batch normalisation held still."""
+"""Gradients kept within bounds, between `backward()` and the optimizer's step; named as in torch.nn.utils."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from tatamikomi.autograd import Tensor
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.nn import checks
-from tatamikomi.nn.module import Module
-from tatamikomi.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 
 Array = np.ndarray[Any, np.dtype[Any]]
-M = TypeVar("M", bound=Module)
 
 
 def clip_grad_norm_(
@@ -138,42 +135,6 @@ def adaptive_clip_grad_(parameters: Tensor | Iterable[Tensor], clip_factor: floa
         factors = np.divide(limits, norms, out=np.ones_like(norms), where=~(norms <= limits))
         with np.errstate(invalid="ignore"):  # infinity * 0
             gradient.data *= factors.astype(gradient.dtype)
-
-
-def freeze_bn(module: M) -> M:
-    """Hold the batch norms of a module still: they stay in evaluation mode and their weight and bias untrained.
-
-    For fine-tuning on batches too small for statistics. Later calls of `module.train()` change nothing of it: each
-    layer's `held_in_eval` is set. Optimizers skip parameters that get no gradient.
-
-    Args:
-        module: a batch norm, or any module that holds some.
-
-    Returns:
-        The module.
-
-    Raises:
-        TypeError: not a Module.
-        ValueError: a batch norm without running statistics, which has nothing to evaluate with.
-
-    >>> import tatamikomi as tk
-    >>> net = tk.nn.Sequential(tk.nn.Conv2d(1, 2, 3), tk.nn.BatchNorm2d(2))
-    >>> net = tk.nn.utils.freeze_bn(net).train()
-    >>> net[0].training, net[1].training, net[1].weight.requires_grad
-    (True, False, False)
-    """
-    if not isinstance(module, Module):
-        raise bad_type("freeze_bn", "module", type(module).__name__, "a Module")
-    layers = {
-        path: one for path, one in module.named_modules() if isinstance(one, (BatchNorm1d, BatchNorm2d, BatchNorm3d))
-    }
-    for path, layer in layers.items():
-        if layer.running_mean is None:
-            raise bad_value("freeze_bn", "module", f"{path or type(layer).__name__} without", "running statistics")
-    for layer in layers.values():
-        layer.held_in_eval, layer.training = True, False
-        layer.requires_grad_(False)
-    return module
 
 
 def _with_gradients(op: str, parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
