@@ -18,6 +18,7 @@ DIRECTIONS: dict[str, tuple[str, ...]] = {
     "norm": ("forward", "forward_relu", "backward", "backward_relu", "inference"),
     "pool": ("forward", "backward"),
     "activation": ("forward", "backward"),
+    "activation_kind": ("forward", "backward"),
     "loss": ("forward", "backward"),
     "optimizer": ("step",),
     "linear": ("forward", "backward_input", "backward_weight"),

@@ -28,6 +28,7 @@ GROUPS = {
     "few_channels": Group("backward-input with few input channels", 3.0, None, 3.0),
     "small": Group("small layers at batch 1", 2.0, None, 2.5),
     "layers": Group("BN, BN+ReLU, pooling, activations, loss, optimizers", 1.5, 1.0, 3.0),
+    "activation_kind": Group("activations by kind", 1.3, 0.9, None),
     "step.deep_convnet": Group("one step of deep_convnet, batch 100", 2.0, None, 2.0),
     "step.lenet5": Group("one step of LeNet-5, batch 100", 1.5, None, 1.5),
     "linear": Group("linear, beside NumPy's BLAS and torch", 1.0, None, None),

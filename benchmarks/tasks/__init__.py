@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.cases import Case
 from benchmarks.tasks.activation import Activation
+from benchmarks.tasks.activation_kinds import ActivationKind
 from benchmarks.tasks.conv import Convolution
 from benchmarks.tasks.linear import Linear
 from benchmarks.tasks.loss import Loss
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
     "norm": Norm,
     "pool": Pool,
     "activation": Activation,
+    "activation_kind": ActivationKind,
     "loss": Loss,
     "optimizer": OptimizerStep,
     "linear": Linear,

@@ -42,6 +42,8 @@ def conv(x, weight, direction="forward", n=16, **options):
         (conv([64, 1000], [64, 64, 3]), "grouped"),
         (conv([3, 8, 28, 28], [64, 3, 3, 3, 3], "backward_input"), "grouped"),
         (Case("norm", "net", "bn", 16, "forward", {}), "layers"),
+        (Case("activation", "net", "relu", 16, "forward", {}), "layers"),
+        (Case("activation_kind", "net", "gelu", 16, "forward", {}), "activation_kind"),
         (Case("optimizer", "net", "adam", 1, "step", {}), "layers"),
         (Case("step", "lenet5", "step", 100, "step", {}), "step.lenet5"),
         (Case("linear", "net", "fc", 1, "forward", {}), "linear"),
