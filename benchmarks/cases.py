@@ -21,6 +21,7 @@ DIRECTIONS: dict[str, tuple[str, ...]] = {
     "pool": ("forward", "backward"),
     "resize": ("forward", "backward"),
     "activation": ("forward", "backward"),
+    "activation_kind": ("forward", "backward"),
     "loss": ("forward", "backward"),
     "optimizer": ("step",),
     "linear": ("forward", "backward_input", "backward_weight"),

@@ -31,6 +31,7 @@ GROUPS = {
     "group_norm": Group("group, instance and layer normalisation", 1.3, 0.9, 1.5),
     "conv_transpose": Group("transposed convolution", 1.3, 0.9, 1.5),
     "resize": Group("resizing, nearest and bilinear", 1.3, 0.9, 1.5),
+    "activation_kind": Group("activations by kind", 1.3, 0.9, 1.5),
     "step.deep_convnet": Group("one step of deep_convnet, batch 100", 2.0, None, 2.0),
     "step.lenet5": Group("one step of LeNet-5, batch 100", 1.5, None, 1.5),
     "linear": Group("linear, beside NumPy's BLAS and torch", 1.0, None, None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.cases import Case
 from benchmarks.tasks.activation import Activation
+from benchmarks.tasks.activation_kinds import ActivationKind
 from benchmarks.tasks.conv import Convolution
 from benchmarks.tasks.conv_transpose import TransposedConvolution
 from benchmarks.tasks.group_norm import GroupNorm
@@ -25,6 +26,7 @@ TASKS: dict[str, type[Task]] = {
     "pool": Pool,
     "resize": Resize,
     "activation": Activation,
+    "activation_kind": ActivationKind,
     "loss": Loss,
     "optimizer": OptimizerStep,
     "linear": Linear,

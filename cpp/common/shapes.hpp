@@ -93,11 +93,11 @@ struct ConvPolicy {
 
 // Activations of one element with two parameters at most, by name; cpp/kernels/activation_kinds.hpp has their formulas.
 // Python reads the names from activation_kinds().
-#define TK_ACTIVATIONS(F)                                                                                    \
-    F(celu)                                                                                                  \
-    F(elu)                                                                                                   \
-    F(gelu) F(gelu_tanh) F(hardshrink) F(hardsigmoid) F(hardswish) F(hardtanh) F(leaky_relu) F(mish) F(silu) \
-        F(softplus) F(softshrink) F(softsign) F(step) F(tanhshrink) F(threshold)
+// clang-format off: it never comes to rest here
+#define TK_ACTIVATIONS(F)                                                                                           \
+    F(celu) F(elu) F(gelu) F(gelu_tanh) F(hardshrink) F(hardsigmoid) F(hardswish) F(hardtanh) F(leaky_relu) F(mish) \
+    F(silu) F(softplus) F(softshrink) F(softsign) F(step) F(tanhshrink) F(threshold)
+// clang-format on
 
 enum class Activation {
 #define TK_ID(name) name,

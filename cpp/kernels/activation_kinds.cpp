@@ -1,55 +1,76 @@
-// Every activation of activation_kinds.hpp through one loop, chosen by its kind.
+// Every activation of activation_kinds.hpp: a kind is a function over one chunk, and all of them share the loop over
+// chunks. There are many, so each is compiled once: whole vectors and the masked tail take the same way.
 #include "kernels/activation_kinds.hpp"
 #include "kernels/elementwise.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-// elementwise() with one copy of f for whole vectors and tails: there are many kinds, and f is long.
-template <class T, class F, class... In>
-TK_INLINE void compact(int64_t count, int64_t cost, T* y, F f, const In*... in) {
+template <class T> struct Arrays {
+    T* to;
+    const T *dy, *x;   // dy: nullptr forward
+    T a, b;
+    bool streams;   // `to` is written past the cache
+};
+
+// What one kind does to the elements [begin, end), and the elementary operations of one.
+template <class T> struct Entry {
+    void (*chunk)(const Arrays<T>& arrays, int64_t begin, int64_t end);
+    int64_t cost;
+};
+
+template <class T, class F> TK_INLINE void each_vector(const Arrays<T>& arrays, int64_t begin, int64_t end, F f) {
     constexpr int L = kLanes<T>;
-    const bool streams = past_cache(y, count);
+    for (int64_t i = begin; i < end; i += L) {
+        const int64_t left = end - i;
+        const Vec<T> v = f(i, left);
+        if (left < L) store_first(arrays.to + i, v, left);
+        else if (arrays.streams) store_past_cache(arrays.to + i, v);
+        else store(arrays.to + i, v);
+    }
+}
+template <class T> TK_INLINE Vec<T> read(const T* from, int64_t left) {
+    return left < kLanes<T> ? load_first(from, left) : load(from);
+}
+
+template <class T, class Kind> void forward_chunk(const Arrays<T>& arrays, int64_t begin, int64_t end) {
+    const Vec<T> a = broadcast(arrays.a), b = broadcast(arrays.b);
+    each_vector(arrays, begin, end,
+                [=, x = arrays.x](int64_t i, int64_t left) { return Kind::value(read(x + i, left), a, b); });
+}
+template <class T, class Kind> void backward_chunk(const Arrays<T>& arrays, int64_t begin, int64_t end) {
+    const Vec<T> a = broadcast(arrays.a), b = broadcast(arrays.b);
+    each_vector(arrays, begin, end, [=, x = arrays.x, dy = arrays.dy](int64_t i, int64_t left) {
+        return Kind::gradient(read(dy + i, left), read(x + i, left), a, b);
+    });
+}
+
+// In the order of TK_ACTIVATIONS
+#define TK_ENTRY(name) {&forward_chunk<T, kinds::name<T>>, kinds::name<T>::cost},
+template <class T> constexpr Entry<T> kForward[] = {TK_ACTIVATIONS(TK_ENTRY)};
+#undef TK_ENTRY
+#define TK_ENTRY(name) {&backward_chunk<T, kinds::name<T>>, kinds::name<T>::cost},
+template <class T> constexpr Entry<T> kBackward[] = {TK_ACTIVATIONS(TK_ENTRY)};
+#undef TK_ENTRY
+
+template <class T> void run(const Entry<T>& entry, const Arrays<T>& arrays, int64_t count) {
     parallel_chunks(
-        count, kElementGrain, cost,
-        [=](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; i += L) {
-                const int64_t left = end - i;
-                const Vec<T> v = f((left < L ? load_first(in + i, left) : load(in + i))...);
-                if (left < L) store_first(y + i, v, left);
-                else if (streams) store_past_cache(y + i, v);
-                else store(y + i, v);
-            }
-        },
+        count, kElementGrain, entry.cost, [&](int64_t begin, int64_t end) { entry.chunk(arrays, begin, end); },
         Schedule::even);
 }
 
 }   // namespace
 
 template <class T> void activation_forward(T* y, const T* x, int64_t count, Activation kind, double a, double b) {
-    const Vec<T> first = broadcast(static_cast<T>(a)), second = broadcast(static_cast<T>(b));
-    switch (kind) {
-#define TK_CASE(name)      \
-    case Activation::name: \
-        return compact(    \
-            count, kinds::name<T>::cost, y, [=](Vec<T> v) { return kinds::name<T>::value(v, first, second); }, x);
-        TK_ACTIVATIONS(TK_CASE)
-#undef TK_CASE
-    }
+    run(
+        kForward<T>[static_cast<int>(kind)],
+        { y, nullptr, x, static_cast<T>(a), static_cast<T>(b), past_cache(y, count) }, count);
 }
-
 template <class T>
 void activation_backward(T* dx, const T* dy, const T* x, int64_t count, Activation kind, double a, double b) {
-    const Vec<T> first = broadcast(static_cast<T>(a)), second = broadcast(static_cast<T>(b));
-    switch (kind) {
-#define TK_CASE(name)                        \
-    case Activation::name:                   \
-        return compact(                      \
-            count, kinds::name<T>::cost, dx, \
-            [=](Vec<T> g, Vec<T> v) { return kinds::name<T>::gradient(g, v, first, second); }, dy, x);
-        TK_ACTIVATIONS(TK_CASE)
-#undef TK_CASE
-    }
+    run(
+        kBackward<T>[static_cast<int>(kind)],
+        { dx, dy, x, static_cast<T>(a), static_cast<T>(b), past_cache(dx, count) }, count);
 }
 
 TK_EMIT(activation_forward)

@@ -43,6 +43,8 @@ def conv(x, weight, direction="forward", n=16, **options):
         (conv([3, 8, 28, 28], [64, 3, 3, 3, 3], "backward_input"), "grouped"),
         (Case("norm", "net", "bn", 16, "forward", {}), "layers"),
         (Case("group_norm", "net", "gn", 16, "forward", {}), "group_norm"),
+        (Case("activation", "net", "relu", 16, "forward", {}), "layers"),
+        (Case("activation_kind", "net", "gelu", 16, "forward", {}), "activation_kind"),
         (Case("optimizer", "net", "adam", 1, "step", {}), "layers"),
         (Case("resize", "net", "up", 16, "forward", {}), "resize"),
         (Case("conv_transpose", "net", "up", 16, "backward_input", {}), "conv_transpose"),

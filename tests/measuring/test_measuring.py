@@ -43,6 +43,10 @@ SMALL = [
     Case("resize", "t", "nearest", 2, "", {"x": [3, 9, 7], "size": [18, 5], "mode": "nearest"}),
     Case("activation", "t", "add_relu", 2, "", {"kind": "add_relu", "x": [3, 5, 7]}),
     Case("activation", "t", "tanh", 2, "", {"kind": "tanh", "x": [3, 5, 7]}),
+    *(
+        Case("activation_kind", "t", kind, 2, "", {"kind": kind, "x": [3, 5, 7]})
+        for kind in ("gelu", "gelu_tanh", "logsigmoid", "prelu", "relu6", "selu", "threshold")
+    ),
     Case("loss", "t", "loss", 6, "", {"classes": 10}),
     Case("optimizer", "t", "adam", 1, "", {"kind": "adam", "params": [7, 130]}),
     Case("optimizer", "t", "sgd", 1, "", {"kind": "sgd", "params": [7, 130]}),
