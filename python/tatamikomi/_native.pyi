@@ -268,6 +268,27 @@ def rmsprop_step(
     momentum: float,
     maximize: bool,
 ) -> None: ...
+def sample_backward_input(
+    dx: NDArray[Any],
+    dy: NDArray[Any],
+    weights: NDArray[Any],
+    index: NDArray[Any],
+    shape: tuple[int, ...],
+) -> None: ...
+def sample_backward_weights(
+    dweights: NDArray[Any],
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    index: NDArray[Any],
+    shape: tuple[int, ...],
+) -> None: ...
+def sample_forward(
+    y: NDArray[Any],
+    x: NDArray[Any],
+    weights: NDArray[Any],
+    index: NDArray[Any],
+    shape: tuple[int, ...],
+) -> None: ...
 def select_isa(name: str) -> bool:
     """False when the name is unknown or unsupported here"""
 
