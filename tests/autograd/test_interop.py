@@ -102,12 +102,12 @@ def test_dtypes_of_data(data, dtype):
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        (None, TypeError, "tensor: data: expected float32, float64, an integer type or bool, got NoneType"),
+        (None, TypeError, "tensor: data: expected float32, float64, an integer type or bool .*got NoneType"),
         ([1.0, None], TypeError, "tensor: data: .* got list"),
         ("abc", TypeError, "tensor: data: .* got str"),
         (1j, TypeError, "tensor: data: .* got complex128"),
         (np.ones(2, complex), TypeError, "got complex128"),
-        (np.ones(2, np.float16), TypeError, "got float16"),
+        (np.ones(2, "S3"), TypeError, "got bytes24"),
         (np.ones(2, np.longdouble), TypeError, "got (longdouble|float128)"),
         (np.array([object()]), TypeError, "tensor: data"),
         ([[1.0, 2.0], [3.0]], ValueError, "tensor: data: expected rows of equal length, got a ragged sequence"),
