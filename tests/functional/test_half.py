@@ -31,6 +31,16 @@ CALLS = {
     "relu": (F.relu, X),
     "add_relu": (F.add_relu, X, X[::-1]),
     "softmax": (F.softmax, ROWS, 1),
+    "gelu": (F.gelu, X),
+    "prelu": (F.prelu, X, draw(4)),
+    "group_norm": (F.group_norm, X, 2, draw(4), draw(4)),
+    "instance_norm": (F.instance_norm, X),
+    "layer_norm": (F.layer_norm, ROWS, (6,)),
+    "adaptive_avg_pool2d": (F.adaptive_avg_pool2d, X, 3),
+    "conv_transpose2d": (F.conv_transpose2d, X, draw(4, 3, 3, 3)),
+    "interpolate": (F.interpolate, X, 12),
+    "pad": (F.pad, X, (1, 2)),
+    "dropout": (F.dropout, X, 0.5, False),
 }
 
 
@@ -59,6 +69,35 @@ def test_computed_in_float32_and_rounded_once(name, dtype):
 def test_a_weight_may_be_single(dtype):
     x, weight = narrow(X, dtype), draw(6, 4, 3, 3)
     assert F.conv2d(x, weight).dtype == dtype
+    assert F.conv2d(X, narrow(weight, dtype)).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", dtypes(), ids=str)
+@pytest.mark.parametrize("grad", [False, True])
+def test_a_model_in_half(dtype, grad):
+    """Packed weights or not: each layer computes in float32 and stores its result."""
+    tk.manual_seed(0)
+    model = tk.nn.Sequential(
+        tk.nn.Conv2d(4, 6, 3, padding=1),
+        tk.nn.BatchNorm2d(6),
+        tk.nn.ReLU(),
+        tk.nn.MaxPool2d(2),
+        tk.nn.Dropout(),
+        tk.nn.Flatten(),
+        tk.nn.Linear(6 * 16, 5),
+    ).eval()
+    with tk.no_grad():
+        expected = model(X).numpy()
+    state = {name: value.dtype for name, value in model.to(dtype).state_dict().items()}
+    assert state["0.weight"] == dtype
+    assert state["1.running_mean"] == np.float32
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    with tk.autograd.set_grad_enabled(grad):
+        y = model(narrow(X, dtype))
+    assert y.dtype == dtype
+    allowed = 16 * 2.0 ** (-11 if dtype == np.float16 else -8) * np.abs(expected).max()
+    assert np.abs(widen(y.numpy()) - expected).max() < allowed
+    assert model.to(np.float32)(X).dtype == np.float32
 
 
 def test_indices_stay_integers():

@@ -39,6 +39,18 @@ def as_dtype(op: str, dtype: DTypeLike) -> np.dtype[Any]:
     return wanted
 
 
+def float_dtype(op: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """`dtype` as NumPy's object: floats of 16, 32 or 64 bits.
+
+    Raises:
+        TypeError: anything else.
+    """
+    wanted = as_dtype(op, dtype)
+    if not (has_gradients(wanted) or is_half(wanted)):
+        raise bad_type(op, "dtype", wanted.name, "float32 or float64 (float16 or bfloat16 as storage)")
+    return wanted
+
+
 def as_dim(op: str, dim: object, ndim: int, argument: str = "dim") -> int:
     """One dimension as 0 <= dim < ndim.
 

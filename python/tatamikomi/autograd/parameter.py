@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from tatamikomi.autograd.arrays import as_array
+from tatamikomi.autograd.arrays import as_array, float_dtype
 from tatamikomi.autograd.base import Storage
 from tatamikomi.autograd.tensor import Tensor
-from tatamikomi.errors import bad_type
+from tatamikomi.kernels.half import is_half
 
 
 class Parameter(Tensor):
@@ -45,18 +45,19 @@ class Parameter(Tensor):
     def cast_(self, dtype: DTypeLike) -> Parameter:
         """Hold the values, and the gradient, as another float dtype; the object stays, its array is a new one.
 
-        Returns self. What was recorded with the old values raises in `backward`, as after any write.
+        Returns self. What was recorded with the old values raises in `backward`, as after any write. Stored in 16 bits
+        it wants no gradient any more.
 
         Raises:
-            TypeError: dtype is neither float32 nor float64.
+            TypeError: dtype is no float dtype.
 
         >>> import tatamikomi as tk
         >>> tk.autograd.Parameter([1.0]).cast_("float64").dtype
         dtype('float64')
         """
-        changed = as_array("Parameter.cast_", "dtype", self._data, dtype)
-        if changed.dtype.kind != "f":
-            raise bad_type("Parameter.cast_", "dtype", changed.dtype.name, "float32 or float64")
+        changed = as_array("Parameter.cast_", "dtype", self._data, float_dtype("Parameter.cast_", dtype))
+        if is_half(changed.dtype):
+            self._requires_grad, self._grad = False, None
         if changed.dtype != self._data.dtype:
             self._data = np.array(changed, order="C")
             self.bump()

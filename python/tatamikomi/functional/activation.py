@@ -259,7 +259,7 @@ def log_softmax(input: TensorLike, dim: int, *, dtype: DTypeLike | None = None) 
     return _rowwise(_LogSoftmax(axis), x)
 
 
-@own_names()
+@own_names(half=True)
 def glu(input: TensorLike, dim: int = -1) -> Tensor:
     """The gated linear unit: the first half of the input along `dim` times the sigmoid of the second half.
 

@@ -35,7 +35,7 @@ class _Prelu(Function):
         return where(x.data > 0, dy, dy * slopes), total.reshape(weight.shape)
 
 
-@own_names()
+@own_names(half=True)
 def relu6(input: TensorLike, inplace: bool = False) -> Tensor:
     """min(max(input, 0), 6); the gradient at both ends is 0.
 
@@ -55,7 +55,7 @@ def relu6(input: TensorLike, inplace: bool = False) -> Tensor:
     return apply("relu6", input, "hardtanh", 0.0, 6.0, inplace)
 
 
-@own_names()
+@own_names(half=True)
 def hardtanh(input: TensorLike, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """The input held from min_val to max_val; the gradient at both ends is 0.
 
@@ -80,7 +80,7 @@ def hardtanh(input: TensorLike, min_val: float = -1.0, max_val: float = 1.0, inp
     return apply("hardtanh", input, "hardtanh", low, high, inplace)
 
 
-@own_names()
+@own_names(half=True)
 def hardsigmoid(input: TensorLike, inplace: bool = False) -> Tensor:
     """(input + 3) / 6, held from 0 to 1.
 
@@ -100,7 +100,7 @@ def hardsigmoid(input: TensorLike, inplace: bool = False) -> Tensor:
     return apply("hardsigmoid", input, "hardsigmoid", inplace=inplace)
 
 
-@own_names()
+@own_names(half=True)
 def hardswish(input: TensorLike, inplace: bool = False) -> Tensor:
     """input * hardsigmoid(input).
 
@@ -120,7 +120,7 @@ def hardswish(input: TensorLike, inplace: bool = False) -> Tensor:
     return apply("hardswish", input, "hardswish", inplace=inplace)
 
 
-@own_names()
+@own_names(half=True)
 def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """input where it is positive, else negative_slope * input.
 
@@ -143,7 +143,7 @@ def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = 
     return apply("leaky_relu", input, "leaky_relu", slope, inplace=inplace)
 
 
-@own_names()
+@own_names(half=True)
 def prelu(input: TensorLike, weight: TensorLike) -> Tensor:
     """input where it is positive, else weight * input: a leaky ReLU that learns its slopes.
 
@@ -164,7 +164,7 @@ def prelu(input: TensorLike, weight: TensorLike) -> Tensor:
     return _Prelu()(as_input("prelu", "input", input), as_input("prelu", "weight", weight))
 
 
-@own_names()
+@own_names(half=True)
 def rrelu(
     input: TensorLike,
     lower: float = 1.0 / 8,
@@ -208,7 +208,7 @@ def rrelu(
     return overwrite(x, y, input) if replace else y
 
 
-@own_names()
+@own_names(half=True)
 def hardshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     """0 where -lambd <= input <= lambd, else the input.
 
@@ -226,7 +226,7 @@ def hardshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     return apply("hardshrink", input, "hardshrink", as_real("hardshrink", "lambd", lambd))
 
 
-@own_names()
+@own_names(half=True)
 def softshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     """The input moved towards 0 by lambd; 0 where -lambd <= input <= lambd.
 
@@ -245,7 +245,7 @@ def softshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     return apply("softshrink", input, "softshrink", as_number("softshrink", "lambd", lambd))
 
 
-@own_names()
+@own_names(half=True)
 def threshold(input: TensorLike, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """The input where it is above the threshold, else the value.
 
@@ -265,7 +265,7 @@ def threshold(input: TensorLike, threshold: float, value: float, inplace: bool =
     return apply("threshold", input, "threshold", limit, other, inplace)
 
 
-@own_names()
+@own_names(half=True)
 def step(input: TensorLike, at_zero: float = 0.0) -> Tensor:
     """0 where the input is negative, at_zero where it is 0, 1 where it is positive; the gradient is 0.
 

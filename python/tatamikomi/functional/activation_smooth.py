@@ -14,7 +14,7 @@ from tatamikomi.kernels.scalars import as_number, as_real
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
-@own_names()
+@own_names(half=True)
 def elu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input where it is positive, else alpha (exp(input) - 1).
 
@@ -36,7 +36,7 @@ def elu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return apply("elu", input, "elu", 1.0, as_real("elu", "alpha", alpha), inplace)
 
 
-@own_names()
+@own_names(half=True)
 def celu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input where it is positive, else alpha (exp(input / alpha) - 1): an ELU whose slope is continuous.
 
@@ -61,7 +61,7 @@ def celu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor
     return apply("celu", input, "celu", a, inplace=inplace)
 
 
-@own_names()
+@own_names(half=True)
 def selu(input: TensorLike, inplace: bool = False) -> Tensor:
     """scale times ELU with alpha; scale = 1.0507 and alpha = 1.6733 keep mean 0 and variance 1 across layers.
 
@@ -82,7 +82,7 @@ def selu(input: TensorLike, inplace: bool = False) -> Tensor:
     return apply("selu", input, "elu", SELU_SCALE, SELU_SCALE * SELU_ALPHA, inplace)
 
 
-@own_names()
+@own_names(half=True)
 def gelu(input: TensorLike, *, approximate: str = "none") -> Tensor:
     """input times the normal distribution at input, x P(x) with P(x) = (1 + erf(x / sqrt(2))) / 2.
 
@@ -107,7 +107,7 @@ def gelu(input: TensorLike, *, approximate: str = "none") -> Tensor:
     return apply("gelu", input, "gelu" if approximate == "none" else "gelu_tanh")
 
 
-@own_names()
+@own_names(half=True)
 def silu(input: TensorLike, inplace: bool = False) -> Tensor:
     """input * sigmoid(input), also known as swish.
 
@@ -128,7 +128,7 @@ def silu(input: TensorLike, inplace: bool = False) -> Tensor:
     return apply("silu", input, "silu", inplace=inplace)
 
 
-@own_names()
+@own_names(half=True)
 def mish(input: TensorLike, inplace: bool = False) -> Tensor:
     """input * tanh(log(1 + exp(input))).
 
@@ -148,7 +148,7 @@ def mish(input: TensorLike, inplace: bool = False) -> Tensor:
     return apply("mish", input, "mish", inplace=inplace)
 
 
-@own_names()
+@own_names(half=True)
 def softplus(input: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * input)) / beta: a smooth ReLU. Where beta * input > threshold, the input itself.
 
@@ -173,7 +173,7 @@ def softplus(input: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> T
     return apply("softplus", input, "softplus", rate, line)
 
 
-@own_names()
+@own_names(half=True)
 def logsigmoid(input: TensorLike) -> Tensor:
     """log(1 / (1 + exp(-input))), which neither overflows nor loses the digits of a result near 0.
 
@@ -190,7 +190,7 @@ def logsigmoid(input: TensorLike) -> Tensor:
     return apply("logsigmoid", input, "softplus", -1.0, math.inf)  # log(1 + exp(-x)) / -1, without a line
 
 
-@own_names()
+@own_names(half=True)
 def softsign(input: TensorLike) -> Tensor:
     """input / (1 + |input|).
 
@@ -209,7 +209,7 @@ def softsign(input: TensorLike) -> Tensor:
     return apply("softsign", input, "softsign")
 
 
-@own_names()
+@own_names(half=True)
 def tanhshrink(input: TensorLike) -> Tensor:
     """input - tanh(input).
 

@@ -94,7 +94,7 @@ def _conv_transpose(
     return unbatched(y if b is None else y + b.reshape(-1, *(1,) * axes), single)
 
 
-@own_names()
+@own_names(half=True)
 def conv_transpose1d(
     input: TensorLike,
     weight: TensorLike,
@@ -114,7 +114,7 @@ def conv_transpose1d(
     return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-@own_names()
+@own_names(half=True)
 def conv_transpose2d(
     input: TensorLike,
     weight: TensorLike,
@@ -161,7 +161,7 @@ def conv_transpose2d(
     return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-@own_names()
+@own_names(half=True)
 def conv_transpose3d(
     input: TensorLike,
     weight: TensorLike,

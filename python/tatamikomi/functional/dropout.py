@@ -51,7 +51,7 @@ def _factors(op: str, shape: tuple[int, ...], x: Tensor, p: float, generator: Ge
     return wrap(kernels.dropout_forward(np.ones(shape, x.dtype), p, *take_block(op, generator)))
 
 
-@own_names()
+@own_names(half=True)
 def dropout(
     input: TensorLike,
     p: float = 0.5,
@@ -111,7 +111,7 @@ def _channelwise(
     return overwrite(x, y, input) if replace else y
 
 
-@own_names()
+@own_names(half=True)
 def dropout1d(
     input: TensorLike,
     p: float = 0.5,
@@ -141,7 +141,7 @@ def dropout1d(
     return _channelwise("dropout1d", input, p, training, inplace, generator, batches, "(N, C, L) or (C, L)")
 
 
-@own_names()
+@own_names(half=True)
 def dropout2d(
     input: TensorLike,
     p: float = 0.5,
@@ -170,7 +170,7 @@ def dropout2d(
     return _channelwise("dropout2d", input, p, training, inplace, generator, batches, "(N, C, H, W) or (N, C, L)")
 
 
-@own_names()
+@own_names(half=True)
 def dropout3d(
     input: TensorLike,
     p: float = 0.5,
@@ -220,7 +220,7 @@ def _alpha(
     return overwrite(x, y, input) if replace else y
 
 
-@own_names()
+@own_names(half=True)
 def alpha_dropout(
     input: TensorLike,
     p: float = 0.5,
@@ -251,7 +251,7 @@ def alpha_dropout(
     return _alpha("alpha_dropout", input, p, training, inplace, generator, False)
 
 
-@own_names()
+@own_names(half=True)
 def feature_alpha_dropout(
     input: TensorLike,
     p: float = 0.5,
@@ -279,7 +279,7 @@ def feature_alpha_dropout(
     return _alpha("feature_alpha_dropout", input, p, training, inplace, generator, True)
 
 
-@own_names(input="weight")
+@own_names(half=True, input="weight")
 def drop_connect(
     weight: TensorLike, p: float = 0.5, training: bool = True, generator: Generator | None = None
 ) -> Tensor:
@@ -308,7 +308,7 @@ def drop_connect(
     return _Dropout(rate, *take_block("drop_connect", generator))(w) if drop and rate > 0 else w
 
 
-@own_names()
+@own_names(half=True)
 def drop_path(
     input: TensorLike,
     p: float = 0.5,

@@ -62,13 +62,15 @@ def own_names(half: bool = False, **renamed: str) -> Callable[[Callable[P, R]], 
 
 
 def widened(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The call in float32 for operands stored in 16 bits, and its Tensors rounded to the first one's dtype.
+    """The call in float32 for operands stored in 16 bits; the result is stored as the first argument is.
 
     Raises:
         TypeError: an operand wants a gradient, which such storage does not carry, or the call is one of training.
     """
-    kinds = []
-    if signature(function).bind(*args, **kwargs).arguments.get("training"):
+    bound = signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    given = bound.arguments
+    if given.get("training") or (given.get("use_input_stats") and given.get("running_mean") is not None):
         raise bad_type(function.__name__, "input", "16-bit floats in training", "float32 or float64")
 
     def single(value: Any) -> Any:
@@ -77,12 +79,15 @@ def widened(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
             raise bad_type(function.__name__, "input", "16-bit floats where a gradient is wanted", "float32 or float64")
         if not isinstance(data, np.ndarray) or not is_half(data.dtype):
             return value
-        kinds.append(data.dtype)
         return wrap(widen(data))
 
+    first = next(iter(given.values()))
+    dtype = getattr(first, "dtype", None)
     result = function(*map(single, args), **{name: single(value) for name, value in kwargs.items()})
+    if not isinstance(dtype, np.dtype) or not is_half(dtype):
+        return result
     many = result if isinstance(result, tuple) else (result,)
-    kept = [wrap(narrow(one._data, kinds[0])) if one._data.dtype == np.float32 else one for one in many]
+    kept = [wrap(narrow(one._data, dtype)) if one._data.dtype == np.float32 else one for one in many]
     return tuple(kept) if isinstance(result, tuple) else kept[0]
 
 

@@ -11,7 +11,7 @@ from tatamikomi.functional.inputs import TensorLike, as_input, batched, own_name
 from tatamikomi.geometry import Padding, Size
 
 
-@own_names()
+@own_names(half=True)
 def locally_connected2d(
     input: TensorLike,
     weight: TensorLike,

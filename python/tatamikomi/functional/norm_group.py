@@ -114,7 +114,7 @@ def _channels(op: str, input: TensorLike, least: int, expected: str) -> Tensor:
     return x
 
 
-@own_names()
+@own_names(half=True)
 def group_norm(
     input: TensorLike,
     num_groups: int,
@@ -169,7 +169,7 @@ def _normalized(
     return x, shape, math.prod(x.shape[: -len(shape)])
 
 
-@own_names()
+@own_names(half=True)
 def layer_norm(
     input: TensorLike,
     normalized_shape: int | Sequence[int],
@@ -205,7 +205,7 @@ def layer_norm(
     return _LayerNorm(shape, rows, as_number(op, "eps", eps, -math.inf))(*inputs)
 
 
-@own_names()
+@own_names(half=True)
 def rms_norm(
     input: TensorLike,
     normalized_shape: int | Sequence[int],
@@ -258,7 +258,7 @@ def _update(running: Array, statistic: Array, momentum: float) -> None:
     running[...] = (1 - momentum) * running.astype(np.float64) + momentum * statistic.mean(axis=0)
 
 
-@own_names(mean="running_mean", var="running_var")
+@own_names(half=True, mean="running_mean", var="running_var")
 def instance_norm(
     input: TensorLike,
     running_mean: TensorLike | None = None,

@@ -50,7 +50,7 @@ class _LocalResponseNorm(Function):
         return scaled - 2 * alpha * beta * (x * _channel_means(scaled * x / base, ahead, back))
 
 
-@own_names()
+@own_names(half=True)
 def local_response_norm(
     input: TensorLike,
     size: int,
@@ -127,7 +127,7 @@ def _norm(x: Tensor, p: float, dims: tuple[int, ...]) -> Tensor:
     return _root(where(inside, where(inside, size, 1.0) ** p, 0.0 if p > 0 else math.inf).sum(dims, True), p)
 
 
-@own_names()
+@own_names(half=True)
 def normalize(input: TensorLike, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12) -> Tensor:
     """Vectors of length 1: y = input / max(norm, eps), norm = (sum |input|^p)^(1/p) over `dim`.
 

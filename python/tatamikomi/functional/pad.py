@@ -95,7 +95,7 @@ def _number(op: str, value: object) -> float:
     return float(value)
 
 
-@own_names()
+@own_names(half=True)
 def pad(input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Add elements around the last axes, or cut them off.
 

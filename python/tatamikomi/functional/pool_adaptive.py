@@ -76,7 +76,7 @@ def _maximum(axes: int, input: TensorLike, output_size: OutputSize, return_indic
     return (y, unbatched(wrap(node.indices), single)) if return_indices else y
 
 
-@own_names()
+@own_names(half=True)
 def adaptive_avg_pool1d(input: TensorLike, output_size: OutputSize) -> Tensor:
     """The means of `output_size` windows of sequences (N, C, L) or (C, L); see `adaptive_avg_pool2d`.
 
@@ -87,7 +87,7 @@ def adaptive_avg_pool1d(input: TensorLike, output_size: OutputSize) -> Tensor:
     return _average(1, input, output_size)
 
 
-@own_names()
+@own_names(half=True)
 def adaptive_avg_pool2d(input: TensorLike, output_size: OutputSize) -> Tensor:
     """The means of so many windows of images as are asked for.
 
@@ -112,7 +112,7 @@ def adaptive_avg_pool2d(input: TensorLike, output_size: OutputSize) -> Tensor:
     return _average(2, input, output_size)
 
 
-@own_names()
+@own_names(half=True)
 def adaptive_avg_pool3d(input: TensorLike, output_size: OutputSize) -> Tensor:
     """The means of so many windows of volumes (N, C, D, H, W) or (C, D, H, W); see `adaptive_avg_pool2d`.
 
@@ -133,7 +133,7 @@ def adaptive_max_pool1d(
 def adaptive_max_pool1d(input: TensorLike, output_size: OutputSize, return_indices: bool) -> _Pooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def adaptive_max_pool1d(input: TensorLike, output_size: OutputSize, return_indices: bool = False) -> _Pooled:
     """The largest elements of `output_size` windows of sequences (N, C, L) or (C, L); see `adaptive_max_pool2d`.
 
@@ -154,7 +154,7 @@ def adaptive_max_pool2d(
 def adaptive_max_pool2d(input: TensorLike, output_size: OutputSize, return_indices: bool) -> _Pooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def adaptive_max_pool2d(input: TensorLike, output_size: OutputSize, return_indices: bool = False) -> _Pooled:
     """The largest elements of so many windows of images as are asked for; NaN wins, of equal ones the first.
 
@@ -187,7 +187,7 @@ def adaptive_max_pool3d(
 def adaptive_max_pool3d(input: TensorLike, output_size: OutputSize, return_indices: bool) -> _Pooled: ...
 
 
-@own_names()
+@own_names(half=True)
 def adaptive_max_pool3d(input: TensorLike, output_size: OutputSize, return_indices: bool = False) -> _Pooled:
     """The largest elements of so many windows of volumes (N, C, D, H, W) or (C, D, H, W); see `adaptive_max_pool2d`.
 

@@ -33,7 +33,7 @@ def _lp_pool(
     return unbatched(where(there, where(there, total, 1.0) ** (1 / p), 0.0), single)
 
 
-@own_names()
+@own_names(half=True)
 def lp_pool1d(
     input: TensorLike, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
 ) -> Tensor:
@@ -46,7 +46,7 @@ def lp_pool1d(
     return _lp_pool(1, avg_pool1d, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-@own_names()
+@own_names(half=True)
 def lp_pool2d(
     input: TensorLike, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
 ) -> Tensor:
@@ -76,7 +76,7 @@ def lp_pool2d(
     return _lp_pool(2, avg_pool2d, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-@own_names()
+@own_names(half=True)
 def lp_pool3d(
     input: TensorLike, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
 ) -> Tensor:

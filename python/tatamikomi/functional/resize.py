@@ -125,7 +125,7 @@ def _interpolate(
     return _Resample(tuple(tables))(x)
 
 
-@own_names()
+@own_names(half=True)
 def interpolate(
     input: TensorLike,
     size: Size | None = None,
@@ -174,7 +174,7 @@ def interpolate(
     return _interpolate("interpolate", input, *options)
 
 
-@own_names()
+@own_names(half=True)
 def upsample(
     input: TensorLike,
     size: Size | None = None,
@@ -191,7 +191,7 @@ def upsample(
     return _interpolate("upsample", input, size, scale_factor, mode, align_corners, None, False)
 
 
-@own_names()
+@own_names(half=True)
 def upsample_nearest(input: TensorLike, size: Size | None = None, scale_factor: Scale | None = None) -> Tensor:
     """`interpolate` with mode "nearest".
 
@@ -202,7 +202,7 @@ def upsample_nearest(input: TensorLike, size: Size | None = None, scale_factor: 
     return _interpolate("upsample_nearest", input, size, scale_factor, "nearest", None, None, False)
 
 
-@own_names()
+@own_names(half=True)
 def upsample_bilinear(input: TensorLike, size: Size | None = None, scale_factor: Scale | None = None) -> Tensor:
     """`interpolate` of images with mode "bilinear" and aligned corners.
 

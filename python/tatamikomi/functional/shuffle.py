@@ -15,7 +15,7 @@ def _images(op: str, input: TensorLike) -> Tensor:
     return x
 
 
-@own_names()
+@own_names(half=True)
 def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
     """Squares of pixels out of channels: (*, C * r * r, H, W) to (*, C, H * r, W * r) with r = upscale_factor.
 
@@ -43,7 +43,7 @@ def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
     return squares.reshape(*lead, c, height * r, width * r)
 
 
-@own_names()
+@own_names(half=True)
 def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
     """Channels out of squares of pixels: (*, C, H * r, W * r) to (*, C * r * r, H, W); undoes `pixel_shuffle`.
 
@@ -65,7 +65,7 @@ def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
     return squares.reshape(*lead, channels * r * r, h, w)
 
 
-@own_names()
+@own_names(half=True)
 def channel_shuffle(input: TensorLike, groups: int) -> Tensor:
     """The channels of (N, C, *sizes) dealt out anew: one of each group after the other.
 

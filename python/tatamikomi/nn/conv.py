@@ -14,6 +14,7 @@ from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.geometry import Padding, Size, per_axis, window
 from tatamikomi.kernels import PackedWeight, conv_pack_weight, get_conv_algorithm, get_workspace_limit
 from tatamikomi.kernels.backend import engine
+from tatamikomi.kernels.half import widen
 from tatamikomi.nn import checks
 from tatamikomi.nn.linear import init_weight_and_bias
 from tatamikomi.nn.module import Module
@@ -112,7 +113,7 @@ class _Conv(Module):
         if found is None:
             if self._packs and next(iter(self._packs))[0] != weight.version:
                 self._packs.clear()
-            found = self._packs[key] = conv_pack_weight(weight.data, shape, *options)
+            found = self._packs[key] = conv_pack_weight(widen(weight.data), shape, *options)
             if len(self._packs) > _PACKS:
                 self._packs.popitem(last=False)
         return found

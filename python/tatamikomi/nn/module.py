@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tatamikomi.autograd import Parameter
+from tatamikomi.autograd.arrays import float_dtype
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.nn import checks, hooks, state
+from tatamikomi.kernels.half import is_half
+from tatamikomi.nn import hooks, state
 from tatamikomi.nn.faults import name_the_module
 from tatamikomi.nn.hooks import BackwardHook, Handle, Hook, PreHook
 from tatamikomi.nn.tree import Tree
@@ -265,6 +267,9 @@ class Module(Tree):
         The Parameters stay the same objects, so that an optimizer keeps them; what it remembers of them does not
         change with them: build it afterwards, or load its state anew.
 
+        float16 and bfloat16 are storage for inference: parameters then want no gradient any more, also when they are
+        converted back, and buffers such as running means stay as they are.
+
         Raises:
             TypeError: dtype is something else.
 
@@ -272,9 +277,11 @@ class Module(Tree):
         >>> tk.nn.Linear(2, 2).to("float64").weight.dtype
         dtype('float64')
         """
-        kind = checks.floating("to", dtype)
+        kind = float_dtype("to", dtype)
         for parameter in self.parameters():
             parameter.cast_(kind)
+        if is_half(kind):
+            return self
         changed: dict[int, Array] = {}
         for module in self.modules():
             for name, array in module._buffers.items():
@@ -289,6 +296,16 @@ class Module(Tree):
     def double(self: M) -> M:
         """Hold everything as float64; returns self."""
         return self.to(np.float64)
+
+    def half(self: M) -> M:
+        """Hold the parameters as float16, without gradients; returns self.
+
+        >>> import numpy as np, tatamikomi as tk
+        >>> layer = tk.nn.Linear(2, 3).half()
+        >>> layer(np.ones((1, 2), np.float16)).dtype
+        dtype('float16')
+        """
+        return self.to(np.float16)
 
     def requires_grad_(self: M, requires_grad: bool = True) -> M:
         """Ask for gradients of all parameters, or with False freeze them; returns self."""
