@@ -47,7 +47,7 @@ template <class T> struct gelu {
     static constexpr int cost = 32;
     static TK_INLINE Vec<T> value(Vec<T> x, Vec<T>, Vec<T>) {
         const Normal<T> p = normal<T>(x);
-        return rectify<T>(x) - p.size * p.beyond;
+        return greater(Vec<T>{}, x) - p.size * p.beyond;
     }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T>, Vec<T>) {
         const Normal<T> p = normal<T>(x);
