@@ -97,3 +97,13 @@ def test_shuffles_undo_each_other():
     assert np.array_equal(nn.PixelUnshuffle(2)(nn.PixelShuffle(2)(x)).numpy(), x)
     assert np.array_equal(nn.ChannelShuffle(4)(nn.ChannelShuffle(2)(x)).numpy(), x)
     assert not np.array_equal(nn.ChannelShuffle(2)(x).numpy(), x)
+
+
+def test_a_convolution_pads_with_a_constant():
+    x = np.random.default_rng(0).standard_normal((2, 3, 5, 6)).astype(np.float32)
+    layer = tk.nn.Conv2d(3, 4, 3, padding=((1, 0), (2, 1)), padding_mode="constant", padding_value=-1.5)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 0), (2, 1)), constant_values=-1.5)
+    assert np.allclose(layer(x).numpy(), tk.functional.conv2d(padded, layer.weight, layer.bias).numpy(), atol=1e-6)
+    assert "padding_mode='constant', padding_value=-1.5" in repr(layer)
+    with pytest.raises(ValueError, match='Conv1d: padding_value: expected padding_mode="constant" with it, got 2'):
+        tk.nn.Conv1d(1, 1, 3, padding_value=2)

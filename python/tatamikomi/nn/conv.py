@@ -20,7 +20,7 @@ from tatamikomi.nn.linear import init_weight_and_bias
 from tatamikomi.nn.module import Module
 from tatamikomi.random import Generator
 
-_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+_PADDING_MODES = ("zeros", "reflect", "replicate", "circular", "constant")
 _PACKS = 4  # geometries for which a layer keeps its packed weight
 
 
@@ -52,6 +52,7 @@ class _Conv(Module):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
+        padding_value: float = 0.0,
         activation: str | None = None,
         dtype: Any = None,
         generator: Generator | None = None,
@@ -66,6 +67,9 @@ class _Conv(Module):
         self.dilation = per_axis(op, "dilation", dilation, axes, 1)
         self.groups = checks.integer(op, "groups", groups)
         self.padding_mode = _padding_mode(op, padding_mode)
+        self.padding_value = checks.real(op, "padding_value", padding_value)
+        if self.padding_value and self.padding_mode != "constant":
+            raise bad_value(op, "padding_value", padding_value, 'padding_mode="constant" with it')
         for name, channels in (("in_channels", self.in_channels), ("out_channels", self.out_channels)):
             if channels % self.groups:
                 raise bad_value(op, "groups", self.groups, f"a divisor of {name}={channels}")
@@ -97,7 +101,8 @@ class _Conv(Module):
         op, sizes = type(self).__name__, np.shape(x)[-self.axes :]
         around = window(op, sizes, self.kernel_size, self.stride, self.padding, self.dilation)
         pairs = zip(reversed(around.before), reversed(around.after), strict=True)
-        return F.pad(x, [number for pair in pairs for number in pair], self.padding_mode)
+        value = self.padding_value if self.padding_mode == "constant" else None
+        return F.pad(x, [number for pair in pairs for number in pair], self.padding_mode, value)
 
     def _packed(self, x: Tensor, options: tuple[Any, ...]) -> Tensor | PackedWeight:
         """The weight laid out for x's sizes, kept while nobody writes to it; itself, where writes can go unseen, and
@@ -136,6 +141,8 @@ class _Conv(Module):
             text += ", bias=False"
         if self.padding_mode != "zeros":
             text += f", padding_mode={self.padding_mode!r}"
+        if self.padding_value:
+            text += f", padding_value={self.padding_value}"
         return text if self.activation is None else text + f", activation={self.activation!r}"
 
 
@@ -169,7 +176,9 @@ class Conv2d(_Conv):
         dilation: step between two taps.
         groups: blocks of channels that do not see each other; divides in_channels and out_channels.
         bias: whether there is a bias.
-        padding_mode: what the padding is: "zeros", "reflect", "replicate" or "circular", as in `functional.pad`.
+        padding_mode: the padding: "zeros", "constant" (padding_value), "reflect", "replicate" or "circular", as in
+            `functional.pad`.
+        padding_value: what surrounds the input with padding_mode "constant".
         activation: None, or "relu": max(y, 0) in the same passes, forward and backward.
         dtype: float32 (None) or float64, of the parameters.
         generator: where the initial values come from; the default Generator when None.
