@@ -17,6 +17,7 @@ from tatamikomi.data.dataset import (
     random_split,
     stratified_split,
 )
+from tatamikomi.data.download import download
 from tatamikomi.data.idx import IdxFolder, load_idx_folder, read_idx, write_idx
 from tatamikomi.data.images import ImageFolder, read_image
 from tatamikomi.data.loader import DataLoader
@@ -44,6 +45,7 @@ __all__ = [
     "Split",
     "Subset",
     "Volume",
+    "download",
     "load",
     "load_cifar_folder",
     "load_idx_folder",
