@@ -12,7 +12,13 @@ import tatamikomi as tk
 
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # Modules whose examples use a package that only an extra brings.
-NEEDS = {"tatamikomi.data.nifti": "nibabel", "tatamikomi.data.images": "PIL", "tatamikomi.data.pictures": "skimage"}
+NEEDS = {
+    "tatamikomi.data.images": "PIL",
+    "tatamikomi.data.nifti": "nibabel",
+    "tatamikomi.data.packaged.digits": "sklearn",
+    "tatamikomi.data.packaged.lfw_faces": "skimage",
+    "tatamikomi.data.packaged.picture": "skimage",
+}
 NAMES = ["tatamikomi", *(info.name for info in pkgutil.walk_packages(tk.__path__, "tatamikomi."))]
 
 
@@ -37,8 +43,8 @@ def _default_generator():
 
 @pytest.mark.parametrize("example", list(examples()))
 def test_example(example, tmp_path, monkeypatch):
-    for module, package in NEEDS.items():
-        if example.name.startswith(f"{module}."):
+    for place, package in NEEDS.items():
+        if f"{example.name}.".startswith(f"{place}."):
             pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     report = []

@@ -22,13 +22,15 @@ from tatamikomi.data.idx import IdxFolder, load_idx_folder, read_idx, write_idx
 from tatamikomi.data.images import ImageFolder, read_image
 from tatamikomi.data.loader import DataLoader
 from tatamikomi.data.nifti import Volume, read_nifti
-from tatamikomi.data.sets import NAMES, Split, load
+from tatamikomi.data.packaged import PICTURES, Split, picture
+from tatamikomi.data.sets import NAMES, load
 from tatamikomi.data.transforms import BatchTransform, Compose, Normalize, RandomAffine
 from tatamikomi.data.warp import warp_affine
 from tatamikomi.data.wav import Sound, read_wav
 
 __all__ = [
     "NAMES",
+    "PICTURES",
     "ArrayDataset",
     "BatchTransform",
     "CifarFolder",
@@ -51,6 +53,7 @@ __all__ = [
     "load_idx_folder",
     "load_npy",
     "load_npz",
+    "picture",
     "random_split",
     "read_cifar",
     "read_csv_series",
