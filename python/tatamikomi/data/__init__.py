@@ -7,6 +7,7 @@ batches; transforms change batches; the readers speak IDX, CIFAR, .npy, text, WA
 from __future__ import annotations
 
 from tatamikomi.data.arrays import load_npy, load_npz
+from tatamikomi.data.batches import BatchTransform
 from tatamikomi.data.cifar import CifarFolder, load_cifar_folder, read_cifar
 from tatamikomi.data.csv_series import Series, read_csv_series
 from tatamikomi.data.dataset import (
@@ -23,8 +24,17 @@ from tatamikomi.data.images import ImageFolder, read_image
 from tatamikomi.data.loader import DataLoader
 from tatamikomi.data.nifti import Volume, read_nifti
 from tatamikomi.data.packaged import PICTURES, Split, picture
+from tatamikomi.data.resize import resize
 from tatamikomi.data.sets import NAMES, load
-from tatamikomi.data.transforms import BatchTransform, Compose, Normalize, RandomAffine
+from tatamikomi.data.transforms import Compose, Normalize, RandomAffine, ToFloat
+from tatamikomi.data.transforms_color import ColorJitter
+from tatamikomi.data.transforms_crop import CenterCrop, RandomCrop, Resize, TenCrop
+from tatamikomi.data.transforms_erase import Cutout, RandomErasing
+from tatamikomi.data.transforms_fitted import MinMax, Standardize
+from tatamikomi.data.transforms_flip import RandomHorizontalFlip, RandomRotation, RandomVerticalFlip
+from tatamikomi.data.transforms_mix import BatchMix, CutMix, MixUp
+from tatamikomi.data.transforms_policy import RandAugment
+from tatamikomi.data.transforms_zca import ZCAWhitening
 from tatamikomi.data.warp import warp_affine
 from tatamikomi.data.wav import Sound, read_wav
 
@@ -32,21 +42,39 @@ __all__ = [
     "NAMES",
     "PICTURES",
     "ArrayDataset",
+    "BatchMix",
     "BatchTransform",
+    "CenterCrop",
     "CifarFolder",
+    "ColorJitter",
     "Compose",
+    "CutMix",
+    "Cutout",
     "DataLoader",
     "Dataset",
     "IdxFolder",
     "ImageFolder",
+    "MinMax",
+    "MixUp",
     "Normalize",
+    "RandAugment",
     "RandomAffine",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomHorizontalFlip",
+    "RandomRotation",
+    "RandomVerticalFlip",
+    "Resize",
     "SampleDataset",
     "Series",
     "Sound",
     "Split",
+    "Standardize",
     "Subset",
+    "TenCrop",
+    "ToFloat",
     "Volume",
+    "ZCAWhitening",
     "download",
     "load",
     "load_cifar_folder",
@@ -61,6 +89,7 @@ __all__ = [
     "read_image",
     "read_nifti",
     "read_wav",
+    "resize",
     "stratified_split",
     "warp_affine",
     "write_idx",
