@@ -210,6 +210,8 @@ def test_batches_of_a_mapped_file(tmp_path, kind, cut):
             assert found.dtype == big.dtype
             assert np.array_equal(found, big[indices])
             assert found.flags.writeable
+    mask = big[:, 0, 0] == 3
+    assert np.array_equal(data.batch(mask)[0], big[mask])
     for wrong in (len(big), -len(big) - 1):
         with pytest.raises(IndexError, match=str(wrong)):
             data.batch(np.array([0, wrong]))

@@ -72,6 +72,7 @@ def test_infinity_is_a_number(tmp_path):
         ("1,2,a\n1,a\n", {}, "line 2: 2 fields, the first line has 3"),
         ("1,2,a\n\n\n1,2,3,a\n", {}, "line 4: 4 fields, the first line has 3"),
         ("1,2,a\n1,2,a,\n", {}, "line 2: 4 fields"),
+        ('1,2,"a\nb"\n1,2\n', {}, "line 3: 2 fields"),
         ("1,2,a\n1,,a\n", {}, "line 2, field 2: expected a number, got ''$"),
         ("a,1,2\na,1,two\n", {"label": "first"}, "line 2, field 3: expected a number, got 'two'$"),
         ("1,1_0,a\n", {}, "line 1, field 2: expected a number, got '1_0'"),

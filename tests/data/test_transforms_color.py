@@ -68,12 +68,13 @@ def test_autocontrast(pillow):
     assert np.abs(found - expected).max() <= 1  # Pillow truncates
 
 
-@pytest.mark.parametrize("kind", ["noise", "dark", "flat", "two values", "one pixel"])
+@pytest.mark.parametrize("kind", ["noise", "dark", "large", "flat", "two values", "one pixel"])
 def test_equalize(pillow, kind):
     picture, _, ops = pillow
     data = {
         "noise": BYTES,
         "dark": (BYTES.astype(float) ** 2 / 600).astype(np.uint8),
+        "large": (RNG.random((50, 60, 3)) ** 2 * 200).astype(np.uint8),
         "flat": np.full_like(BYTES, 9),
         "two values": np.where(BYTES > 60, 200, 10).astype(np.uint8),
         "one pixel": BYTES[:1, :1],
@@ -95,6 +96,18 @@ def test_changes_keep_the_dtype_and_the_image():
                     assert y.min() >= 0
                     assert y.max() <= 1
         assert np.array_equal(x, kept)
+
+
+def test_strengths_of_the_colour_changes():
+    def change(name, strength):
+        return CHANGES[name][1](X, strength, 0.0)
+
+    for strength, bits in ((0.0, 8), (0.3, 7), (0.5, 6), (1.0, 4)):
+        assert np.array_equal(change("posterize", strength), pixel_ops.posterize(X, bits))
+    assert np.array_equal(change("solarize", 0.25), pixel_ops.solarize(X, 0.75))
+    for name in ("brightness", "saturation", "contrast", "sharpness"):
+        for strength, factor in ((0.0, 1.0), (1.0, 1.9), (-1.0, 1 - 0.9)):
+            assert np.array_equal(change(name, strength), getattr(pixel_ops, name)(X, factor))
 
 
 # ColorJitter.

@@ -211,7 +211,6 @@ def _decode(path: str | os.PathLike[str], mode: str, size: tuple[int, int] | Non
     with open(path, "rb") as file:
         try:
             with pillow.open(file) as opened:
-                opened.load()
                 image = _eight_bits(turned(opened), opened.format, path).convert(mode)
         except pillow.DecompressionBombError as error:
             raise bad_file(path, f"too large: {error}") from None

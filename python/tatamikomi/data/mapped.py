@@ -103,5 +103,8 @@ def take_rows(array: NDArray[Any], reader: RowReader | None, indices: NDArray[np
     >>> take_rows(np.array([5, 6, 7]), None, np.array([2, 0]))
     array([7, 5])
     """
-    rows: NDArray[Any] = array[indices] if reader is None else reader.rows(np.asarray(indices))
+    places = np.asarray(indices)
+    if reader is not None and places.ndim == 1 and places.dtype.kind in "iu":
+        return reader.rows(places.astype(np.int64))
+    rows: NDArray[Any] = array[indices]
     return rows
