@@ -11,6 +11,14 @@ import pytest
 import tatamikomi as tk
 
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+# Modules whose examples use a package that only an extra brings.
+NEEDS = {
+    "tatamikomi.data.images": "PIL",
+    "tatamikomi.data.nifti": "nibabel",
+    "tatamikomi.data.packaged.digits": "sklearn",
+    "tatamikomi.data.packaged.lfw_faces": "skimage",
+    "tatamikomi.data.packaged.picture": "skimage",
+}
 NAMES = ["tatamikomi", *(info.name for info in pkgutil.walk_packages(tk.__path__, "tatamikomi."))]
 
 
@@ -35,6 +43,9 @@ def _default_generator():
 
 @pytest.mark.parametrize("example", list(examples()))
 def test_example(example, tmp_path, monkeypatch):
+    for place, package in NEEDS.items():
+        if f"{example.name}.".startswith(f"{place}."):
+            pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     report = []
     runner = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False)

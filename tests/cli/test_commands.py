@@ -225,7 +225,7 @@ def test_help_tells_the_defaults(capsys):
         (["train", "--lr", "-1"], "train: --lr: expected a finite number > 0, got -1.0"),
         (["train", "--lr", "nan"], "train: --lr: expected a finite number > 0, got nan"),
         (["train", "--seed", "-1"], "train: --seed: expected 0 <= seed < 2**63, got -1"),
-        (["train", "--data", "mnist-6k"], "train: --data: expected one of mnist-5k, fashion-mnist, a folder"),
+        (["train", "--data", "mnist-6k"], "train: --data: expected one of mnist-5k, fashion-mnist, cifar-10"),
         (["train", "--resume", "nowhere"], "train: --resume: nowhere: no checkpoint there"),
         (
             ["train", "--resume", "x", "--lr", "1"],
@@ -370,3 +370,11 @@ def test_a_rate_that_diverges_is_told(digits, tmp_path, capsys):
     words = ["train", "--data", str(digits), "--model", "lenet5", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "9"]
     assert main([*words, "--out", str(tmp_path / "run")]) == 2
     assert "loss: expected a finite number, got" in one_line(capsys)
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 150), (4, 1, 8, 9)])
+def test_data_other_than_square_images_are_refused(shape, monkeypatch):
+    x, y = np.zeros(shape, np.float32), np.zeros(4, np.int64)
+    monkeypatch.setattr(recipe, "load", lambda name, folder: tk.data.Split(x, y, x, y, 1, name))
+    with pytest.raises(ValueError, match=f"gunpoint: expected square images, got shape {re.escape(str(shape))}"):
+        recipe.load_data(Configuration(data="gunpoint"), None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tatamikomi.data import load, sets, write_idx
+from tatamikomi.data import cifar, load, sets, write_idx
 
 TRAIN_LABELS = [8, 8, 8, 8, 8, 3, 8, 1, 1, 1, 3, 3, 3, 1, 1, 8, 3, 8, 8, 8]
 TEST_LABELS = [7, 7, 4, 6, 4, 4, 2, 0, 1, 8, 8, 4, 2, 1, 2, 8, 0, 0, 3, 9]
@@ -173,7 +173,10 @@ def test_not_found_says_where_and_how(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["mnist", "", "no/such/folder"])
 def test_unknown_names_list_the_valid_ones(name):
-    expected = "one of 'mnist-5k', 'fashion-mnist', or a folder of IDX files"
+    names = (
+        "'mnist-5k', 'fashion-mnist', 'cifar-10', 'cifar-100', 'digits', 'lfw-faces', 'gunpoint', 'coffee', 'pig-cvp'"
+    )
+    expected = f"one of {names}, or a folder of IDX or CIFAR files"
     with pytest.raises(ValueError, match=re.escape(f"load: name_or_path: expected {expected}, got '{name}'")):
         load(name)
 
@@ -181,6 +184,61 @@ def test_unknown_names_list_the_valid_ones(name):
 def test_not_a_name_at_all():
     with pytest.raises(TypeError, match="load: name_or_path: expected a name or a path, got int"):
         load(3)
+
+
+# CIFAR.
+
+
+@pytest.fixture
+def cifars(tmp_path, monkeypatch):
+    """Both sets, of one image a file, whose pixels are all its label."""
+    monkeypatch.setattr(cifar, "_KINDS", tuple(one._replace(train_images=1, test_images=1) for one in cifar._KINDS))
+    ten, hundred = tmp_path / "cifar-10-batches-bin", tmp_path / "cifar-100-binary"
+    ten.mkdir()
+    hundred.mkdir()
+    for label, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
+        (ten / f"{name}.bin").write_bytes(bytes([label]) * 3073)
+    for label, name in enumerate(["train", "test"]):
+        (hundred / f"{name}.bin").write_bytes(bytes([19, 50 + label]) + bytes([51 * label]) * 3072)
+    return tmp_path
+
+
+@pytest.mark.parametrize("by", ["data_dir", "folder", "variable"])
+def test_cifar(cifars, monkeypatch, by):
+    if by == "variable":
+        monkeypatch.setenv("TATAMIKOMI_DATA", str(cifars))
+    split = (
+        load(cifars / "cifar-10-batches-bin")
+        if by == "folder"
+        else load("cifar-10", None if by == "variable" else cifars)
+    )
+    assert split.train_x.shape == (5, 3, 32, 32)
+    assert split.train_x.dtype == np.float32
+    assert split.train_x[:, 0, 0, 0].tolist() == [float(np.float32(i / 255)) for i in range(5)]
+    assert (split.train_y.tolist(), split.test_y.tolist(), split.classes) == ([0, 1, 2, 3, 4], [5], 10)
+    split = load("cifar-100", cifars / "cifar-100-binary")
+    assert (split.train_y.tolist(), split.test_y.tolist(), split.classes) == ([50], [51], 100)
+    assert (split.name, split.test_x.max()) == ("cifar-100", np.float32(0.2))
+
+
+def test_cifar_of_the_other_kind(cifars):
+    (cifars / "cifar-10-batches-bin").rename(cifars / "kept")
+    (cifars / "cifar-100-binary").rename(cifars / "cifar-10-batches-bin")
+    with pytest.raises(ValueError, match="cifar-10-batches-bin: CIFAR-100, expected CIFAR-10"):
+        load("cifar-10", cifars)
+
+
+def test_cifar_not_found(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"cifar-10: not found in .*cifar-10-batches-bin.*Unpack cifar-10-binary"
+    ):
+        load("cifar-10", tmp_path)
+
+
+def test_a_stray_file_makes_no_cifar_of_an_idx_folder(tmp_path):
+    folder = make_folder(tmp_path)
+    (folder / "test.bin").write_bytes(b"")
+    assert load(folder).train_x.shape == (3, 1, 2, 3)
 
 
 @pytest.mark.skipif(

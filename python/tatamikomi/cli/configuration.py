@@ -66,7 +66,7 @@ def from_options(options: Mapping[str, Any]) -> Configuration:
     if os.path.isdir(given.get("data", "")):
         given["data"] = os.path.abspath(given["data"])  # a resumed run may stand elsewhere
     elif given.get("data", Configuration.data) not in data.NAMES:
-        raise unknown_option("--data", given["data"], [*data.NAMES, "a folder of IDX files"])
+        raise unknown_option("--data", given["data"], [*data.NAMES, "a folder of IDX or CIFAR files"])
     configuration = Configuration(**given)
     configuration.check()
     return configuration

@@ -30,7 +30,7 @@ def load_data(configuration: Configuration, data_dir: str | None) -> Split:
         FileNotFoundError: the data set is not there.
     """
     split = load(configuration.data, data_dir)
-    if split.train_x.shape[2] != split.train_x.shape[3]:
+    if split.train_x.ndim != 4 or split.train_x.shape[2] != split.train_x.shape[3]:
         raise ValueError(f"{split.name}: expected square images, got shape {split.train_x.shape}")
     if not len(split.test_x):
         raise ValueError(f"{split.name}: it holds no test image")

@@ -28,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `train`; the defaults stand in `Configuration`."""
     add = parser.add_argument
     add("--model", metavar="NAME", help="deep_convnet, simple_convnet or lenet5; default: deep_convnet")
-    add("--data", metavar="NAME", help="mnist-5k, fashion-mnist or a folder of IDX files; default: mnist-5k")
+    add(
+        "--data",
+        metavar="NAME",
+        help="mnist-5k, fashion-mnist, cifar-10 ... or a folder; default: mnist-5k",
+    )
     add("--data-dir", metavar="DIR", help="where named data sets are looked for; default: $TATAMIKOMI_DATA")
     add("--epochs", type=int, metavar="N", help="passes over the training images; default: 40")
     add("--batch-size", type=int, metavar="N", help="images per step; default: 100")

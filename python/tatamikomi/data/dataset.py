@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi.data.labels import as_labels, check_range
+from tatamikomi.data.mapped import RowReader, take_rows
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import permutation
 
@@ -57,6 +58,7 @@ def gather(dataset: Dataset | SampleDataset, indices: NDArray[np.int64]) -> Batc
 class ArrayDataset:
     """Two arrays of equal length, kept as they are (no copy, never written to).
 
+    Of an array mapped from a file (`load_npy`) a batch reads what it holds and nothing is kept, whatever its size.
     NaN in x is let through: whether a missing pixel is an error is for the model's owner to say.
 
     Args:
@@ -85,6 +87,7 @@ class ArrayDataset:
         if classes is not None:
             check_range("ArrayDataset", "y", self.y, classes)
         self.classes = classes
+        self._files = RowReader.of(self.x), RowReader.of(self.y)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -95,7 +98,7 @@ class ArrayDataset:
 
     def batch(self, indices: NDArray[np.int64]) -> Batch:
         """The samples at `indices`, copied."""
-        return self.x[indices], self.y[indices]
+        return take_rows(self.x, self._files[0], indices), take_rows(self.y, self._files[1], indices)
 
 
 class Subset:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tatamikomi.data.dataset import Batch, Dataset, SampleDataset, gather
 from tatamikomi.data.prefetch import prefetch
+from tatamikomi.data.transforms_mix import BatchMix
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import checked_integer, permutation
 
@@ -35,6 +36,8 @@ class DataLoader:
         transform: called as transform(x, indices, epoch) on each batch's x; indices count within the data
             set.
         workers: 0, or 1 to prepare batches in a background thread; the bits are the same.
+        mix: mixes each sample, transformed, with a partner out of the whole data set, transformed likewise, and
+            their labels: a MixUp or a CutMix.
 
     Raises:
         TypeError: batch_size or seed is not an integer, or the data set has neither batch nor [index].
@@ -56,6 +59,7 @@ class DataLoader:
         drop_last: bool = False,
         transform: Transform | None = None,
         workers: int = 0,
+        mix: BatchMix | None = None,
     ) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
             raise bad_type("DataLoader", "batch_size", type(batch_size).__name__, "an integer")
@@ -71,6 +75,7 @@ class DataLoader:
         self.seed = checked_integer("DataLoader", "seed", seed)
         self.drop_last = drop_last
         self.transform = transform
+        self.mix = mix
         self.workers = int(workers)
         self._epoch = 0
 
@@ -103,7 +108,12 @@ class DataLoader:
         order = self.order(epoch)
         for number in range(len(self)):
             indices = order[number * self.batch_size : (number + 1) * self.batch_size]
-            x, y = gather(self.dataset, indices)
-            if self.transform is not None:
-                x = self.transform(x, indices, epoch)
+            x, y = self._samples(indices, epoch)
+            if self.mix is not None:
+                partners = self.mix.partners(indices, epoch, len(self.dataset))
+                x, y = self.mix(x, y, *self._samples(partners, epoch), indices, epoch)
             yield x, y
+
+    def _samples(self, indices: NDArray[np.int64], epoch: int) -> Batch:
+        x, y = gather(self.dataset, indices)
+        return (x if self.transform is None else self.transform(x, indices, epoch)), y

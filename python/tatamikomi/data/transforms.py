@@ -7,22 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.data.warp import warp_affine
+from tatamikomi.data.batches import BatchTransform, floats, images, sample_indices
+from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import checked_integer, uniform
-
-
-class BatchTransform(Protocol):
-    """x (N, C, H, W), the N samples' indices in the data set (None: 0 .. N-1) and the epoch, to a new x."""
-
-    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
-        """Transform a batch."""
-        ...
 
 
 class Compose:
@@ -78,7 +71,7 @@ class Normalize:
 
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch (N, C, ...); indices and epoch play no part."""
-        x = _floats("Normalize", x)
+        x = floats("Normalize", x)
         for argument, value in (("mean", self.mean), ("std", self.std)):
             if value.ndim and (x.ndim < 2 or len(value) not in (1, x.shape[1])):
                 raise bad_value("Normalize", argument, f"{len(value)} for x of shape {x.shape}", "one per channel")
@@ -90,6 +83,30 @@ class Normalize:
 
     def __repr__(self) -> str:
         return f"Normalize({self.mean.tolist()}, {self.std.tolist()})"
+
+
+class ToFloat:
+    """Bytes 0..255 to float32 in 0..1, for data sets that are kept as bytes; 255 becomes exactly 1.
+
+    Raises:
+        TypeError: at the call, x is not uint8.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import ToFloat
+    >>> ToFloat()(np.array([[0, 51, 255]], np.uint8))
+    array([[0. , 0.2, 1. ]], dtype=float32)
+    """
+
+    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
+        """Transform a batch (N, ...); indices and epoch play no part."""
+        x = np.asarray(x)
+        if x.dtype != np.uint8:
+            raise bad_type("ToFloat", "x", str(x.dtype), "uint8")
+        scaled: NDArray[np.float32] = np.divide(x, np.float32(255), dtype=np.float32)
+        return scaled
+
+    def __repr__(self) -> str:
+        return "ToFloat()"
 
 
 class RandomAffine:
@@ -143,13 +160,8 @@ class RandomAffine:
 
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch (N, C, H, W) of float32 or float64."""
-        x = _floats("RandomAffine", x)
-        if x.ndim != 4:
-            raise bad_value("RandomAffine", "x", f"shape {x.shape}", "shape (N, C, H, W)")
-        if indices is None:
-            indices = np.arange(len(x))
-        if len(indices) != len(x):
-            raise bad_value("RandomAffine", "indices", len(indices), f"as many as images, {len(x)}")
+        x = images("RandomAffine", x)
+        indices = sample_indices("RandomAffine", x, indices)
         return warp_affine(x, self.matrices(indices, epoch, x.shape[2], x.shape[3]), self.fill)
 
     def matrices(self, indices: NDArray[np.int64], epoch: int, height: int, width: int) -> NDArray[np.float64]:
@@ -161,19 +173,12 @@ class RandomAffine:
         return matrices
 
     def _matrix(self, draw: list[float], height: int, width: int) -> tuple[tuple[float, float, float], ...]:
-        # Sines from `math`, not NumPy, whose vector code may round differently in batches of different sizes.
-        angle = math.radians(_within(self.degrees, draw[0]))
-        scale = _within(self.scale, draw[1])
-        lean = math.tan(math.radians(_within(self.shear, draw[2])))
         shift_x = (2 * draw[3] - 1) * self.translate[0] * width
         shift_y = (2 * draw[4] - 1) * self.translate[1] * height
-        # [[1, -lean], [0, 1]] R(-angle) / s; rows grow downwards, so that R = [[cos, sin], [-sin, cos]].
-        sine, cosine = math.sin(angle) / scale, math.cos(angle) / scale
-        a, b = cosine - lean * sine, -sine - lean * cosine
-        d, e = sine, cosine
-        middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-        u, v = middle_x + shift_x, middle_y + shift_y  # the output pixel that shows the input's centre
-        return (a, b, middle_x - a * u - b * v), (d, e, middle_y - d * u - e * v)
+        angle, scale, shear = (
+            _within(limits, u) for limits, u in zip((self.degrees, self.scale, self.shear), draw, strict=False)
+        )
+        return affine_map(height, width, angle, scale, shear, (shift_x, shift_y))
 
     def __repr__(self) -> str:
         return (
@@ -192,10 +197,3 @@ def _range(argument: str, value: float | tuple[float, float]) -> tuple[float, fl
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise bad_value("RandomAffine", argument, repr(value), "finite low <= high, or one number >= 0")
     return float(low) + 0.0, float(high)  # 0.0 rather than -0.0
-
-
-def _floats(op: str, x: NDArray[Any]) -> NDArray[Any]:
-    x = np.asarray(x)
-    if x.dtype.newbyteorder("=") not in (np.float32, np.float64):
-        raise bad_type(op, "x", str(x.dtype), "float32 or float64")
-    return x

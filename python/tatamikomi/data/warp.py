@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,44 @@ from numpy.typing import ArrayLike, NDArray
 from tatamikomi.errors import bad_type, bad_value
 
 _BLOCK = 1 << 16  # sampled points at once: their temporaries stay in the cache
+
+
+def affine_map(
+    height: int,
+    width: int,
+    degrees: float = 0.0,
+    scale: float = 1.0,
+    shear: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> tuple[tuple[float, float, float], ...]:
+    """Where each output pixel (column, row) lies in the input when the image is turned, scaled, sheared and shifted.
+
+    A pixel at p from the image's centre goes to M p + t with M = s R(angle) [[1, tan(shear)], [0, 1]]; the angle
+    counts counter-clockwise. The result is the inverse of that.
+
+    Args:
+        height, width: the image's.
+        degrees, shear: in degrees.
+        scale: > 0.
+        shift: t, in pixels to the right and downwards.
+
+    Returns:
+        (2, 3), for `warp_affine`.
+
+    >>> from tatamikomi.data.warp import affine_map
+    >>> affine_map(3, 5, scale=2.0)
+    ((0.5, -0.0, 1.0), (0.0, 0.5, 0.5))
+    """
+    # Sines from `math`, not NumPy, whose vector code may round differently in batches of different sizes.
+    angle = math.radians(degrees)
+    lean = math.tan(math.radians(shear))
+    # [[1, -lean], [0, 1]] R(-angle) / s; rows grow downwards, so that R = [[cos, sin], [-sin, cos]].
+    sine, cosine = math.sin(angle) / scale, math.cos(angle) / scale
+    a, b = cosine - lean * sine, -sine - lean * cosine
+    d, e = sine, cosine
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    u, v = middle_x + shift[0], middle_y + shift[1]  # the output pixel that shows the input's centre
+    return (a, b, middle_x - a * u - b * v), (d, e, middle_y - d * u - e * v)
 
 
 def warp_affine(x: NDArray[Any], matrix: ArrayLike, fill: float = 0.0) -> NDArray[Any]:

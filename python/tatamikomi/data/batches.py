@@ -1,0 +1,142 @@
+"""What transforms have in common: the batches they take, and where their random numbers come from."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.random import checked_integer, uniform
+
+
+class BatchTransform(Protocol):
+    """x (N, C, H, W), the N samples' indices in the data set (None: 0 .. N-1) and the epoch, to a new x."""
+
+    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
+        """Transform a batch."""
+        ...
+
+
+class RandomTransform:
+    """A transform of images whose numbers come from (its seed, epoch, index of the sample) and its kind alone.
+
+    Transforms of different kinds draw different numbers from one seed; give two of one kind different seeds.
+
+    Args:
+        seed: 0 <= seed < 2**63.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = checked_integer(self._op, "seed", seed)
+
+    @property
+    def _op(self) -> str:
+        return type(self).__name__
+
+    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
+        """Transform a batch (N, C, H, W) of float32 or float64."""
+        x = images(self._op, x)
+        return self._apply(x, sample_indices(self._op, x, indices), epoch)
+
+    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
+        raise NotImplementedError
+
+    def _draws(self, indices: NDArray[np.int64], epoch: int, count: int) -> list[list[float]]:
+        return draws(self._op, self.seed, indices, epoch, count)
+
+
+def draws(kind: str, seed: int, indices: NDArray[np.int64], epoch: int, count: int) -> list[list[float]]:
+    """`count` uniform numbers in [0, 1) for each index, which depend on (kind, seed, epoch, index) alone.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.batches import draws
+    >>> whole = draws("RandomCrop", 1, np.arange(4), 0, 2)
+    >>> draws("RandomCrop", 1, np.array([3]), 0, 2) == whole[3:]
+    True
+    """
+    path = (checked_integer(kind, "epoch", epoch), zlib.crc32(kind.encode()))
+    numbers: list[list[float]] = uniform(seed, path, indices, count).tolist()
+    return numbers
+
+
+def place(draw: float, count: int) -> int:
+    """One of 0 .. count - 1, each as likely as the others.
+
+    >>> from tatamikomi.data.batches import place
+    >>> place(0.0, 3), place(0.5, 3), place(0.99, 3)
+    (0, 1, 2)
+    """
+    return int(draw * count)  # exact in float64, so below count
+
+
+def floats(op: str, x: NDArray[Any]) -> NDArray[Any]:
+    """x as an array of float32 or float64, in any byte order.
+
+    Raises:
+        TypeError: it is of another dtype.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.batches import floats
+    >>> floats("Normalize", np.zeros(2, np.uint8))
+    Traceback (most recent call last):
+    ...
+    TypeError: Normalize: x: expected float32 or float64, got uint8
+    """
+    x = np.asarray(x)
+    if x.dtype.newbyteorder("=") not in (np.float32, np.float64):
+        raise bad_type(op, "x", str(x.dtype), "float32 or float64")
+    return x
+
+
+def images(op: str, x: NDArray[Any]) -> NDArray[Any]:
+    """x as floats (N, C, H, W).
+
+    Raises:
+        TypeError: it is of another dtype.
+        ValueError: it is of another shape.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.batches import images
+    >>> images("Resize", np.zeros((2, 1, 4, 4))).shape
+    (2, 1, 4, 4)
+    """
+    x = floats(op, x)
+    if x.ndim != 4:
+        raise bad_value(op, "x", f"shape {x.shape}", "shape (N, C, H, W)")
+    return x
+
+
+def sample_indices(op: str, x: NDArray[Any], indices: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """The samples' indices, 0 .. N-1 when there are none.
+
+    Raises:
+        ValueError: there are not as many as samples.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.batches import sample_indices
+    >>> sample_indices("RandomCrop", np.zeros((3, 1)), None)
+    array([0, 1, 2])
+    """
+    if indices is None:
+        return np.arange(len(x))
+    if len(indices) != len(x):
+        raise bad_value(op, "indices", len(indices), f"as many as images, {len(x)}")
+    return indices
+
+
+def probability(op: str, argument: str, value: float) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        ValueError: it is none.
+
+    >>> from tatamikomi.data.batches import probability
+    >>> probability("RandomErasing", "p", 0.5)
+    0.5
+    """
+    if not 0 <= value <= 1:
+        raise bad_value(op, argument, repr(value), "a number from 0 to 1")
+    return float(value)

@@ -1,0 +1,106 @@
+"""Images mirrored, turned upside down and rotated."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamikomi.data.batches import RandomTransform, probability
+from tatamikomi.data.warp import affine_map, warp_affine
+from tatamikomi.errors import bad_value
+
+
+class _Flip(RandomTransform):
+    """Turn each image round along one axis, where its number is below p."""
+
+    _axis = 0  # of an image (C, H, W)
+
+    def __init__(self, p: float = 0.5, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.p = probability(self._op, "p", p)
+
+    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
+        y = np.array(x, x.dtype.newbyteorder("="), order="C")
+        for image, draw in zip(y, self._draws(indices, epoch, 1), strict=True):
+            if draw[0] < self.p:
+                image[:] = np.flip(image, self._axis).copy()
+        return y
+
+    def __repr__(self) -> str:
+        return f"{self._op}(p={self.p}, seed={self.seed})"
+
+
+class RandomHorizontalFlip(_Flip):
+    """Mirror each image, left to right, with probability p.
+
+    Args:
+        p: 0 <= p <= 1.
+        seed: 0 <= seed < 2**63.
+
+    Raises:
+        ValueError: p or seed is out of range.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import RandomHorizontalFlip
+    >>> RandomHorizontalFlip(p=1.0)(np.arange(6.0).reshape(1, 1, 2, 3)).tolist()
+    [[[[2.0, 1.0, 0.0], [5.0, 4.0, 3.0]]]]
+    """
+
+    _axis = 2
+
+
+class RandomVerticalFlip(_Flip):
+    """Turn each image upside down, with probability p.
+
+    Args:
+        p: 0 <= p <= 1.
+        seed: 0 <= seed < 2**63.
+
+    Raises:
+        ValueError: p or seed is out of range.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import RandomVerticalFlip
+    >>> RandomVerticalFlip(p=1.0)(np.arange(6.0).reshape(1, 1, 2, 3)).tolist()
+    [[[[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]]]]
+    """
+
+    _axis = 1
+
+
+class RandomRotation(RandomTransform):
+    """Rotate each image about its centre by an angle of its own, drawn evenly; see `warp_affine` for the sampling.
+
+    Args:
+        degrees: angles in (-degrees, degrees), or (low, high), counter-clockwise.
+        fill: the value outside of the image.
+        seed: 0 <= seed < 2**63.
+
+    Raises:
+        ValueError: degrees is reversed, negative or not finite, or seed is out of range.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import RandomRotation
+    >>> RandomRotation((90, 90))(np.arange(4.0).reshape(1, 1, 2, 2)).round().tolist()
+    [[[[1.0, 3.0], [0.0, 2.0]]]]
+    """
+
+    def __init__(self, degrees: float | tuple[float, float], fill: float = 0.0, seed: int = 0) -> None:
+        super().__init__(seed)
+        low, high = (-degrees, degrees) if isinstance(degrees, (int, float)) else degrees
+        if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+            raise bad_value(self._op, "degrees", repr(degrees), "finite low <= high, or one number >= 0")
+        self.degrees = (float(low) + 0.0, float(high))  # 0.0 rather than -0.0
+        self.fill = float(fill)
+
+    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
+        low, high = self.degrees
+        angles = [low + (high - low) * draw[0] for draw in self._draws(indices, epoch, 1)]
+        matrices = np.array([affine_map(x.shape[2], x.shape[3], angle) for angle in angles]).reshape(-1, 2, 3)
+        return warp_affine(x, matrices, self.fill)
+
+    def __repr__(self) -> str:
+        return f"RandomRotation({self.degrees}, fill={self.fill}, seed={self.seed})"

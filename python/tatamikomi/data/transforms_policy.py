@@ -1,0 +1,113 @@
+"""RandAugment: a few changes in a row, drawn from fourteen, all of one strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamikomi.data import pixel_ops
+from tatamikomi.data.batches import RandomTransform, place
+from tatamikomi.data.warp import affine_map, warp_affine
+from tatamikomi.errors import bad_value
+from tatamikomi.random import checked_integer
+
+Image = NDArray[Any]
+# (image, strength, fill) -> image, the strength in -1..1 where a change has two directions, else in 0..1.
+Change = Callable[[Image, float, float], Image]
+
+
+def _warped(**amounts: float) -> Change:
+    """A warp whose one amount at full strength is given; shifts are parts of the image's edge."""
+
+    def change(image: Image, strength: float, fill: float) -> Image:
+        height, width = image.shape[1:]
+        right, down = (strength * amounts.get(name, 0.0) for name in ("right", "down"))
+        turned, shear = (strength * amounts.get(name, 0.0) for name in ("degrees", "shear"))
+        matrix = affine_map(height, width, turned, shear=shear, shift=(right * width, down * height))
+        warped: Image = warp_affine(image[None], np.array([matrix]), fill)[0]
+        return warped
+
+    return change
+
+
+def _leaned_down(image: Image, strength: float, fill: float) -> Image:
+    return _SHEAR(image.transpose(0, 2, 1), strength, fill).transpose(0, 2, 1)
+
+
+def _mixed(change: Callable[[Image, float], Image]) -> Change:
+    return lambda image, strength, fill: change(image, 1 + 0.9 * strength)
+
+
+_SHEAR = _warped(shear=16.699244233993621)  # degrees of a lean of 0.3
+_SHIFT = 150 / 331
+
+# name -> (whether it has two directions, the change)
+CHANGES: dict[str, tuple[bool, Change]] = {
+    "identity": (False, lambda image, strength, fill: image),
+    "shear_x": (True, _SHEAR),
+    "shear_y": (True, _leaned_down),
+    "translate_x": (True, _warped(right=_SHIFT)),
+    "translate_y": (True, _warped(down=_SHIFT)),
+    "rotate": (True, _warped(degrees=30.0)),
+    "brightness": (True, _mixed(pixel_ops.brightness)),
+    "saturation": (True, _mixed(pixel_ops.saturation)),
+    "contrast": (True, _mixed(pixel_ops.contrast)),
+    "sharpness": (True, _mixed(pixel_ops.sharpness)),
+    "posterize": (False, lambda image, strength, fill: pixel_ops.posterize(image, 8 - round(4 * strength))),
+    "solarize": (False, lambda image, strength, fill: pixel_ops.solarize(image, 1 - strength)),
+    "autocontrast": (False, lambda image, strength, fill: pixel_ops.autocontrast(image)),
+    "equalize": (False, lambda image, strength, fill: pixel_ops.equalize(image)),
+}
+_NAMES = tuple(CHANGES)
+
+
+class RandAugment(RandomTransform):
+    """num_ops changes of each image, one after the other, each drawn evenly from the fourteen in `CHANGES`.
+
+    The strength is magnitude / 30, of changes with two directions in either one. At strength 1: shear by 0.3,
+    translate by 150/331 of the edge, rotate by 30 degrees, all about the centre; brightness, saturation, contrast and
+    sharpness by factors of 0.1 or 1.9; posterize to 4 bits; solarize from 0 on. Autocontrast and equalize know no
+    strength. Two numbers per change and image. Source: E. D. Cubuk, B. Zoph, J. Shlens, Q. V. Le, "RandAugment:
+    Practical automated data augmentation with a reduced search space", arXiv:1909.13719.
+
+    Args:
+        num_ops: changes per image, >= 0.
+        magnitude: 0 to 30.
+        fill: the value outside of the image.
+        seed: 0 <= seed < 2**63.
+
+    Raises:
+        TypeError: num_ops or seed is no integer.
+        ValueError: an argument is out of range; at the call, x has other than 1 or 3 channels, or values outside of
+            0..1.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import RandAugment
+    >>> x = np.random.default_rng(0).random((4, 3, 8, 8), dtype=np.float32)
+    >>> y = RandAugment(magnitude=15)(x)
+    >>> y.shape, bool(y.min() >= 0), bool(y.max() <= 1)
+    ((4, 3, 8, 8), True, True)
+    """
+
+    def __init__(self, num_ops: int = 2, magnitude: float = 9, fill: float = 0.0, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.num_ops = checked_integer(self._op, "num_ops", num_ops)
+        if not 0 <= magnitude <= 30:
+            raise bad_value(self._op, "magnitude", repr(magnitude), "a number from 0 to 30")
+        self.magnitude = float(magnitude)
+        self.fill = float(fill)
+
+    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
+        y = pixel_ops.unit_images(self._op, x)
+        for i, draw in enumerate(self._draws(indices, epoch, 2 * self.num_ops)):
+            for which, direction in zip(draw[::2], draw[1::2], strict=True):
+                two_ways, change = CHANGES[_NAMES[place(which, len(_NAMES))]]
+                strength = self.magnitude / 30 * (-1 if two_ways and direction < 0.5 else 1)
+                y[i] = np.clip(change(y[i], strength, self.fill), 0, 1)
+        return y
+
+    def __repr__(self) -> str:
+        return f"RandAugment(num_ops={self.num_ops}, magnitude={self.magnitude}, fill={self.fill}, seed={self.seed})"
