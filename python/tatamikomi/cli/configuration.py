@@ -51,6 +51,11 @@ class Configuration:
         return asdict(self)
 
 
+def types() -> dict[str, type]:
+    """The options and the types of their values."""
+    return {field.name: type(field.default) for field in fields(Configuration)}
+
+
 def from_options(options: Mapping[str, Any]) -> Configuration:
     """Options that were given (those not None), and the defaults; checked.
 

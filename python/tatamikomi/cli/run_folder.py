@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tatamikomi import io
+from tatamikomi.cli import toml_files
 from tatamikomi.cli.configuration import Configuration, from_dict
 from tatamikomi.cli.options import bad_option
 
@@ -17,6 +18,7 @@ MODEL = "model.safetensors"
 HISTORY = "history.json"
 CURVES = "curves.png"
 LAST = "last.safetensors"
+CONFIG = "config.toml"
 _KEY = "configuration"
 
 
@@ -49,6 +51,11 @@ def make(out: str | None, configuration: Configuration) -> str:
             number += 1
         else:
             return folder
+
+
+def write_configuration(folder: str, configuration: Configuration) -> None:
+    """Write config.toml, from which `tatamikomi train --config` starts the same run anew."""
+    toml_files.write(os.path.join(folder, CONFIG), configuration.as_dict())
 
 
 def write_model(folder: str, arrays: Mapping[str, np.ndarray[Any, Any]], configuration: Configuration) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tatamikomi.training import Checkpoint, JSONHistory
 
 # Options that a resumed run takes from its checkpoint.
-_FIXED = ("model", "data", "epochs", "batch_size", "optimizer", "lr", "seed", "augment", "backend", "out")
+_FIXED = ("model", "data", "epochs", "batch_size", "optimizer", "lr", "seed", "augment", "backend", "config", "out")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lr", type=float, metavar="X", help="highest learning rate; default: 0.002, for sgd 0.02")
     add("--seed", type=int, metavar="N", help="decides everything random; default: 1")
     add("--no-augment", dest="augment", action="store_false", default=None, help="train on the images as they are")
+    add("--config", metavar="FILE", help="a TOML file with these options as keys; what is given here goes first")
     add("--out", metavar="DIR", help="the run folder; default: runs/MODEL-DATA-NUMBER")
     add("--resume", metavar="RUN", help="continue the run in this folder, as it was configured")
     machine.add_arguments(parser)
@@ -50,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from tatamikomi.cli import configuration, run_folder
 
     if args.resume is None:
-        options = {name: getattr(args, name) for name in _FIXED if name != "out"}
-        config = configuration.from_options(options)
+        config = configuration.from_options(_options(args))
         machine.use(config.backend, args.threads)
         return _train(args, config, None)
     given = [f"--{name.replace('_', '-')}" for name in _FIXED if getattr(args, name) is not None]
@@ -73,12 +73,22 @@ def run(args: argparse.Namespace) -> int:
     return _train(args, config, args.resume)
 
 
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for: by options, else by a file."""
+    from tatamikomi.cli import configuration, toml_files
+
+    options = {name: getattr(args, name) for name in _FIXED if name not in ("config", "out")}
+    stored = {} if args.config is None else toml_files.read(args.config, configuration.types())
+    return {name: stored.get(name) if value is None else value for name, value in options.items()}
+
+
 def _train(args: argparse.Namespace, config: Configuration, resume: str | None) -> int:
     from tatamikomi.cli import recipe, run_folder
     from tatamikomi.training import Checkpoint, JSONHistory, ProgressBar
 
     split = recipe.load_data(config, args.data_dir)
     folder = run_folder.make(args.out, config) if resume is None else resume
+    run_folder.write_configuration(folder, config)
     described = machine.describe()
     stored = config.as_dict()
     history = JSONHistory(os.path.join(folder, run_folder.HISTORY), {"configuration": stored, **described})
