@@ -1,4 +1,4 @@
-"""Training: the Trainer and its callbacks."""
+"""Training: the Trainer and its callbacks, and what is tried beforehand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,23 @@ from tatamikomi.training.callback import Callback
 from tatamikomi.training.checkpoint import Checkpoint
 from tatamikomi.training.early_stopping import EarlyStopping
 from tatamikomi.training.json_history import JSONHistory
+from tatamikomi.training.logs import CSVLog, JSONLinesLog
+from tatamikomi.training.lr_finder import LRTrial, find_lr
+from tatamikomi.training.nan_guard import NaNGuard
 from tatamikomi.training.progress import ProgressBar
 from tatamikomi.training.trainer import Trainer
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "JSONHistory", "ProgressBar", "Trainer", "update_bn"]
+__all__ = [
+    "CSVLog",
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "JSONHistory",
+    "JSONLinesLog",
+    "LRTrial",
+    "NaNGuard",
+    "ProgressBar",
+    "Trainer",
+    "find_lr",
+    "update_bn",
+]
