@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import struct
+import sys
 
 import numpy as np
 import pytest
@@ -39,6 +41,48 @@ def test_logs_hold_the_history(tmp_path):
 def test_a_measure_that_comes_later_leaves_cells_empty():
     text = training.CSVLog("x").text([{"epoch": 1}, {"epoch": 2, "extra": 3}])
     assert text.splitlines() == ["epoch,extra", "1,", "2,3"]
+
+
+def events(folder):
+    """Every scalar of a folder's event files: records of (length, checksum, bytes, checksum)."""
+    from tensorboardX.proto import event_pb2
+
+    found = {}
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        while data:
+            (size,) = struct.unpack("<Q", data[:8])
+            event = event_pb2.Event.FromString(data[12 : 12 + size])
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value.simple_value))
+            data = data[16 + size :]
+    return found
+
+
+def test_event_files_hold_the_history(tmp_path):
+    pytest.importorskip("tensorboardX")
+    trainer = trainer_of(net(), training.TensorBoard(tmp_path))
+    trainer.fit(BATCHES, BATCHES, epochs=1)
+    history = trainer.fit(BATCHES, BATCHES, epochs=2)
+    found = events(tmp_path)
+    for name, tag in (("loss", "loss/train"), ("validation_accuracy", "accuracy/validation")):
+        assert [step for step, _ in found[tag]] == [1, 2]
+        assert [value for _, value in found[tag]] == pytest.approx([entry[name] for entry in history])
+
+
+def test_event_files_need_an_extra(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(ImportError, match=r"TensorBoard needs tensorboardX: pip install 'tatamikomi\[tensorboard\]'"):
+        trainer_of(net(), training.TensorBoard(tmp_path)).fit(BATCHES)
+
+
+def test_a_bar_in_a_notebook(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    trainer_of(net(), training.ProgressBar()).fit(BATCHES)
+    assert "epoch 1/1" in capsys.readouterr().err
+    monkeypatch.delitem(sys.modules, "ipykernel")
+    trainer_of(net(), training.ProgressBar()).fit(BATCHES)
+    assert not capsys.readouterr().err
 
 
 def test_the_guard_names_the_layer_and_the_parameter():

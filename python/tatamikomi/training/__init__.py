@@ -11,6 +11,7 @@ from tatamikomi.training.logs import CSVLog, JSONLinesLog
 from tatamikomi.training.lr_finder import LRTrial, find_lr
 from tatamikomi.training.nan_guard import NaNGuard
 from tatamikomi.training.progress import ProgressBar
+from tatamikomi.training.tensorboard import TensorBoard
 from tatamikomi.training.trainer import Trainer
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "LRTrial",
     "NaNGuard",
     "ProgressBar",
+    "TensorBoard",
     "Trainer",
     "find_lr",
     "update_bn",

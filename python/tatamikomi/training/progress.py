@@ -1,9 +1,10 @@
-"""ProgressBar: loss, accuracy, images/s and the time left, on one line."""
+"""ProgressBar: loss, accuracy, images/s and the time left, on one line of a terminal or in a notebook."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tatamikomi.training.callback import Callback
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Callback):
-    """One bar for the whole run, made by tqdm, on stderr.
+    """One bar for the whole run, made by tqdm, on stderr; in a notebook a widget, where tqdm can draw one.
 
     Args:
-        show: True or False; None shows it where stderr is a terminal.
+        show: True or False; None shows it where stderr is a terminal or a notebook runs.
 
     >>> import tatamikomi as tk
     >>> quiet = tk.training.ProgressBar(show=False)
@@ -28,10 +29,11 @@ class ProgressBar(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Open the bar, counting the epochs that are complete already."""
-        show = sys.stderr.isatty() if self.show is None else self.show
+        notebook = "ipykernel" in sys.modules
+        show = sys.stderr.isatty() or notebook if self.show is None else self.show
         if not show:
             return
-        from tqdm import tqdm
+        tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
 
         size = trainer.samples_per_epoch
         total = None if size is None else size * trainer.epochs
