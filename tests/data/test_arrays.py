@@ -169,6 +169,29 @@ def test_a_flipped_bit_in_the_values_is_noticed(tmp_path, save):
 RNG_BYTES = np.random.default_rng(1).integers(0, 256, 4000, np.uint8)
 
 
+def test_a_directory_that_lies_about_places_and_names(tmp_path):
+    np.savez(tmp_path / "whole.npz", x=ARRAY)
+    data = (tmp_path / "whole.npz").read_bytes()
+    end = data.rindex(b"PK\5\6")  # after it: counts, then at 12 the directory's size and at 16 its place
+    entry = data.rindex(b"PK\1\2")  # at 8 the flags, at 46 the name
+    for place, bytes_there in (
+        (end + 12, b"\xff\xff\xff\x7f"),
+        (end + 16, b"\xff\xff\xff\x7f"),
+        (end + 12, b"\0\0\0\0"),
+        (entry + 42, b"\xff\xff\xff\x7f"),
+        (entry + 10, b"\x63\0"),  # a method of compression that nobody knows
+        (entry + 8, b"\1\0"),  # a password
+        (data.index(b"x.npy"), b"\xd9"),
+    ):
+        broken = bytearray(data)
+        broken[place : place + len(bytes_there)] = bytes_there
+        (tmp_path / "a.npz").write_bytes(broken)
+        try:
+            assert load_npz(tmp_path / "a.npz") == {}
+        except ValueError as error:
+            assert str(error).startswith(f"{tmp_path / 'a.npz'}: ")  # noqa: PT017
+
+
 def test_a_lying_archive_costs_no_memory(tmp_path):
     """A header that promises 4 TiB: refused before anything is taken for it."""
     archive(tmp_path / "a.npz", [("x.npy", WHOLE.replace(b"(4, 3, 2), }   ", b"(999999999999,)"))])

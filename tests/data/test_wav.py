@@ -67,6 +67,10 @@ BROKEN = {
     "64 bits": (wav_bytes(bytes(16), 64), "samples of 64 bits"),
     "no channel": (wav_bytes(bytes(8), 16, channels=0), "not a WAV file of PCM: "),
     "no rate": (wav_bytes(bytes(8), 16, rate=0), "0 frames per second"),
+    "a chunk beyond the end": (
+        WHOLE[:36] + struct.pack("<4sI", b"LIST", 0x7FFFFFFF) + WHOLE[44:],
+        "(truncated|not a WAV file of PCM)",
+    ),
     "no data": (WHOLE[: WHOLE.index(b"data")], "not a WAV file of PCM: "),
     "a value cut": (WHOLE[:-1], "truncated: 6 frames of 1 x 2 bytes, found 11 bytes"),
     "all values cut": (WHOLE[:-12], "truncated: 6 frames of 1 x 2 bytes, found 0 bytes"),
@@ -91,3 +95,18 @@ def test_every_truncation_is_refused(tmp_path):
         (tmp_path / "a.wav").write_bytes(WHOLE[:size])
         with pytest.raises(ValueError, match=r"a\.wav: (truncated|not a WAV)"):
             read_wav(tmp_path / "a.wav")
+
+
+def test_sizes_that_do_not_fit_each_other(tmp_path):
+    """Each size in the file, wrong in every way: the right samples or an error that names the file."""
+    expected = [value / 2**15 for value in range(6)]
+    refused = 0
+    for place in (4, 16, WHOLE.index(b"LIST") + 4):
+        for size in (*range(len(WHOLE)), 0x7FFFFFFF, 0xFFFFFFFF):
+            (tmp_path / "a.wav").write_bytes(WHOLE[:place] + struct.pack("<I", size) + WHOLE[place + 4 :])
+            try:
+                assert read_wav(tmp_path / "a.wav").samples[0].tolist() == expected
+            except ValueError as error:
+                assert str(error).startswith(f"{tmp_path / 'a.wav'}: ")  # noqa: PT017
+                refused += 1
+    assert refused > len(WHOLE)

@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tatamikomi.data.faults import retold
 from tatamikomi.io.faults import bad_file
 
 _READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -110,9 +111,9 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
                         _check_length(place, header, entry.file_size - header.offset)
                         data = member.read()  # to the end: only there the checksum is compared
                     arrays[name] = _values(data, header, place)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            # The last two: a method of compression that zipfile does not know, and a password.
-            raise bad_file(path, f"broken archive: {error}") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+            # The last one: a method of compression that zipfile does not know, or a password.
+            raise retold(path, "broken archive", error) from None
     return arrays
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tatamikomi.data.dataset import Batch
 from tatamikomi.data.extras import extra_module
+from tatamikomi.data.faults import retold
 from tatamikomi.data.sizes import height_and_width
 from tatamikomi.errors import bad_type, unknown_name
 from tatamikomi.io.faults import bad_file
@@ -215,9 +216,7 @@ def _decode(path: str | os.PathLike[str], mode: str, size: tuple[int, int] | Non
         except pillow.DecompressionBombError as error:
             raise bad_file(path, f"too large: {error}") from None
         except (*broken, OverflowError, struct.error, zlib.error, MemoryError) as error:
-            if str(error).startswith(f"{os.fspath(path)}: "):
-                raise
-            raise bad_file(path, f"no whole picture: {error or type(error).__name__}") from None
+            raise retold(path, "no whole picture", error) from None
         if size is not None and image.size != size[::-1]:
             image = image.resize(size[::-1], pillow.Resampling.BILINEAR)
         pixels = np.asarray(image)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.extras import extra_module
+from tatamikomi.data.faults import retold
 from tatamikomi.io.faults import bad_file
 
 
@@ -73,7 +74,7 @@ def read_nifti(path: str | os.PathLike[str], labels: bool = False) -> Volume:
         affine = np.array(image.affine, np.float64)
         values = _labels(path, image) if labels else np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
     except broken as error:
-        raise _retold(path, error) from None
+        raise retold(path, "broken NIfTI", error) from None
     if values.ndim == 3:
         values = values[..., None]
     return Volume(np.ascontiguousarray(np.moveaxis(values, 3, 0)), affine)
@@ -88,15 +89,3 @@ def _labels(path: str | os.PathLike[str], image: Any) -> NDArray[np.int64]:
         raise bad_file(path, f"value {values[place]} at {place}, expected labels, whole numbers")
     result: NDArray[np.int64] = whole.astype(np.int64)
     return result
-
-
-def _retold(path: str | os.PathLike[str], error: Exception) -> Exception:
-    """An error of nibabel's with the file named; our own, and those of the system, are left as they are."""
-    text = str(error)
-    if isinstance(error, OSError) and error.errno is not None:
-        return error
-    return (
-        error
-        if text.startswith(f"{os.fspath(path)}: ")
-        else bad_file(path, f"broken NIfTI: {text or type(error).__name__}")
-    )

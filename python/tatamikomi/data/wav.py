@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tatamikomi.data.faults import retold
 from tatamikomi.io.faults import bad_file
 
 
@@ -49,8 +50,8 @@ def read_wav(path: str | os.PathLike[str]) -> Sound:
                 data = sound.readframes(frames + 1)  # one too many: what is left of a broken frame comes along
         except EOFError:
             raise bad_file(path, "truncated: it ends within a chunk") from None
-        except wave.Error as error:
-            raise bad_file(path, f"not a WAV file of PCM: {error}") from None
+        except (wave.Error, RuntimeError) as error:  # the second: a chunk that reaches beyond the one around it
+            raise retold(path, "not a WAV file of PCM", error) from None
     if width not in (1, 2, 3, 4):
         raise bad_file(path, f"samples of {8 * width} bits, expected 8, 16, 24 or 32")
     if rate < 1:
