@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
-from tatamikomi.random import permutation, philox, philox_key, uniform, uniform24
+from tatamikomi.random import Generator, permutation, philox, philox_key, uniform, uniform24
 
 # Known answers that Random123 publishes for philox4x32-10: counter, key, output.
 KNOWN = [
@@ -135,3 +138,12 @@ def test_permutation_refuses():
         permutation(0, (), -1)
     with pytest.raises(TypeError, match="permutation: path: expected an integer, got float"):
         permutation(0, (1.0,), 3)
+
+
+def test_a_generator_is_copied_and_pickled_where_it_stands():
+    generator = Generator(7, 3)
+    generator.take()
+    for again in (pickle.loads(pickle.dumps(generator)), copy.deepcopy(generator)):
+        assert again.state() == generator.state()
+        again.take()
+        assert again.state() != generator.state()

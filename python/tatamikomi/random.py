@@ -100,6 +100,11 @@ class Generator:
         with self._lock:
             self._seed, self._offset = seed, offset
 
+    def __reduce__(self) -> tuple[type[Generator], tuple[int, int]]:
+        """Copies and pickles go on from the same block, each by itself."""
+        with self._lock:
+            return Generator, (self._seed, self._offset)
+
     def __repr__(self) -> str:
         return f"Generator(seed={self._seed}, offset={self._offset})"
 

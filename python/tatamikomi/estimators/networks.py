@@ -1,0 +1,248 @@
+"""TatamikomiClassifier and TatamikomiRegressor: a network and its training behind scikit-learn's interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tatamikomi import nn, optim
+from tatamikomi.data import ArrayDataset, DataLoader
+from tatamikomi.errors import bad_type, bad_value, missing_extra, unknown_name
+from tatamikomi.functional import softmax
+from tatamikomi.models import create
+from tatamikomi.random import default_generator, manual_seed
+from tatamikomi.training import Trainer
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError:
+    raise missing_extra("tatamikomi.estimators", "scikit-learn", "sklearn") from None
+
+_OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "sgd": lambda parameters, **options: optim.SGD(parameters, momentum=0.9, nesterov=True, **options),
+}
+Builder = Callable[[tuple[int, ...], int], nn.Module]
+
+
+def _perceptron(shape: tuple[int, ...], outputs: int) -> nn.Module:
+    """What is trained where no model is given: one hidden layer of 64 units."""
+    size = int(np.prod(shape))
+    return nn.Sequential(nn.Flatten(), nn.Linear(size, 64), nn.ReLU(), nn.Linear(64, outputs))
+
+
+class _Network(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share: the options, the network, the training."""
+
+    def __init__(
+        self,
+        model: str | Builder | None = None,
+        *,
+        epochs: int = 50,
+        batch_size: int = 32,
+        optimizer: str = "adam",
+        lr: float = 0.01,
+        weight_decay: float = 0.0,
+        random_state: int = 0,
+    ) -> None:
+        self.model = model
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.random_state = random_state
+
+    # What the two differ in -------------------------------------------------------------------------------
+
+    def _loss(self) -> nn.Module:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------------------------------------
+
+    def _build(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        if self.model is None:
+            return _perceptron(shape, outputs)
+        if isinstance(self.model, str):
+            if len(shape) != 3:
+                raise bad_value(type(self).__name__, "X", f"shape (N, {', '.join(map(str, shape))})", "(N, C, H, W)")
+            return create(self.model, outputs, shape[0], image_size=shape[1])
+        if not callable(self.model):
+            raise bad_type(type(self).__name__, "model", self.model, "a name, a function or None")
+        return self.model(shape, outputs)
+
+    @contextmanager
+    def _seeded(self) -> Iterator[None]:
+        """The default generator started at random_state, and afterwards where it was."""
+        state = default_generator().state()
+        manual_seed(int(self.random_state))
+        try:
+            yield
+        finally:
+            default_generator().set_state(state)
+
+    def _begin(self, X: NDArray[np.float32], outputs: int) -> None:
+        if self.optimizer not in _OPTIMIZERS:
+            raise unknown_name(type(self).__name__, "optimizer", self.optimizer, _OPTIMIZERS)
+        self.network_ = self._build(X.shape[1:], outputs)
+        options = {"lr": self.lr, "weight_decay": self.weight_decay}
+        self._trainer = Trainer(
+            self.network_, _OPTIMIZERS[self.optimizer](self.network_.parameters(), **options), self._loss(), metrics={}
+        )
+
+    def _go_on(self, X: NDArray[np.float32], y: NDArray[Any], epochs: int) -> None:
+        batch_size = min(int(self.batch_size), len(X))
+        loader = DataLoader(ArrayDataset(X, y), batch_size, shuffle=True, seed=int(self.random_state))
+        self._trainer.fit(loader, epochs=self._trainer.epoch + epochs)
+        self.history_ = self._trainer.history
+        self.n_iter_ = self._trainer.epoch
+
+    def _checked(self, X: Any, reset: bool) -> NDArray[np.float32]:
+        array: NDArray[np.float32] = validate_data(self, X, reset=reset, dtype=np.float32, allow_nd=True)
+        return array
+
+    def _outputs(self, X: Any) -> NDArray[np.float32]:
+        check_is_fitted(self)
+        return self._trainer.predict(self._checked(X, reset=False))
+
+
+class TatamikomiClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
+    """A network that tells classes, for scikit-learn.
+
+    Args:
+        model: the name of one of tk.models, for images (N, C, H, W); a function (shape of a sample, number of outputs)
+            -> Module; None for one hidden layer of 64 units.
+        epochs: passes over the training data.
+        batch_size: samples per step.
+        optimizer: "adam", "adamw" or "sgd" (Nesterov's momentum 0.9).
+        lr, weight_decay: of the optimizer.
+        random_state: decides initial values, order and masks.
+
+    Attributes:
+        classes_: the labels, sorted.
+        network_: the trained Module.
+        history_: one dict per epoch.
+        n_iter_: epochs trained.
+
+    `fit` minimises the cross-entropy; X is converted to float32.
+
+    >>> import numpy as np
+    >>> from tatamikomi.estimators import TatamikomiClassifier
+    >>> X, y = np.eye(3).repeat(8, 0), np.array(["ka", "ki", "ku"]).repeat(8)
+    >>> TatamikomiClassifier(epochs=20).fit(X, y).predict(np.eye(3)).tolist()
+    ['ka', 'ki', 'ku']
+    """
+
+    def _loss(self) -> nn.Module:
+        return nn.CrossEntropyLoss()
+
+    def fit(self, X: Any, y: ArrayLike) -> TatamikomiClassifier:
+        """Train a new network on X (N, ...) and labels y (N,)."""
+        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
+        check_classification_targets(y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"{type(self).__name__}: y: expected two classes at least, got one class")
+        with self._seeded():
+            self._begin(X, len(self.classes_))
+            self._go_on(X, numbers.astype(np.int64), int(self.epochs))
+        return self
+
+    def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> TatamikomiClassifier:
+        """One epoch more on these data; the first call names all classes."""
+        first = not hasattr(self, "network_")
+        if first and classes is None:
+            raise ValueError(f"{type(self).__name__}: classes: expected all labels at the first partial_fit, got None")
+        X, y = validate_data(self, X, y, reset=first, dtype=np.float32, allow_nd=True)
+        if first:
+            self.classes_ = np.unique(np.asarray(classes))
+        elif classes is not None and not np.array_equal(self.classes_, np.unique(np.asarray(classes))):
+            raise ValueError(f"{type(self).__name__}: classes: expected those of the first call, got others")
+        numbers = np.searchsorted(self.classes_, y)
+        known = numbers < len(self.classes_)
+        if not known.all() or not np.array_equal(self.classes_[numbers], y):
+            raise ValueError(f"{type(self).__name__}: y: expected labels among classes, got others")
+        with self._seeded():
+            if first:
+                self._begin(X, len(self.classes_))
+            self._go_on(X, numbers.astype(np.int64), 1)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """(N, classes): the softmax of the network's outputs."""
+        return np.array(softmax(self._outputs(X), 1))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """(N,): the most probable label of every sample."""
+        outputs = self._outputs(X)  # complains of a missing fit first
+        labels: NDArray[Any] = self.classes_[outputs.argmax(1)]
+        return labels
+
+
+class TatamikomiRegressor(RegressorMixin, _Network):  # type: ignore[misc]
+    """A network that tells numbers, for scikit-learn; arguments as `TatamikomiClassifier`.
+
+    `fit` minimises the squared error of targets that are standardised for the training and brought back for the
+    prediction; y is (N,) or (N, targets).
+
+    >>> import numpy as np
+    >>> from tatamikomi.estimators import TatamikomiRegressor
+    >>> X = np.linspace(-1, 1, 64)[:, None]
+    >>> TatamikomiRegressor(epochs=60).fit(X, 3 * X[:, 0] + 1).score(X, 3 * X[:, 0] + 1) > 0.99
+    True
+    """
+
+    def _loss(self) -> nn.Module:
+        return nn.MSELoss()
+
+    def fit(self, X: Any, y: ArrayLike) -> TatamikomiRegressor:
+        """Train a new network on X (N, ...) and targets y (N,) or (N, targets)."""
+        X, y = self._pair(X, y, reset=True)
+        self._scale(y)
+        with self._seeded():
+            self._begin(X, y.shape[1])
+            self._go_on(X, (y - self._mean) / self._spread, int(self.epochs))
+        return self
+
+    def partial_fit(self, X: Any, y: ArrayLike) -> TatamikomiRegressor:
+        """One epoch more on these data; the first call's targets give the scale."""
+        first = not hasattr(self, "network_")
+        X, y = self._pair(X, y, reset=first)
+        if first:
+            self._scale(y)
+        with self._seeded():
+            if first:
+                self._begin(X, y.shape[1])
+            self._go_on(X, (y - self._mean) / self._spread, 1)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _pair(self, X: Any, y: ArrayLike, reset: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        X, y = validate_data(
+            self, X, y, reset=reset, dtype=np.float32, allow_nd=True, multi_output=True, y_numeric=True
+        )
+        targets: NDArray[np.float32] = np.asarray(y, np.float32)
+        if reset:
+            self._flat = targets.ndim == 1
+        return X, targets.reshape(len(targets), -1)
+
+    def _scale(self, y: NDArray[np.float32]) -> None:
+        self._mean, spread = y.mean(0), y.std(0)
+        self._spread = np.where(spread > 0, spread, 1).astype(np.float32)
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """(N,) or (N, targets), as y was."""
+        check_is_fitted(self)
+        y: NDArray[np.float64] = self._outputs(X) * np.float64(self._spread) + self._mean
+        return y[:, 0] if self._flat else y
