@@ -107,9 +107,13 @@ struct DirectProblem {
 // Of the phases modulo the step only those that a tap falls into.
 inline int64_t stored_phases(const Axis& w) { return larger(smaller(w.step, (w.taps - 1) * w.reach + 1), 1); }
 
+// Pixels of a tile along channels. In double a vector's lanes, one transposition: larger tiles gain little there, and
+// each size is code of its own.
+template <class T> constexpr int kChannelPixels = sizeof(T) == 8 && kTilePixels > 8 ? 8 : kTilePixels;
+
 template <class T> int64_t tile_pixels(const DirectProblem& p) {
     if (p.along_pixels) return kPixelVectors * kLanes<T>;
-    return kTilePixels;
+    return kChannelPixels<T>;
 }
 
 // Whether one row of one channel with all its taps fits into scratch. Reckoned in double: hostile shapes overflow.

@@ -199,7 +199,7 @@ template <class T, int Rows> TileFunction<T> pixel_tile_of(int64_t pixels, int64
 
 template <class T, bool AlongPixels> TileFunction<T> tile_of(int64_t pixels, int64_t width) {
     if constexpr (AlongPixels) return pixel_tile_of<T, kPixelRows>(pixels, width);
-    else return channel_tile_of<T, kTilePixels>(pixels, width);
+    else return channel_tile_of<T, kChannelPixels<T>>(pixels, width);
 }
 
 }   // namespace

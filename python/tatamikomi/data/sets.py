@@ -20,7 +20,7 @@ from tatamikomi.io.faults import bad_file
 DATA_VARIABLE = "TATAMIKOMI_DATA"
 
 _MNIST_FILE = os.path.join(os.path.dirname(__file__), "assets", "mnist_5k.npz")
-_MNIST_SHA256 = "63818dc867dd7ee1181196c2588842f34debadc19cc80dc16b1dc1401cbb62c4"
+_MNIST_SHA256 = "81dffda80e51f7e1d4784a78a4d9a552e9a858a51b6a8fb3e308aab0b02b2510"
 _MNIST_SEED = 5000
 _MNIST_TEST_PER_CLASS = 100
 _SYSTEM_FOLDER = "/usr/share/datasets"  # Debian's package dataset-fashion-mnist
@@ -117,7 +117,9 @@ def _mnist_5k() -> Split:
     if found != _MNIST_SHA256:
         raise bad_file(_MNIST_FILE, f"damaged: its SHA-256 is {found}, expected {_MNIST_SHA256}")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        images, labels = arrays["images"], arrays["labels"].astype(np.int64)
+        labels = arrays["labels"].astype(np.int64)
+        images = np.zeros((len(labels), 28, 28), np.uint8)
+        images[np.unpackbits(arrays["ink"], count=images.size).view(bool).reshape(images.shape)] = arrays["values"]
     train, test = stratified_split(labels, per_class=_MNIST_TEST_PER_CLASS, seed=_MNIST_SEED)
     pixels = _pixels(images[:, None])
     return Split(pixels[train], labels[train], pixels[test], labels[test], 10, "mnist-5k")
