@@ -32,6 +32,7 @@ FLOORS = [
     {"nn", "optim"},
     {"data", "metrics"},
     {"models", "training"},
+    {"interpret"},
     {"cli"},
 ]
 TAPE = {
