@@ -29,8 +29,8 @@ class Field:
     """The receptive field of a layer, one entry per spatial axis of the network's input.
 
     Position i of the layer sees the input elements offset + i * stride ... offset + i * stride + size - 1, as if the
-    input had no borders: a negative offset is padding. Behind a layer that enlarges, stride and offset may be broken,
-    and size is a bound: how much a position sees depends on where it falls.
+    input had no borders: a negative offset is padding. Behind a layer that enlarges, stride and offset may be no whole
+    numbers, and size is a bound: how much a position sees depends on where it falls.
 
     Attributes:
         size: input elements from the first seen to the last, both included.

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from tatamikomi.autograd import Tensor, enable_grad, grad, tensor
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.geometry import per_axis
+from tatamikomi.interpret.features import submodule
 from tatamikomi.interpret.fields import Field, itself, through
 from tatamikomi.interpret.trace import arrays_in, trace, zeros_for
 from tatamikomi.interpret.untouched import untouched
@@ -260,13 +261,3 @@ def effective_receptive_field(
     total /= largest
     count = int((total > 1 - 0.9545).sum())
     return EffectiveField(total, float(count ** (1 / max(total.ndim, 1))))
-
-
-def submodule(op: str, model: Module, layer: Any) -> Module:
-    """The module at a path; the message lists those there are."""
-    if not isinstance(layer, str):
-        raise bad_type(op, "layer", type(layer).__name__, "the path of a module")
-    modules = dict(model.named_modules(remove_duplicate=False))
-    if layer not in modules:
-        raise unknown_name(op, "layer", layer, modules)
-    return modules[layer]
