@@ -27,6 +27,7 @@ from tatamikomi.interpret.plots_training import (
     plot_history,
     plot_misclassified,
 )
+from tatamikomi.interpret.profiling import LayerProfile, Profile, profile
 from tatamikomi.interpret.receptive import (
     EffectiveField,
     coverage,
@@ -42,9 +43,11 @@ __all__ = [
     "Histogram",
     "Histograms",
     "LayerGradient",
+    "LayerProfile",
     "LayerSummary",
     "Maximised",
     "Plane",
+    "Profile",
     "Summary",
     "Surface",
     "WeightPath",
@@ -73,6 +76,7 @@ __all__ = [
     "plot_history",
     "plot_image",
     "plot_misclassified",
+    "profile",
     "receptive_field",
     "saliency",
     "sheet",
