@@ -34,7 +34,8 @@ from tatamikomi.kernels import (
 from tatamikomi.random import Generator, default_generator, manual_seed
 
 if TYPE_CHECKING:
-    from tatamikomi import data, functional, metrics, models, nn, optim, training
+    from tatamikomi import data, functional, interpret, metrics, models, nn, optim, training
+    from tatamikomi.interpret import receptive_field, summary
     from tatamikomi.training import Trainer
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "get_workspace_limit",
     "gradcheck",
     "gradgradcheck",
+    "interpret",
     "io",
     "kernels",
     "manual_seed",
@@ -66,18 +68,21 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "receptive_field",
     "set_backend",
     "set_conv_algorithm",
     "set_num_threads",
     "set_workspace_limit",
     "show_config",
+    "summary",
     "tensor",
     "threads",
     "training",
 ]
 
 # Arrays and gradients need none of these: each is imported when it is first asked for.
-_LAZY_ROOMS = ("data", "functional", "metrics", "models", "nn", "optim", "training")
+_LAZY_ROOMS = ("data", "functional", "interpret", "metrics", "models", "nn", "optim", "training")
+_LAZY_NAMES = {"Trainer": "training", "receptive_field": "interpret", "summary": "interpret"}
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
 
@@ -86,8 +91,8 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the packa
 
         if name in _LAZY_ROOMS:
             return importlib.import_module(f"tatamikomi.{name}")
-        if name == "Trainer":
-            globals()[name] = importlib.import_module("tatamikomi.training").Trainer
+        if name in _LAZY_NAMES:
+            globals()[name] = getattr(importlib.import_module(f"tatamikomi.{_LAZY_NAMES[name]}"), name)
             return globals()[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
