@@ -174,3 +174,10 @@ def test_reachable_from_the_top():
     assert tk.summary is interpret.summary
     assert tk.receptive_field is interpret.receptive_field
     assert {"summary", "receptive_field", "interpret"} <= set(dir(tk))
+
+
+def test_an_input_without_a_batch_is_told():
+    with pytest.raises(
+        ValueError, match=r"summary: input_shape: expected a batch in front, got an input \(1, 28, 28\)"
+    ):
+        tk.summary(tk.models.create("lenet5"), (1, 28, 28))

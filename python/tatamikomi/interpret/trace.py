@@ -129,6 +129,8 @@ class _Watch:
         if not given or not found:
             return None
         x, y = given[0], found[0]
+        if x.ndim == getattr(layer, "axes", x.ndim) + 1:
+            raise bad_value(self.op, "input_shape", f"an input {x.shape} of {type(layer).__name__}", "a batch in front")
         steps = steps_of(self.op, layer, x.shape[2:], y.shape[2:], _axes(x.shape))
         if steps is not None:
             return through(self.of(x), steps)
