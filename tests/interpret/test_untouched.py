@@ -16,14 +16,20 @@ def test_gradients_hooks_attributes_and_modes_come_back():
     grad, stays = model[0].weight.grad, model[0].register_forward_hook(lambda *given: None)
     model[0].note = "before"
     model[1].eval()
-    with pytest.raises(RuntimeError, match="enough"), untouched("test", model, training=True):
-        assert model[1].training
-        handle = model[1].register_forward_hook(lambda *given: None)
-        model(x).sum().backward()
-        model[0].note, model[0].other = "inside", 1
-        assert model[0].weight.grad is not grad
-        assert model[1].weight.grad is not None
-        raise RuntimeError("enough")
+    handles = []
+
+    def meddle():
+        with untouched("test", model, training=True):
+            assert model[1].training
+            handles.append(model[1].register_forward_hook(lambda *given: None))
+            model(x).sum().backward()
+            model[0].note, model[0].other = "inside", 1
+            assert model[0].weight.grad is not grad
+            assert model[1].weight.grad is not None
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        meddle()
     assert model[0].weight.grad is grad
     assert model[1].weight.grad is None
     assert model[0].note == "before"
@@ -31,7 +37,7 @@ def test_gradients_hooks_attributes_and_modes_come_back():
     assert (model.training, model[0].training, model[1].training) == (True, True, False)
     assert model[1].running_mean.tolist() == [0, 0]
     assert not model[1].has_hooks()
-    handle.remove()
+    handles[0].remove()
     assert model[0].has_hooks()
     stays.remove()
     assert not model[0].has_hooks()
