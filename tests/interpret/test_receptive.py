@@ -62,6 +62,7 @@ EXACT = {
     "norms": (nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Sigmoid(), nn.Conv2d(4, 1, 3)), (1, 1, 9, 9)),
     "residual": (nn.Sequential(nn.Conv2d(1, 1, 2, 2), Residual(), nn.Conv2d(1, 1, 3)), (1, 1, 20, 20)),
     "joined": (Joined(), (1, 1, 9, 9)),
+    "unshuffle": (nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4, 1, 3, padding=1)), (1, 1, 8, 8)),
     "local": (nn.LocallyConnected2d(1, 1, 9, 3, 2, 1), (1, 1, 9, 9)),
     "lrn": (nn.Sequential(nn.Conv2d(1, 3, 3), nn.LocalResponseNorm(3, within_channel=True, alpha=1.0)), (1, 1, 9, 9)),
 }
@@ -71,6 +72,7 @@ BOUNDS = {
     "transposed": (nn.ConvTranspose2d(1, 1, (4, 3), 2, 1), (1, 1, 6, 7)),
     "dilated": (nn.ConvTranspose1d(1, 1, 3, 2, 1, dilation=2), (1, 1, 9)),
     "patches": (nn.Sequential(nn.ConvTranspose1d(1, 1, 2, 2), nn.Conv1d(1, 1, 2)), (1, 1, 9)),
+    "shuffle": (nn.Sequential(nn.Conv2d(1, 9, 1), nn.PixelShuffle(3), nn.Conv2d(1, 1, 3)), (1, 1, 6, 6)),
     "nearest": (nn.Sequential(nn.Upsample(scale_factor=3), nn.Conv1d(1, 1, 3, padding=1)), (1, 1, 9)),
     "exact": (nn.Upsample(size=10, mode="nearest-exact"), (1, 1, 7)),
     "linear": (nn.Upsample(scale_factor=2, mode="linear"), (1, 1, 9)),
@@ -175,6 +177,19 @@ def test_what_is_not_known_is_not_told():
     assert tk.summary(Turned(), (1, 1, 9, 9)).layers[0].field_size is None
     with pytest.raises(ValueError, match=r"receptive_field: layer: .*'conv'"):
         tk.receptive_field(Turned(), (1, 1, 9, 9))
+
+    class Along(Residual):
+        def __init__(self, dim):
+            super().__init__()
+            self.dim = dim
+
+        def forward(self, x):
+            return self.far(tk.functional.softmax(self.near(x), self.dim))
+
+    assert tk.receptive_field([nn.Conv1d(1, 3, 3), nn.Softmax(1), nn.Conv1d(3, 1, 2)]).size == (4,)
+    assert tk.summary(Along(1), (1, 1, 9, 9)).layers[1].field_size == (5, 5)
+    for model in (Along(2), Along(-1), nn.Softmax(2), nn.GLU(-2)):
+        assert tk.summary(model, (1, 1, 8, 8)).layers[-1].field_size is None
     uneven = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True))
     with pytest.raises(ValueError, match="receptive_field"):
         tk.receptive_field(uneven, (1, 1, 9, 9))

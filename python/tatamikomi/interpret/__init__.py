@@ -12,10 +12,10 @@ from tatamikomi.interpret.diagnose import (
     gradient_flow,
     weight_histograms,
 )
-from tatamikomi.interpret.features import features
 from tatamikomi.interpret.fields import Field
 from tatamikomi.interpret.landscape import Plane, Surface, WeightPath, descend, loss_surface, surface
 from tatamikomi.interpret.maximise import Maximised, maximise_activation
+from tatamikomi.interpret.outputs import features
 from tatamikomi.interpret.pictures import feature_sheet, filter_sheet, sheet
 from tatamikomi.interpret.plots import plot_features, plot_filters, plot_heatmap, plot_image
 from tatamikomi.interpret.plots_training import (

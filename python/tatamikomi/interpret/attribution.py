@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tatamikomi.autograd import Tensor, enable_grad, no_grad, tensor
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import Size, per_axis
-from tatamikomi.interpret.features import (
+from tatamikomi.interpret.outputs import (
     Kept,
     float_input,
     gradient_of_scores,

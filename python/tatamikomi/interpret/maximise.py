@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi.autograd import Tensor, enable_grad, grad, tensor
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.interpret.features import Kept, float_input
+from tatamikomi.interpret.outputs import Kept, float_input
 from tatamikomi.interpret.trace import zeros_for
 from tatamikomi.interpret.untouched import untouched
 from tatamikomi.nn import Module

@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 from tatamikomi.autograd import Tensor, enable_grad, grad, tensor
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.geometry import per_axis
-from tatamikomi.interpret.features import submodule
 from tatamikomi.interpret.fields import Field, itself, through
+from tatamikomi.interpret.outputs import submodule
 from tatamikomi.interpret.trace import arrays_in, trace, zeros_for
 from tatamikomi.interpret.untouched import untouched
 from tatamikomi.interpret.windows import NORMS, POINTWISE, Steps, steps_of, windowed

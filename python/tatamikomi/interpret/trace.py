@@ -25,6 +25,7 @@ from tatamikomi.nn import Module
 
 # Nodes of the tape that keep every position where it is, by the module that has them, and by name.
 _STAY = ("autograd.arithmetic", "autograd.elementwise", "nn.hooks", "functional.activation", "functional.dropout")
+_AMONG_CHANNELS = ("_Cat", "_Softmax", "_LogSoftmax")  # along axis 1
 _STAY_TOO = ("_BatchNorm", "_BatchNormInference", "_GroupNorm", "_BroadcastTo")
 
 
@@ -170,8 +171,11 @@ class _Watch:
             gone = all(size == 1 for size in sizes) and node._shape[:1] == shapes[0][:1]
             return through(fields[0], whole(shapes[0][2:])) if gone else None
         place = type(node).__module__.removeprefix("tatamikomi.")
-        joins = kind in _STAY_TOO or place.startswith(_STAY) or (kind == "_Cat" and getattr(node, "dim", 0) == 1)
-        if not joins:
+        if kind in _AMONG_CHANNELS:
+            stays = getattr(node, "dim", 0) in (1, 1 - len(node._shape))
+        else:
+            stays = kind in _STAY_TOO or place.startswith(_STAY)
+        if not stays:
             return None
         for i, shape in enumerate(shapes):
             if shape[2:] != sizes:

@@ -79,7 +79,8 @@ class _Was:
             room.clear()
             room.update(entries)
         for array, values in self.buffers:
-            np.copyto(array, values)
+            if array.flags.writeable:
+                np.copyto(array, values)
         for parameter, grad in self.grads:
             parameter.grad = grad
         for generator, state in self.generators:

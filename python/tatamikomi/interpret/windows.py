@@ -38,6 +38,7 @@ ADAPTIVE = (
     *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
 )
 GLOBAL = (nn.GlobalAvgPool, nn.GlobalMaxPool)
+ALONG = (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.GLU)
 PADS = tuple(
     getattr(nn, f"{kind}Pad{axes}d")
     for kind in ("Constant", "Zero", "Reflection", "Replication", "Circular")
@@ -163,6 +164,22 @@ def _pad(op: str, module: Any, sizes: Sizes, outputs: Sizes, axes: int) -> Steps
     return tuple(Step(Fraction(1), Fraction(1), Fraction(-one)) for one in before)
 
 
+def _along(op: str, module: Any, sizes: Sizes, outputs: Sizes, axes: int) -> Steps | None:
+    """Among the channels every position stays for itself."""
+    if axes == 0:
+        return ()
+    return (Step(Fraction(1), Fraction(1), Fraction(0)),) * axes if module.dim in (1, -1 - axes) else None
+
+
+def _shuffled(op: str, module: Any, sizes: Sizes, outputs: Sizes, axes: int) -> Steps:
+    part = Fraction(1, module.upscale_factor)
+    return (Step(2 - part, part, part - 1),) * axes
+
+
+def _unshuffled(op: str, module: Any, sizes: Sizes, outputs: Sizes, axes: int) -> Steps:
+    return (windowed(module.downscale_factor, module.downscale_factor, 1, 0),) * axes
+
+
 def _upsample(op: str, module: Any, sizes: Sizes, outputs: Sizes, axes: int) -> Steps | None:
     """Position i of the result lies at (i + 1/2) ratio - 1/2 of the source (nearest: at i ratio, rounded down)."""
     if module.align_corners or module.mode == "area":
@@ -193,5 +210,8 @@ _RULES: list[tuple[tuple[type[Module], ...], Callable[..., Steps | None]]] = [
     ((nn.Flatten,), _flatten),
     ((nn.Linear,), _linear),
     (PADS, _pad),
+    (ALONG, _along),
+    ((nn.PixelShuffle,), _shuffled),
+    ((nn.PixelUnshuffle,), _unshuffled),
     ((nn.Upsample,), _upsample),
 ]
