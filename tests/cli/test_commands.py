@@ -216,7 +216,7 @@ def test_help_tells_the_defaults(capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["train", "--model", "resnet"], "train: --model: expected one of deep_convnet, lenet5, "),
+        (["train", "--model", "resnet"], "train: --model: expected one of alexnet, "),
         (["train", "--optimizer", "lion"], "train: --optimizer: expected one of adam, adamw, sgd, got lion"),
         (["train", "--backend", "cuda"], "train: --backend: expected one of native, reference, got cuda"),
         (["train", "--threads", "0"], "train: --threads: expected 1 to 4096, got 0"),

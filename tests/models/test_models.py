@@ -94,7 +94,7 @@ def test_registry():
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        (("lenet6",), {}, ValueError, "create: name: expected one of 'deep_convnet', 'lenet5', .* got 'lenet6'"),
+        (("lenet6",), {}, ValueError, "create: name: expected one of 'alexnet', .*'lenet5', .* got 'lenet6'"),
         ((5,), {}, TypeError, "create: name: expected a string, got int"),
         (("lenet5",), {"seed": 1, "generator": tk.Generator(1)}, ValueError, "create: seed: expected None"),
         (("lenet5",), {"image_size": 30}, ValueError, "lenet5: image_size: expected 28 or 32, got 30"),

@@ -32,8 +32,8 @@ class Configuration:
         names."""
         from tatamikomi import models
 
-        if self.model not in models.list():
-            raise unknown_option("--model", self.model, models.list())
+        if self.model not in models.list("classification"):
+            raise unknown_option("--model", self.model, models.list("classification"))
         if self.optimizer not in LEARNING_RATES:
             raise unknown_option("--optimizer", self.optimizer, LEARNING_RATES)
         if self.backend not in machine.BACKENDS:

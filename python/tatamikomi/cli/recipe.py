@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tatamikomi.cli.configuration import Configuration
 from tatamikomi.data import ArrayDataset, DataLoader, RandomAffine, Split, load
-from tatamikomi.models import create
+from tatamikomi.models import create, options
 from tatamikomi.nn import Module
 from tatamikomi.optim import SGD, Adam, AdamW, CosineAnnealingLR, Optimizer
 from tatamikomi.random import manual_seed
@@ -40,7 +40,10 @@ def load_data(configuration: Configuration, data_dir: str | None) -> Split:
 def build_model(configuration: Configuration, split: Split) -> Module:
     """The model for the data's channels, size and classes, with initial values drawn from the default
     Generator."""
-    return create(configuration.model, split.classes, split.train_x.shape[1], image_size=int(split.train_x.shape[2]))
+    size: dict[str, Any] = (
+        {"image_size": int(split.train_x.shape[2])} if "image_size" in options(configuration.model) else {}
+    )
+    return create(configuration.model, split.classes, split.train_x.shape[1], **size)
 
 
 def test_loader(split: Split, batch_size: int) -> DataLoader:

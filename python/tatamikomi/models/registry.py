@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 from tatamikomi.errors import bad_type, bad_value, unknown_name
@@ -12,16 +14,21 @@ from tatamikomi.random import Generator
 Builder = Callable[..., Module]
 B = TypeVar("B", bound=Builder)
 
+TASKS = ("classification", "segmentation", "sequence", "reconstruction")
+
 _builders: dict[str, Builder] = {}
+_tasks: dict[str, str] = {}
 
 
-def register(name: str) -> Callable[[B], B]:
-    """Decorator: make a function that builds a model known to `create` under `name`.
+def register(name: str, task: str = "classification") -> Callable[[B], B]:
+    """Decorator: make a function or class that builds a model known to `create` under `name`.
 
-    The function takes num_classes, in_channels and generator as keywords, and any options of its own.
+    It takes num_classes, in_channels and generator as keywords, each with a default of its own, and any options of its
+    own. `task` is "classification" (images to logits), "segmentation" (logits for every place), "sequence" (logits for
+    every step) or "reconstruction" (x to x).
 
     Raises:
-        ValueError: the name is taken.
+        ValueError: the name is taken, or an unknown task.
 
     >>> import tatamikomi as tk
     >>> @tk.models.register("perceptron-example")
@@ -31,20 +38,30 @@ def register(name: str) -> Callable[[B], B]:
     >>> "perceptron-example" in tk.models.list()
     True
     """
+    if task not in TASKS:
+        raise unknown_name("register", "task", task, TASKS)
 
     def keep(builder: B) -> B:
         if name in _builders and _builders[name] is not builder:
             raise bad_value("register", "name", repr(name), "a name that is not taken")
         _builders[name] = builder
+        _tasks[name] = task
         return builder
 
     return keep
 
 
+def register_variant(name: str, family: Builder, *, task: str = "classification", **fixed: Any) -> None:
+    """Make `family` with some of its options fixed known to `create` under `name`."""
+    builder = partial(family, **fixed)
+    update_wrapper(builder, family, assigned=("__doc__", "__module__"), updated=())
+    register(name, task)(builder)
+
+
 def create(
     name: str,
-    num_classes: int = 10,
-    in_channels: int = 1,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
     *,
     seed: int | None = None,
     generator: Generator | None = None,
@@ -54,11 +71,11 @@ def create(
 
     Args:
         name: see `tk.models.list()`.
-        num_classes: size of the output.
-        in_channels: channels of the input.
+        num_classes: size of the output; None is the model's own, 10 for networks on digits, 1000 for those on ImageNet.
+        in_channels: channels of the input; None is the model's own, 1 for networks on digits, 3 for those on photos.
         seed: draw the initial values from `Generator(seed)`.
         generator: draw them from this Generator; the default one when neither is given.
-        **options: the model's own, such as image_size.
+        **options: the model's own, such as image_size; see `tk.models.options(name)`.
 
     Raises:
         ValueError: an unknown name (the message lists the valid ones), both seed and generator, or what the
@@ -70,22 +87,52 @@ def create(
     >>> sum(parameter.numel() for parameter in net.parameters())
     61706
     """
-    if not isinstance(name, str):
-        raise bad_type("create", "name", type(name).__name__, "a string")
-    if name not in _builders:
-        raise unknown_name("create", "name", name, names())
+    builder = _find("create", name)
     if seed is not None:
         if generator is not None:
             raise bad_value("create", "seed", seed, "None when a generator is given")
         generator = Generator(seed)
-    return _builders[name](num_classes=num_classes, in_channels=in_channels, generator=generator, **options)
+    if num_classes is not None:
+        options["num_classes"] = num_classes
+    if in_channels is not None:
+        options["in_channels"] = in_channels
+    return builder(generator=generator, **options)
 
 
-def names() -> list[str]:
-    """The names that `create` knows, sorted; `tk.models.list()` is this function.
+def names(task: str | None = None) -> list[str]:
+    """The names that `create` knows, sorted, or those of one task; `tk.models.list()` is this function.
+
+    Raises:
+        ValueError: an unknown task; `register` tells them.
 
     >>> import tatamikomi as tk
     >>> "deep_convnet" in tk.models.list()
     True
+    >>> "deep_convnet" in tk.models.list("segmentation")
+    False
     """
-    return sorted(_builders)
+    if task is not None and task not in TASKS:
+        raise unknown_name("list", "task", task, TASKS)
+    return sorted(name for name in _builders if task in (None, _tasks[name]))
+
+
+def options(name: str) -> dict[str, Any]:
+    """What `create(name, ...)` takes, and the defaults.
+
+    Raises:
+        TypeError, ValueError: as `create` for a name.
+
+    >>> import tatamikomi as tk
+    >>> tk.models.options("deep_convnet")
+    {'num_classes': 10, 'in_channels': 1, 'generator': None, 'image_size': 28, 'dropout': 0.5}
+    """
+    parameters = inspect.signature(_find("options", name)).parameters.values()
+    return {one.name: one.default for one in parameters}
+
+
+def _find(op: str, name: object) -> Builder:
+    if not isinstance(name, str):
+        raise bad_type(op, "name", type(name).__name__, "a string")
+    if name not in _builders:
+        raise unknown_name(op, "name", name, names())
+    return _builders[name]

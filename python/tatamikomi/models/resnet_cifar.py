@@ -1,0 +1,101 @@
+"""The residual networks of 6 n + 2 layers for small images, and the plain ones they are compared with."""
+
+from __future__ import annotations
+
+from tatamikomi import functional as F
+from tatamikomi.autograd import Tensor
+from tatamikomi.errors import bad_value
+from tatamikomi.models.common import start
+from tatamikomi.models.registry import register_variant
+from tatamikomi.nn import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, Module, Sequential, checks
+from tatamikomi.random import Generator
+
+
+class SmallBlock(Module):
+    """relu(residual(x) + x) without any parameters beside x, or relu(residual(x)).
+
+    Where the size halves and the channels double, x gives every other pixel, and zeros as the new channels.
+
+    Shape: x (N, in_channels, H, W) -> y (N, width, ceil(H / stride), ceil(W / stride)).
+    """
+
+    def __init__(
+        self, in_channels: int, width: int, stride: int, shortcuts: bool, generator: Generator | None = None
+    ) -> None:
+        super().__init__()
+        self.conv1 = Conv2d(in_channels, width, 3, stride, 1, bias=False, generator=generator)
+        self.bn1 = BatchNorm2d(width, activation="relu")
+        self.conv2 = Conv2d(width, width, 3, 1, 1, bias=False, generator=generator)
+        self.bn2 = BatchNorm2d(width)
+        self.stride, self.more, self.shortcuts = stride, width - in_channels, shortcuts
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, width, oH, oW)."""
+        y: Tensor = self.bn2(self.conv2(self.bn1(self.conv1(x))))
+        if not self.shortcuts:
+            return F.relu(y)
+        if self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        if self.more:
+            before = self.more // 2
+            x = F.pad(x, (0, 0, 0, 0, before, self.more - before))
+        return F.add_relu(y, x)
+
+
+class SmallResNet(Module):
+    """Residual network for images of 32 x 32: a convolution, three stages of n blocks, means of the channels, linear.
+
+    The stages are 16, 32 and 64 channels wide on the full, half and quarter size: 6 n + 2 layers with parameters.
+
+    Args:
+        num_classes, in_channels, generator: as `create`.
+        depth: 6 n + 2, such as 20, 32, 44, 56, 110.
+        shortcuts: False leaves out the "+ x" of every block: the plain network of the paper, which gets worse with
+            depth. It has the same parameters.
+
+    Shape: x (N, in_channels, H, W) -> logits (N, num_classes); H = W = 32 in the paper, others as well.
+
+    Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", CVPR 2016, section 4.2.
+
+    >>> import tatamikomi as tk
+    >>> net = tk.models.create("resnet20_cifar", shortcuts=False)
+    >>> sum(parameter.numel() for parameter in net.parameters())
+    269722
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        generator: Generator | None = None,
+        *,
+        depth: int = 20,
+        shortcuts: bool = True,
+    ) -> None:
+        super().__init__()
+        blocks, rest = divmod(checks.integer("SmallResNet", "depth", depth, 8) - 2, 6)
+        if rest:
+            raise bad_value("SmallResNet", "depth", depth, "6 n + 2")
+        checks.flag("SmallResNet", "shortcuts", shortcuts)
+        self.conv1 = Conv2d(in_channels, 16, 3, 1, 1, bias=False, generator=generator)
+        self.bn1 = BatchNorm2d(16, activation="relu")
+        channels = 16
+        for i, width in enumerate((16, 32, 64)):
+            stage: list[Module] = []
+            for j in range(blocks):
+                stage.append(SmallBlock(channels, width, 2 if i and not j else 1, shortcuts, generator))
+                channels = width
+            self.add_module(f"layer{i + 1}", Sequential(*stage))
+        self.avgpool = GlobalAvgPool()
+        self.fc = Linear(channels, num_classes, generator=generator)
+        start(self, generator, mode="fan_in")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> logits (N, num_classes)."""
+        x = self.layer3(self.layer2(self.layer1(self.bn1(self.conv1(x)))))
+        y: Tensor = self.fc(self.avgpool(x).flatten(1))
+        return y
+
+
+for _depth in (20, 32, 44, 56, 110):
+    register_variant(f"resnet{_depth}_cifar", SmallResNet, depth=_depth)
