@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi import io
-from tatamikomi.autograd import Function, Tensor, as_tensor, grad, set_grad_enabled
+from tatamikomi.autograd import Tensor, as_tensor, grad, set_grad_enabled
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import window
 from tatamikomi.interpret.macs import macs_of
+from tatamikomi.interpret.stopwatch import Call, Hooks, Watch
 from tatamikomi.interpret.tables import as_html, as_text
 from tatamikomi.interpret.trace import arrays_in, layers
 from tatamikomi.interpret.untouched import expect_model, untouched
@@ -181,12 +182,12 @@ def profile(
         for _ in range(warmup):
             passes.run(None)
         plain = [passes.run(None) for _ in range(repeats)]
-        watched: list[_Watch] = []
-        hooks = _Hooks()
+        watched: list[Watch] = []
+        hooks = Hooks()
         for path, module in layers(model):
             hooks.look_at(path, module)
         for _ in range(repeats):
-            watched.append(_Watch())
+            watched.append(Watch())
             hooks.watch = watched[-1]
             passes.run(watched[-1])
         rows = tuple(_row(op, calls) for calls in _side_by_side(op, watched))
@@ -201,7 +202,7 @@ class _Passes:
     def __init__(self, op: str, model: Module, inputs: list[Tensor], backward: bool) -> None:
         self.op, self.model, self.inputs, self.backward = op, model, inputs, backward
 
-    def run(self, watch: _Watch | None) -> tuple[float, float]:
+    def run(self, watch: Watch | None) -> tuple[float, float]:
         begin = time.perf_counter()
         if watch is not None:
             watch.begin = begin
@@ -222,107 +223,7 @@ class _Passes:
         return forward, end - middle
 
 
-@dataclass
-class _Call:
-    name: str
-    module: Module
-    inputs: list[tuple[int, ...]]
-    output: tuple[int, ...] = ()
-    dtype: Any = None
-    begin: float = 0.0
-    end: float = 0.0
-    back_begin: float | None = None
-    back_end: float | None = None
-
-
-class _Watch:
-    """What is seen in one pass."""
-
-    def __init__(self) -> None:
-        self.begin = 0.0
-        self.calls: list[_Call] = []
-        self.open: _Call | None = None  # on the way back: arrived, not yet gone
-
-    def arrive(self, call: _Call) -> None:
-        """The gradient has come to the output of a layer."""
-        if call.back_begin is None:
-            now = time.perf_counter()
-            self.close(now)
-            call.back_begin, self.open = now, call
-
-    def leave(self, call: _Call) -> None:
-        """The gradient goes on from its input."""
-        call.back_end = time.perf_counter()
-        if self.open is call:
-            self.open = None
-
-    def close(self, now: float) -> None:
-        """Whatever is open ends here."""
-        if self.open is not None and self.open.back_end is None:
-            self.open.back_end = now
-        self.open = None
-
-    def events(self) -> list[tuple[str, str, str, float, float]]:
-        found = []
-        for call in self.calls:
-            kind = type(call.module).__name__
-            found.append((call.name, kind, "forward", call.begin - self.begin, call.end - call.begin))
-            if call.back_begin is not None and call.back_end is not None:
-                begin, seconds = call.back_begin - self.begin, call.back_end - call.back_begin
-                found.append((call.name, kind, "backward", begin, seconds))
-        return sorted(found, key=lambda event: event[3])
-
-
-class _Hooks:
-    """Hooks around layers that stop the time, and put marks on the tape."""
-
-    def __init__(self) -> None:
-        self.watch = _Watch()
-        self.inside: list[_Call] = []
-
-    def look_at(self, path: str, module: Module) -> None:
-        def before(layer: Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-            call = _Call(path, layer, [one.shape for one in arrays_in(args)])
-            marked = tuple(_marked(one, call, self.watch.leave) for one in args)
-            self.inside.append(call)
-            call.begin = time.perf_counter()
-            return marked
-
-        def after(layer: Module, args: tuple[Any, ...], result: Any) -> Any:
-            call = self.inside.pop()
-            call.end = time.perf_counter()
-            found = arrays_in(result)
-            call.output, call.dtype = (found[0].shape, found[0].dtype) if found else ((), None)
-            self.watch.calls.append(call)
-            if isinstance(result, tuple) and type(result) is tuple:
-                return tuple(_marked(one, call, self.watch.arrive) for one in result)
-            return _marked(result, call, self.watch.arrive)
-
-        module.register_forward_pre_hook(before)
-        module.register_forward_hook(after)
-
-
-def _marked(value: Any, call: _Call, tell: Any) -> Any:
-    return _Mark(call, tell)(value) if isinstance(value, Tensor) and value.requires_grad else value
-
-
-class _Mark(Function):
-    """The identity; tells when the gradient passes."""
-
-    view = True
-
-    def __init__(self, call: _Call, tell: Any) -> None:
-        self.call, self.tell = call, tell
-
-    def forward(self, x: Any) -> Any:
-        return x
-
-    def backward(self, dy: Tensor) -> Tensor:
-        self.tell(self.call)
-        return dy
-
-
-def _side_by_side(op: str, watched: list[_Watch]) -> list[list[_Call]]:
+def _side_by_side(op: str, watched: list[Watch]) -> list[list[Call]]:
     """The calls of all passes, call by call."""
     names = [[(call.name, call.output) for call in watch.calls] for watch in watched]
     if any(one != names[0] for one in names):
@@ -330,7 +231,7 @@ def _side_by_side(op: str, watched: list[_Watch]) -> list[list[_Call]]:
     return [list(calls) for calls in zip(*(watch.calls for watch in watched), strict=True)]
 
 
-def _row(op: str, calls: list[_Call]) -> LayerProfile:
+def _row(op: str, calls: list[Call]) -> LayerProfile:
     first = calls[0]
     forward = float(np.median([call.end - call.begin for call in calls]))
     backs = [
@@ -349,7 +250,7 @@ def _row(op: str, calls: list[_Call]) -> LayerProfile:
     )
 
 
-def _algorithms(op: str, call: _Call, backward: bool) -> dict[str, str]:
+def _algorithms(op: str, call: Call, backward: bool) -> dict[str, str]:
     layer: Any = call.module
     if not isinstance(layer, CONVS) or not call.inputs:
         return {}
