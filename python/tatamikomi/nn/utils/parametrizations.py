@@ -143,7 +143,8 @@ def spectral_norm(
         TypeError, ValueError: an argument is of the wrong kind or out of range, or the module has no such parameter.
 
     >>> import numpy as np, tatamikomi as tk
-    >>> layer = tk.nn.utils.parametrizations.spectral_norm(tk.nn.Linear(20, 40), n_power_iterations=50)
+    >>> layer = tk.nn.Linear(20, 40, generator=tk.Generator(0))
+    >>> layer = tk.nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=50, generator=tk.Generator(1))
     >>> abs(np.linalg.norm(layer.weight.numpy(), 2) - 1) < 1e-3
     np.True_
     """
