@@ -63,6 +63,82 @@ def simple_convnet(
     return net
 
 
+@register("double_convnet")
+def double_convnet(
+    num_classes: int = 10, in_channels: int = 1, generator: Generator | None = None, *, image_size: int = 28
+) -> Sequential:
+    """Two convolutions: conv 30 of 5x5 - ReLU, twice - pool 2 - linear 100 - ReLU - linear num_classes.
+
+    He's initialisation. 324,420 parameters for 28x28 images.
+
+    Shape: (N, in_channels, image_size, image_size) -> logits (N, num_classes).
+
+    >>> import tatamikomi as tk
+    >>> net = tk.models.create("double_convnet")
+    >>> sum(parameter.numel() for parameter in net.parameters())
+    324420
+    """
+    side = _pooled("double_convnet", image_size, (image_size - 8) // 2)
+    net = _assemble(
+        [
+            Conv2d(in_channels, 30, 5, generator=generator),
+            ReLU(),
+            Conv2d(30, 30, 5, generator=generator),
+            ReLU(),
+            MaxPool2d(2),
+        ],
+        [
+            Flatten(),
+            Linear(30 * side * side, 100, generator=generator),
+            ReLU(),
+            Linear(100, num_classes, generator=generator),
+        ],
+    )
+    _start(net, None, generator)
+    return net
+
+
+@register("keras_example")
+def keras_example(
+    num_classes: int = 10, in_channels: int = 1, generator: Generator | None = None, *, image_size: int = 28
+) -> Sequential:
+    """Keras' small network: conv 32 of 3x3 - pool 2 - conv 64 of 3x3 - pool 2 - linear 128 - linear num_classes.
+
+    ReLU after every layer but the last. Keras' initialisation: Glorot's uniform weights, zero biases. 225,034
+    parameters for 28x28 images: 320, 18,496, 204,928 and 1,290.
+
+    Shape: (N, in_channels, image_size, image_size) -> logits (N, num_classes).
+
+    >>> import tatamikomi as tk
+    >>> net = tk.models.create("keras_example")
+    >>> [layer.weight.numel() + layer.bias.numel() for half in net for layer in half if hasattr(layer, "weight")]
+    [320, 18496, 204928, 1290]
+    """
+    side = _pooled("keras_example", image_size, ((image_size - 2) // 2 - 2) // 2)
+    net = _assemble(
+        [
+            Conv2d(in_channels, 32, 3, generator=generator),
+            ReLU(),
+            MaxPool2d(2),
+            Conv2d(32, 64, 3, generator=generator),
+            ReLU(),
+            MaxPool2d(2),
+        ],
+        [
+            Flatten(),
+            Linear(64 * side * side, 128, generator=generator),
+            ReLU(),
+            Linear(128, num_classes, generator=generator),
+        ],
+    )
+    for layer in net.modules():
+        if isinstance(layer, (Conv2d, Linear)):
+            init.glorot_uniform_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                init.zeros_(layer.bias)
+    return net
+
+
 @register("deep_convnet")
 def deep_convnet(
     num_classes: int = 10,

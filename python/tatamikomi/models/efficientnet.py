@@ -112,12 +112,12 @@ class MBConv(Module):
             layers = [conv(in_channels, middle, size, stride), conv(middle, out_channels, 1, activation=None)]
         self.block = Sequential(*layers)
         self.residual = stride == 1 and in_channels == out_channels
-        self.drop_path = DropPath(drop_path)
+        self.stochastic_depth = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, oH, oW)."""
         y: Tensor = self.block(x)
-        return x + self.drop_path(y) if self.residual else y
+        return x + self.stochastic_depth(y) if self.residual else y
 
 
 class EfficientNet(ImageClassifier):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tatamikomi import functional as F
-from tatamikomi.autograd import Parameter, Tensor
+from tatamikomi.autograd import Tensor
 from tatamikomi.errors import bad_value
 from tatamikomi.models.common import conv_norm, start
 from tatamikomi.models.registry import register_variant
@@ -34,12 +34,6 @@ class _Block(Module):
     def residual(self, x: Tensor) -> Tensor:
         """x (N, in_channels, H, W) -> what is added to it."""
         raise NotImplementedError
-
-    def last_weight(self) -> Parameter:
-        """By which the residual is multiplied at its end."""
-        weight = [norm for norm in self.children() if isinstance(norm, BatchNorm2d)][-1].weight
-        assert weight is not None
-        return weight
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, expansion * width, oH, oW)."""
@@ -177,9 +171,10 @@ class ResNet(Module):
         self.fc = Linear(channels, num_classes, generator=generator)
         start(self, generator)
         if zero_init_residual:
-            for one in self.modules():
-                if isinstance(one, _Block):
-                    init.zeros_(one.last_weight())
+            last = "bn2.weight" if block is BasicBlock else "bn3.weight"
+            for name, parameter in self.named_parameters():
+                if name.endswith(last):
+                    init.zeros_(parameter)
 
     def features(self, x: Tensor) -> Tensor:
         """x (N, in_channels, H, W) -> the last stage's output, (N, 512 * expansion, H / 32, W / 32)."""

@@ -51,8 +51,8 @@ class ResNet3d(Module):
 
     >>> import tatamikomi as tk
     >>> net = tk.models.create("resnet3d18", 2, 1)
-    >>> net(tk.tensor([0.0]).expand(1, 1, 4, 16, 16)).shape
-    (1, 2)
+    >>> net(tk.tensor([0.0]).expand(2, 1, 4, 16, 16)).shape
+    (2, 2)
     """
 
     def __init__(
