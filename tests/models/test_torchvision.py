@@ -42,9 +42,9 @@ def options_of(net, kinds):
     found = {}
     for path, layer in net.named_modules():
         if isinstance(layer, batch_norms):
-            found[path] = (layer.eps, layer.momentum)
+            found[f"{path}.eps"], found[f"{path}.momentum"] = layer.eps, layer.momentum
         elif isinstance(layer, dropouts):
-            found[path] = layer.p
+            found[f"{path}.p"] = layer.p
     return found
 
 

@@ -46,12 +46,13 @@ def test_parameters_and_output(name, bare):
 def test_classes_and_channels(name, bare):
     """Five classes and two channels; beside the first layer and those that know the classes, all keep their shapes."""
     known = ZOO[name]
-    usual, net = models.create(name), models.create(name, 5, 2).eval()
+    before = {key: value.shape for key, value in state_of(models.create(name)).items()}
+    net = models.create(name, 5, 2).eval()
     if name in SMALL:
         with tk.no_grad():
             assert net(np.zeros((1, 2, *known.x[1:]), np.float32)).shape == (1, 5, *known.y[1:])
-    before, after = state_of(usual), state_of(net)
-    changed = [(before[key].shape, after[key].shape) for key in before if before[key].shape != after[key].shape]
+    after = {key: value.shape for key, value in state_of(net).items()}
+    changed = [(before[key], after[key]) for key in before if before[key] != after[key]]
     first = next(pair for pair in changed if pair[0][1:2] == (known.x[0],))
     assert first[1] == (first[0][0], 2, *first[0][2:])
     heads = [pair for pair in changed if pair is not first]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import partial, update_wrapper
+from functools import partial
 from typing import Any, TypeVar
 
 from tatamikomi.errors import bad_type, bad_value, unknown_name
@@ -54,7 +54,7 @@ def register(name: str, task: str = "classification") -> Callable[[B], B]:
 def register_variant(name: str, family: Builder, *, task: str = "classification", **fixed: Any) -> None:
     """Make `family` with some of its options fixed known to `create` under `name`."""
     builder = partial(family, **fixed)
-    update_wrapper(builder, family, assigned=("__doc__", "__module__"), updated=())
+    builder.__doc__ = family.__doc__
     register(name, task)(builder)
 
 

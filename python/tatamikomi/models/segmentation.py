@@ -8,8 +8,8 @@ import numpy as np
 
 from tatamikomi import functional as F
 from tatamikomi.autograd import Tensor
-from tatamikomi.errors import bad_value
-from tatamikomi.models.registry import create, register
+from tatamikomi.errors import unknown_name
+from tatamikomi.models.registry import create, names, options, register
 from tatamikomi.models.resnet import ResNet
 from tatamikomi.nn import ASPP, BatchNorm2d, Conv2d, Dropout, Module, ReLU, Sequential
 from tatamikomi.random import Generator
@@ -26,9 +26,11 @@ class Segmenter(Module):
 
     def _start(self, backbone: str, in_channels: int, generator: Generator | None) -> int:
         """Build the backbone; its channels at the end."""
+        known = [name for name in names() if "dilated" in options(name)]
+        if backbone not in known:
+            raise unknown_name(type(self).__name__, "backbone", backbone, known)
         net = create(backbone, in_channels=in_channels, generator=generator, dilated=(False, True, True))
-        if not isinstance(net, ResNet):
-            raise bad_value(type(self).__name__, "backbone", repr(backbone), "the name of a ResNet for ImageNet")
+        assert isinstance(net, ResNet)
         self.backbone = net
         channels = net.fc.in_features
         del net.fc, net.avgpool
