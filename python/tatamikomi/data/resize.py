@@ -1,16 +1,16 @@
-"""Images to another size by bilinear interpolation, in NumPy."""
+"""Images to another size by bilinear interpolation."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.batches import images
 from tatamikomi.data.sizes import height_and_width
 from tatamikomi.errors import bad_value
+from tatamikomi.kernels import resample
+from tatamikomi.kernels.resize_tables import antialias_table, linear_table
 
 
 def resize(x: NDArray[Any], size: int | tuple[int, int], antialias: bool = True) -> NDArray[Any]:
@@ -45,31 +45,6 @@ def resize(x: NDArray[Any], size: int | tuple[int, int], antialias: bool = True)
     height, width = height_and_width("resize", "size", size)
     if 0 in x.shape[2:]:
         raise bad_value("resize", "x", f"shape {x.shape}", "images of at least one pixel")
-    y = _along(x, 2, height, antialias)
-    return np.ascontiguousarray(_along(y, 3, width, antialias))
-
-
-def _along(x: NDArray[Any], axis: int, count: int, antialias: bool) -> NDArray[Any]:
-    if x.shape[axis] == count:
-        return np.array(x, x.dtype.newbyteorder("="))
-    places, weights = _taps(x.shape[axis], count, antialias)
-    tail = (1,) * (3 - axis)
-    y = np.zeros((*x.shape[:axis], count, *x.shape[axis + 1 :]), x.dtype.newbyteorder("="))
-    # One tap of all output pixels at a time: elementwise, so that no image notices its neighbours in the batch.
-    for place, weight in zip(places, weights.astype(y.dtype), strict=True):
-        y += x.take(place, axis) * weight.reshape(count, *tail)
-    return y
-
-
-def _taps(n: int, m: int, antialias: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """(taps, m): which input pixels make each output pixel, and how much each of them counts."""
-    ratio = n / m
-    reach = max(ratio, 1.0) if antialias else 1.0
-    centres = (np.arange(m) + 0.5) * ratio
-    first = np.floor(centres - reach + 0.5).astype(np.intp)
-    places = first + np.arange(math.ceil(2 * reach) + 1)[:, None]
-    weights = np.maximum(1 - np.abs(places + 0.5 - centres) / reach, 0)
-    inside = np.clip(places, 0, n - 1)
-    if antialias:
-        weights[inside != places] = 0
-    return inside, weights / weights.sum(axis=0)
+    table = antialias_table if antialias else linear_table
+    pairs = zip(x.shape[2:], (height, width), strict=True)
+    return resample(x, [None if before == after else table(before, after) for before, after in pairs])
