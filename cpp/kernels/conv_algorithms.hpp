@@ -47,15 +47,15 @@ struct AlgorithmTraits {
     double (*error)(const ConvShape&, double roundoff);
 };
 template <class T> struct ForwardAlgorithm : AlgorithmTraits {
-    void (*run)(const ForwardCall<T>&, const ConvShape&);
-    int64_t (*packed)(const ConvShape&);   // elements
-    void (*pack)(T* packed, const T* weight, const ConvShape&);
+    void (*run)(const ForwardCall<T>&, const ConvShape&) = nullptr;
+    int64_t (*packed)(const ConvShape&) = nullptr;   // elements
+    void (*pack)(T* packed, const T* weight, const ConvShape&) = nullptr;
 };
 template <class T> struct BackwardInputAlgorithm : AlgorithmTraits {
-    void (*run)(const BackwardInputCall<T>&, const ConvShape&);
+    void (*run)(const BackwardInputCall<T>&, const ConvShape&) = nullptr;
 };
 template <class T> struct BackwardWeightAlgorithm : AlgorithmTraits {
-    void (*run)(const BackwardWeightCall<T>&, const ConvShape&);
+    void (*run)(const BackwardWeightCall<T>&, const ConvShape&) = nullptr;
 };
 
 // What stands in the lists of float64 for an algorithm that trades digits for speed: whoever asks for float64 asks for
