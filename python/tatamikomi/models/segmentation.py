@@ -107,12 +107,8 @@ class DeepLabV3(Segmenter):
     ) -> None:
         super().__init__()
         channels = self._start(backbone, in_channels, generator)
-        pyramid = ASPP(channels, atrous_rates, generator=generator)
-        for layer in pyramid.modules():
-            if isinstance(layer, Dropout):
-                layer.generator = None  # masks come from where those of every other network come from
         self.classifier = Sequential(
-            pyramid,
+            ASPP(channels, atrous_rates, generator=generator),
             Conv2d(256, 256, 3, padding=1, bias=False, generator=generator),
             BatchNorm2d(256),
             ReLU(),

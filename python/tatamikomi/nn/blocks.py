@@ -201,7 +201,7 @@ class ASPP(Module):
         branches = [Sequential(*branch(in_channels)), *(Sequential(*branch(in_channels, rate)) for rate in rates)]
         branches.append(Sequential(GlobalAvgPool(), *branch(in_channels)))
         self.convs = ModuleList(branches)
-        self.project = Sequential(*branch(len(branches) * out_channels), Dropout(dropout, generator=generator))
+        self.project = Sequential(*branch(len(branches) * out_channels), Dropout(dropout))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H, W)."""

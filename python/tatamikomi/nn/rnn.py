@@ -23,23 +23,22 @@ class _Recurrent(Module):
 
     kind: str
 
-    def __init__(self, kind: str, input_size: int, hidden_size: int, bias: bool, dtype: Any) -> None:
+    def __init__(self, kind: str, input_size: int, hidden_size: int, bias: bool) -> None:
         super().__init__()
         name = type(self).__name__
         self.kind = kind
         self.input_size = checks.integer(name, "input_size", input_size)
         self.hidden_size = checks.integer(name, "hidden_size", hidden_size)
         self.bias = checks.flag(name, "bias", bias)
-        self.dtype = checks.floating(name, dtype)
 
-    def _add(self, suffix: str, features: int, state: int) -> None:
+    def _add(self, suffix: str, features: int, state: int, dtype: np.dtype[Any]) -> None:
         """weight_ih, weight_hh and perhaps the biases, named with `suffix`."""
         rows = GATES[self.kind] * self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, features), "weight_hh": (rows, state)}
         if self.bias:
             shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
         for name, shape in shapes.items():
-            setattr(self, name + suffix, Parameter(checks.zeros(type(self).__name__, name, shape, self.dtype)))
+            setattr(self, name + suffix, Parameter(checks.zeros(type(self).__name__, name, shape, dtype)))
 
     def _weights(self, suffix: str) -> Weights:
         biases = (getattr(self, f"bias_{which}{suffix}") if self.bias else None for which in ("ih", "hh"))
@@ -71,8 +70,9 @@ class _Layers(_Recurrent):
         generator: Generator | None,
         proj_size: int = 0,
     ) -> None:
-        super().__init__(kind, input_size, hidden_size, bias, dtype)
+        super().__init__(kind, input_size, hidden_size, bias)
         name = type(self).__name__
+        floats = checks.floating(name, dtype)
         self.num_layers = checks.integer(name, "num_layers", num_layers)
         self.batch_first = checks.flag(name, "batch_first", batch_first)
         self.dropout = checks.probability(name, "dropout", dropout)
@@ -83,10 +83,10 @@ class _Layers(_Recurrent):
         state, directions = self.proj_size or self.hidden_size, 2 if self.bidirectional else 1
         for layer in range(self.num_layers):
             for suffix in self._suffixes(layer):
-                self._add(suffix, self.input_size if layer == 0 else directions * state, state)
+                self._add(suffix, self.input_size if layer == 0 else directions * state, state, floats)
                 if self.proj_size:
                     shape = (self.proj_size, self.hidden_size)
-                    setattr(self, f"weight_hr{suffix}", Parameter(np.zeros(shape, self.dtype)))
+                    setattr(self, f"weight_hr{suffix}", Parameter(np.zeros(shape, floats)))
         self.reset_parameters(generator)
 
     def _suffixes(self, layer: int) -> tuple[str, ...]:
@@ -278,8 +278,8 @@ class _Cell(_Recurrent):
     def __init__(
         self, kind: str, input_size: int, hidden_size: int, bias: bool, dtype: Any, generator: Generator | None
     ) -> None:
-        super().__init__(kind, input_size, hidden_size, bias, dtype)
-        self._add("", self.input_size, self.hidden_size)
+        super().__init__(kind, input_size, hidden_size, bias)
+        self._add("", self.input_size, self.hidden_size, checks.floating(type(self).__name__, dtype))
         self.reset_parameters(generator)
 
     def _zeros(self, input: Tensor) -> Tensor:
