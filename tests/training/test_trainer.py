@@ -249,3 +249,16 @@ def test_a_loss_that_is_not_finite_ends_the_run():
 def test_bad_arguments_are_named(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+def test_accuracy_of_mixed_samples_counts_the_largest_probability():
+    x, y = np.eye(4, dtype=np.float32), np.arange(4)
+    mixed = tk.data.DataLoader(tk.data.ArrayDataset(x, y), 4, mix=tk.data.MixUp(classes=4, seed=1))
+    model = tk.nn.Identity()
+    model.scale = tk.nn.Parameter([1.0])
+    trainer = tk.Trainer(model, tk.optim.SGD(model.parameters(), lr=0.0), loss=tk.nn.CrossEntropyLoss())
+    images, shares = next(iter(mixed))
+    assert shares.shape == (4, 4)
+    # A model that gives its input back names the class of the larger share: x is mixed as the labels are.
+    assert trainer.evaluate([(images, shares)])["accuracy"] == 1
+    assert trainer.evaluate([(images, shares[::-1].copy())])["accuracy"] < 1

@@ -125,7 +125,7 @@ class Trainer:
         self.schedule = schedule
         self.monitor = monitor
         if metrics is None:
-            metrics = {"accuracy": measure.accuracy} if isinstance(self.loss, CrossEntropyLoss) else {}
+            metrics = {"accuracy": _accuracy} if isinstance(self.loss, CrossEntropyLoss) else {}
         self.metrics = dict(metrics)
         self.generator = default_generator() if generator is None else generator
         _expect("generator", self.generator, Generator)
@@ -335,6 +335,11 @@ class Trainer:
     def _call(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
+
+
+def _accuracy(outputs: Array, labels: Array) -> float:
+    """Of labels that are probabilities, as mixed samples have them, the largest counts."""
+    return measure.accuracy(outputs, labels.argmax(1) if labels.ndim == 2 and labels.dtype.kind == "f" else labels)
 
 
 def _expect(argument: str, given: object, kind: type) -> None:
