@@ -1,0 +1,5 @@
+"""The table of coverage, from coverage.toml."""
+
+
+def page() -> str:
+    return ""
