@@ -31,8 +31,8 @@ LANGUAGES = ("ja", "en")
 PAGES = sorted((HERE / "pages").glob("*.txt"))
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)((?:\[\d+\])*)(?::([^{}]*))?\}")
 _WORDS = {
-    "ja": {"index": "目次", "errata": "正誤表", "contents": "畳み込みニューラルネットワークの講義", "other": "English"},
-    "en": {"index": "contents", "errata": "errata", "contents": "The course on convolutional networks", "other": "日本語"},
+    "ja": {"index": "目次", "errata": "正誤表", "other": "English"},
+    "en": {"index": "contents", "errata": "errata", "other": "日本語"},
 }
 
 
@@ -162,8 +162,9 @@ def framed(text: str, name: str, language: str, source: str, around: tuple[Path 
     """With a remark at the top and links at the bottom."""
     other = LANGUAGES[1 - LANGUAGES.index(language)]
     before, after = (f"[{title(one, language)}]({stem(one)}.md)" if one else "" for one in around)
-    links = [f"← {before}" if before else "", f"[{_WORDS[language]['index']}](README.md)", f"{after} →" if after else ""]
-    links.append(f"[{_WORDS[language]['other']}](../{other}/{name}.md)")
+    words = _WORDS[language]
+    links = [f"← {before}" if before else "", f"[{words['index']}](README.md)", f"{after} →" if after else ""]
+    links.append(f"[{words['other']}](../{other}/{name}.md)")
     remark = f"<!-- Made by python docs/course/make.py from {source}. Change that. -->"
     return f"{remark}\n\n{text}\n\n---\n\n{' · '.join(one for one in links if one)}\n"
 
@@ -178,8 +179,11 @@ def errata_page(language: str) -> str:
         "The function that proves it stands on the page behind the link, and runs with every test.\n\n"
         "| no. | what is right | proved by |\n|---|---|---|",
     }[language]
-    rows = [f"| {one.name} | [{one.titles[language]}]({one.page}.md#{one.name.lower()}) | `{one.fact}` |" for one in errata()]
-    return "\n".join([head, *rows])
+
+    def row(one: Erratum) -> str:
+        return f"| {one.name} | [{one.titles[language]}]({one.page}.md#{one.name.lower()}) | `{one.fact}` |"
+
+    return "\n".join([head, *map(row, errata())])
 
 
 def index_page(language: str) -> str:

@@ -28,7 +28,7 @@ def _collect() -> dict[str, Callable[[], Any]]:
 FACTS = _collect()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def value(name: str) -> Any:
     """What a fact gives, computed once."""
     if name not in FACTS:

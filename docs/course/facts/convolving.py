@@ -28,7 +28,7 @@ def correlation_5x5():
 
 
 def steps_are_the_kernel_sum():
-    """On I[i, j] = i + j + 1 a step to the right adds the sum of the kernel, and so does one down: 5 here, never 6 and 10."""
+    """On I[i, j] = i + j + 1 steps to the right and down both add the sum of the kernel: 5, never 6 and 10."""
     y = np.array(correlation_5x5())
     return [np.unique(np.diff(y, axis=1)).tolist(), np.unique(np.diff(y, axis=0)).tolist(), float(np.sum(kernel_x()))]
 
@@ -202,7 +202,8 @@ def padding_modes():
     """(1, 2, 3) padded by two on each side."""
     rows = []
     for mode in ("constant", "reflect", "replicate", "circular"):
-        rows.append([f"`{mode}`", *(f"{one:g}" for one in F.pad(np.array([[[1.0, 2.0, 3.0]]]), (2, 2), mode=mode)[0, 0].tolist())])
+        padded = F.pad(np.array([[[1.0, 2.0, 3.0]]]), (2, 2), mode=mode)[0, 0].tolist()
+        rows.append([f"`{mode}`", *(f"{one:g}" for one in padded)])
     return rows
 
 
@@ -236,7 +237,9 @@ def same_cost_per_output():
 
 def bytes_apart():
     """How far apart, in bytes, the taps of one output lie in rows of 224 float32: with dilation 1, 2 and 4."""
-    return [int(np.ptp(F.unfold(np.arange(224.0 * 32).reshape(1, 1, 32, 224), 3, dilation=rate)[0, :, 0].numpy())) * 4 for rate in (1, 2, 4)]
+    places = np.arange(224.0 * 32).reshape(1, 1, 32, 224)
+    taps = (F.unfold(places, 3, dilation=rate)[0, :, 0].numpy() for rate in (1, 2, 4))
+    return [int(np.ptp(one)) * 4 for one in taps]
 
 
 def holes():

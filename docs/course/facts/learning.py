@@ -98,9 +98,8 @@ def relu_slope():
 def first_to_last_gradient(activation, std):
     """Mean size of the first layer's weight gradient over the last one's, of 784-40-20-10 before training."""
     generator = tk.Generator(0)
-    sizes = [784, 40, 20, 10]
     layers = []
-    for n_in, n_out in zip(sizes, sizes[1:]):
+    for n_in, n_out in ((784, 40), (40, 20), (20, 10)):
         linear = nn.Linear(n_in, n_out)
         scale = std or float(np.sqrt((2 if activation is nn.ReLU else 1) / n_in))
         nn.init.normal_(linear.weight, 0.0, scale, generator=generator)
@@ -116,12 +115,13 @@ def first_to_last_gradient(activation, std):
 
 def vanishing():
     """The ratio above, for three kinds of start."""
-    starts = [("sigmoid, σ = 0.01", nn.Sigmoid, 0.01), ("sigmoid, 1/√n", nn.Sigmoid, None), ("ReLU, √(2/n)", nn.ReLU, None)]
+    starts = [("sigmoid, σ = 0.01", nn.Sigmoid, 0.01), ("sigmoid, 1/√n", nn.Sigmoid, None)]
+    starts.append(("ReLU, √(2/n)", nn.ReLU, None))
     return [[name, f"{first_to_last_gradient(kind, std):.1e}"] for name, kind, std in starts]
 
 
 def equal_start_stays_equal():
-    """How many different hidden units of four there are after 5 updates: from zeros, from halves, from random numbers."""
+    """Different hidden units among four after 5 updates: from zeros, from halves, from random numbers."""
     counts = []
     for start in (0.0, 0.5, None):
         net = nn.Sequential(nn.Linear(3, 4, generator=tk.Generator(0)), nn.Sigmoid(), nn.Linear(4, 2))

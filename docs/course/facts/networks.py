@@ -3,9 +3,9 @@
 import json
 
 import numpy as np
+from docs.course import measure
 
 import tatamikomi as tk
-from docs.course import measure
 from tatamikomi import functional as F
 from tatamikomi import nn
 
@@ -92,7 +92,7 @@ def lenet_rows():
 
 
 def mobilenet_v1_counts():
-    """Parameters and multiply-adds of MobileNet v1: 4.2 million and 569 million (MAC, not FLOP: those are twice as many)."""
+    """Parameters and multiply-adds of MobileNet v1: 4.2 and 569 million. FLOP are twice as many."""
     told = named("mobilenet_v1")
     return [told["parameters"], told["macs"], 2 * told["macs"]]
 
@@ -122,13 +122,15 @@ def googlenet_beside_alexnet():
 
 def resnet50_beside_b4():
     """Parameters in millions and multiply-adds in billions; quoted top-1 of 76.0 and 82.9 %, and their difference."""
-    rows = [[round(named(one)["parameters"] / 1e6, 1), round(named(one)["macs"] / 1e9, 2)] for one in ("resnet50", "efficientnet_b4")]
+    both = (named("resnet50"), named("efficientnet_b4"))
+    rows = [[round(one["parameters"] / 1e6, 1), round(one["macs"] / 1e9, 2)] for one in both]
     return [*rows, round(82.9 - 76.0, 1)]
 
 
 def quoted_errors():
     """Top-5 errors on ImageNet as their authors published them, of ensembles: quotes, not measured here."""
-    return [["AlexNet", 2012, "15.3 %"], ["GoogLeNet", 2014, "6.67 %"], ["Inception v2 (BN)", 2015, "4.82 %"], ["ResNet-152", 2015, "3.57 %"]]
+    older = [["AlexNet", 2012, "15.3 %"], ["GoogLeNet", 2014, "6.67 %"]]
+    return [*older, ["Inception v2 (BN)", 2015, "4.82 %"], ["ResNet-152", 2015, "3.57 %"]]
 
 
 def top_k_errors():
@@ -199,12 +201,12 @@ def width_by_formula():
 
 
 def search_costs():
-    """GPU days: 800 * 4, 450 * 7 and 1 * 4 of the notes; 800 * 28 and 500 * 4, which the papers of 2017 and 2018 tell."""
+    """GPU days: 800 * 4, 450 * 7 and 1 * 4 of the notes; 800 * 28 and 500 * 4 of the papers of 2017, 2018."""
     return [800 * 4, 450 * 7, 1 * 4, 800 * 28, 500 * 4]
 
 
 def one_axis_alone():
-    """Multiply-adds of a small network twice as deep, twice as wide, on sides twice as long, over those of the first."""
+    """How many times the multiply-adds a network twice as deep, wide, or large in its images has."""
 
     def cost(depth=1, width=1, side=1):
         n = 8 * width

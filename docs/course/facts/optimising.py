@@ -54,8 +54,11 @@ def step_sizes():
 
 
 def valley_paths():
-    """E = x^2 / 20 + y^2 from (-7, 2), 30 steps: lr, how often each crosses y = 0, and how far it ends from the minimum."""
-    valley = lambda p: (p * p * np.array([0.05, 1.0])).sum()
+    """E = x^2 / 20 + y^2 from (-7, 2), 30 steps: lr, changes of the sign of y, distance from the minimum."""
+
+    def valley(p):
+        return (p * p * np.array([0.05, 1.0])).sum()
+
     makers = {
         "SGD": (0.9, lambda p: tk.optim.SGD(p, lr=0.9)),
         "Momentum": (0.1, lambda p: tk.optim.SGD(p, lr=0.1, momentum=0.9)),
@@ -74,14 +77,18 @@ def largest_stable_rate():
     """E = L w^2 / 2 with L = 4: after 50 steps |w| is below its start where lr < 2 / L = 0.5."""
     ends = []
     for lr in (0.05, 0.25, 0.49, 0.51):
-        path = tk.interpret.descend(lambda p: (p * p * 2.0).sum(), [1.0], lambda p: tk.optim.SGD(p, lr=lr), 50)
+        path = tk.interpret.descend(lambda p: (p * p * 2.0).sum(), [1.0], lambda p, lr=lr: tk.optim.SGD(p, lr=lr), 50)
         ends.append([lr, bool(abs(path[-1, 0]) < 1)])
     return ends
 
 
+def double_well(p):
+    """E = (w^2 - 1)^2 + 0.3 w."""
+    return ((p * p - 1.0) ** 2 + p * 0.3).sum()
+
+
 def two_valleys(lr):
-    """Where SGD ends on E = (w^2 - 1)^2 + 0.3 w, from the right; the minimum at the right, near 0.96, is the higher one."""
-    double_well = lambda p: ((p * p - 1.0) ** 2 + p * 0.3).sum()
+    """Where SGD ends on the double well from the right, where the higher of its minima lies, near 0.96."""
     return tk.interpret.descend(double_well, [1.7], lambda p: tk.optim.SGD(p, lr=lr), 60)[-1, 0]
 
 
@@ -92,11 +99,8 @@ def rate_and_local_minimum():
 
 def momentum_stops_in_the_higher_valley():
     """Momentum and RMSProp from 1.2 on the same function: both end on the right, in the higher valley."""
-    double_well = lambda p: ((p * p - 1.0) ** 2 + p * 0.3).sum()
-    ends = []
-    for make in (lambda p: tk.optim.SGD(p, lr=0.01, momentum=0.5), lambda p: tk.optim.RMSprop(p, lr=0.01)):
-        ends.append(round(float(tk.interpret.descend(double_well, [1.2], make, 300)[-1, 0]), 1))
-    return ends
+    makers = (lambda p: tk.optim.SGD(p, lr=0.01, momentum=0.5), lambda p: tk.optim.RMSprop(p, lr=0.01))
+    return [round(float(tk.interpret.descend(double_well, [1.2], make, 300)[-1, 0]), 1) for make in makers]
 
 
 def gradient_noise():

@@ -118,7 +118,10 @@ def simple_and_complex_cells():
 
 def heads():
     """Parameters of two heads for maps (512, 7, 7) and 10 classes."""
-    count = lambda layer: sum(int(np.prod(one.shape)) for one in layer.parameters())
+
+    def count(layer):
+        return sum(int(np.prod(one.shape)) for one in layer.parameters())
+
     return [count(nn.Linear(512 * 7 * 7, 10)), count(nn.GlobalAvgPool()) + count(nn.Linear(512, 10))]
 
 
@@ -153,7 +156,7 @@ def cam_mean():
 
 
 def cam_agrees():
-    """`interpret.cam` of a network with those maps and weights; and Grad-CAM, the same up to a factor where positive."""
+    """`interpret.cam` of a network with those maps and weights; and Grad-CAM, its positive part up to a factor."""
     head = nn.Linear(2, 1, bias=False, dtype=np.float64)
     head.weight.copy_(np.array([[2.0, -1.0]]))
     net = nn.Sequential(nn.Identity(), nn.GlobalAvgPool(), nn.Flatten(), head)

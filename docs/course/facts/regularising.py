@@ -46,7 +46,10 @@ def norm_and_penalised_loss():
 
 def ridge_weight(rate):
     """The w that minimises (w - 3)^2 / 2 + rate w^2 / 2, by gradient descent."""
-    goal = lambda p: ((p - 3.0) ** 2).sum() * 0.5 + (p * p).sum() * (0.5 * rate)
+
+    def goal(p):
+        return ((p - 3.0) ** 2).sum() * 0.5 + (p * p).sum() * (0.5 * rate)
+
     path = tk.interpret.descend(goal, [1.0], lambda p: tk.optim.SGD(p, lr=1.0 / (1.0 + rate)), 50)
     return round(float(path[-1, 0]), 4)
 
@@ -103,8 +106,10 @@ def models_with_dropout():
 
 def reported_gaps():
     """Reported accuracies without anything, with L2, with dropout: training, test, gap."""
-    return [[name, train, test, round(train - test, 4)] for name, train, test in (
-        ("-", 1.0, 0.7732), ("L2", 0.8633, 0.6759), ("dropout", 0.92, 0.7261))]
+    return [
+        [name, train, test, round(train - test, 4)]
+        for name, train, test in (("-", 1.0, 0.7732), ("L2", 0.8633, 0.6759), ("dropout", 0.92, 0.7261))
+    ]
 
 
 def dropout_between_the_others():

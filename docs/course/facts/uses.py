@@ -78,8 +78,7 @@ def replaced_head():
     net.classifier[1] = nn.Linear(1280, 7)
     for parameter in net.features.parameters():
         parameter.requires_grad_(False)
-    trained = sum(int(np.prod(one.shape)) for one in net.parameters() if one.requires_grad)
-    return trained
+    return sum(int(np.prod(one.shape)) for one in net.parameters() if one.requires_grad)
 
 
 def folded():

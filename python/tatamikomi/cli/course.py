@@ -1,4 +1,4 @@
-"""The course: quizzes."""
+"""The course: its quizzes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import argparse
 
 from tatamikomi.cli import course_quiz
 
-# name: adds the parser of a subcommand and sets its default `run_course`, the function that runs it.
-SUBCOMMANDS = {
-    "quiz": course_quiz.add_parser,
+# What follows `tatamikomi course`: name -> function that adds the parser, whose default `call` does the work.
+_SUBCOMMANDS = {
+    "quiz": course_quiz.add_quiz,
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The subcommands, each with options of its own."""
-    commands = parser.add_subparsers(dest="course_command", required=True, metavar="WHAT")
-    for add_parser in SUBCOMMANDS.values():
-        add_parser(commands)
+    """The subcommands."""
+    below = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+    for name, add in _SUBCOMMANDS.items():
+        add(below, name)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one of them."""
-    code: int = args.run_course(args)
+    """Do what the subcommand does; returns the exit code."""
+    code: int = args.call(args)
     return code

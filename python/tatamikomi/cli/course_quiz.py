@@ -9,15 +9,15 @@ from typing import Any
 from tatamikomi.cli.options import bad_option, unknown_option
 
 
-def add_parser(commands: Any) -> None:
+def add_quiz(commands: Any, name: str) -> None:
     """`tatamikomi course quiz`."""
     summary = (__doc__ or "").splitlines()[0]
-    parser = commands.add_parser("quiz", help=summary, description=summary)
+    parser = commands.add_parser(name, help=summary, description=summary)
     parser.add_argument("--lang", metavar="LANGUAGE", default="ja", help="ja or en; default: ja")
     parser.add_argument("--topic", help="questions of one topic; default: all of them")
     parser.add_argument("--show", action="store_true", help="print questions, answers and explanations; ask nothing")
     parser.add_argument("--seed", type=int, metavar="N", help="shuffle questions and choices; default: in their order")
-    parser.set_defaults(run_course=run)
+    parser.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
