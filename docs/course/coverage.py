@@ -55,6 +55,14 @@ def is_import_path(dotted: str) -> bool:
     return True
 
 
+def is_experiment(name: str) -> bool:
+    """Whether `tatamikomi course run NAME` knows an experiment."""
+    if not find_spec("tatamikomi.course.experiments"):
+        return False
+    known = importlib.import_module("tatamikomi.course.experiments").experiments()
+    return name in [one.name for one in known]
+
+
 def exists(entry: str) -> bool:
     """Whether what an entry of `where` names is there."""
     kind, _, name = entry.partition(" ")
@@ -64,6 +72,8 @@ def exists(entry: str) -> bool:
         return name in tk.models.list()
     if kind == "command":
         return is_command(name.split())
+    if kind == "experiment":
+        return is_experiment(name)
     if kind == "page":
         return all((HERE / language / f"{name}.md").exists() for language in ("ja", "en"))
     return kind == "doc" and (HERE.parent / name).exists()
@@ -82,6 +92,8 @@ def shown(entry: str) -> str:
         return f"[{name}](en/{name}.md) ([ja](ja/{name}.md))"
     if kind == "doc":
         return f"[{name}](../{name})"
+    if kind == "experiment":
+        return f"`tatamikomi course run {name}`"
     return f'`tk.models.create("{name}")`' if kind == "model" else f"`tatamikomi {name}`"
 
 

@@ -221,7 +221,7 @@ _LABELS = {
     "mobilenet_v1": (-8, -4, "end"),
     "mobilenet_v2": (-8, 2, "end"),
     "mobilenet_v3_large": (8, 14, "start"),
-    "shufflenet_v2": (-8, 8, "end"),
+    "shufflenet_v2": (9, 4, "start"),
     "efficientnet_b0": (9, 2, "start"),
     "efficientnet_b4": (-8, 8, "end"),
     "efficientnet_v2_s": (-8, -8, "end"),

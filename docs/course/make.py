@@ -113,14 +113,14 @@ def directive(line: str, language: str, is_first_code: bool) -> list[str]:
         return ["| " + " | ".join(cell(one, language) for one in row) + " |" for row in value(rest)]
     if kind == "code":
         return code([one.strip() for one in rest.split(",")], is_first_code)
+    if kind not in ("figure", "erratum"):
+        raise ValueError(f"unknown directive: {line}")
     parts = [part.strip() for part in rest.split("|")]
     text = parts[1 + LANGUAGES.index(language)]
     if kind == "figure":
         return [f"![{text}](../images/{parts[0]}.svg)"]
-    if kind == "erratum":
-        name = parts[0].split()[0]
-        return [f'<a id="{name.lower()}"></a>', "", f"### {name}: {text}"]
-    raise ValueError(f"unknown directive: {line}")
+    name = parts[0].split()[0]
+    return [f'<a id="{name.lower()}"></a>', "", f"### {name}: {text}"]
 
 
 def errata() -> list[Erratum]:

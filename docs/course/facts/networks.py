@@ -54,11 +54,6 @@ def shuffled_channels():
     return F.channel_shuffle(np.arange(6.0).reshape(1, 6, 1, 1), 2).numpy().ravel().astype(int).tolist()
 
 
-def squeeze_excitation_shape():
-    """One factor for each channel: the shape stays."""
-    return list(nn.SqueezeExcitation(8, 2)(np.ones((1, 8, 5, 5), np.float32)).shape)
-
-
 def named(name):
     """What measure.py counted for a network."""
     return json.loads(measure.NETWORKS.read_text(encoding="utf-8"))[name]

@@ -75,11 +75,6 @@ def frozen_statistics():
     return seen
 
 
-def per_channel_or_per_pixel():
-    """Scales of batch normalisation on maps of 8 channels, 4 x 4: per channel, and of the flattened values."""
-    return [nn.BatchNorm2d(8).weight.shape[0], nn.BatchNorm1d(8 * 4 * 4).weight.shape[0]]
-
-
 def shift_moves_per_pixel_statistics():
     """A picture moved by one pixel: does its normalised output just move? Per channel it does, per pixel not."""
     x = np.random.default_rng(0).random((8, 2, 4, 4))

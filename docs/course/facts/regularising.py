@@ -162,11 +162,6 @@ def ten_crops():
     return list(tk.data.TenCrop(224)(np.zeros((1, 3, 256, 256), np.float32)).shape)
 
 
-def mean_of_ten():
-    """Ten logits of one class, 0 to 9, and their mean, the answer of the ten crops."""
-    return float(np.arange(10).mean())
-
-
 def bias_and_variance():
     """Predictions 1, 2, 3, 6 of a truth 2: bias^2, variance, and the mean squared error, their sum."""
     predictions, truth = np.array([1.0, 2.0, 3.0, 6.0]), 2.0

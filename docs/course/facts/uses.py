@@ -57,11 +57,6 @@ def causal_wavenet():
     return [bool(same[:20].all()), bool(same[20:].all())]
 
 
-def unet_shape():
-    """A small U-Net gives a class for every pixel."""
-    return list(tk.models.UNet(3, 1, widths=((4, 4), (8, 8)))(np.zeros((2, 1, 16, 16), np.float32)).shape)
-
-
 def upsampled():
     """A transposed convolution with stride 2 puts its kernel down for every element."""
     x, kernel = np.array([[[[1.0, 2.0], [3.0, 4.0]]]]), np.array([[[[1.0, 1.0], [1.0, 1.0]]]])
@@ -106,9 +101,3 @@ def pruned():
     """The smallest half of (0.1, -2, 0.3, 1) set to 0."""
     w = np.array([0.1, -2.0, 0.3, 1.0])
     return np.where(np.abs(w) >= np.sort(np.abs(w))[2], w, 0.0).tolist()
-
-
-def half_storage():
-    """Bytes of 1000 weights in float32 and in float16."""
-    w = np.zeros(1000, np.float32)
-    return [w.nbytes, w.astype(np.float16).nbytes]
