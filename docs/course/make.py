@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -93,11 +94,22 @@ def matrices(words: str) -> list[str]:
     return ["    " + "   ".join(parts).rstrip() for parts in zip(*columns, strict=True)]
 
 
+def literal(given: Any) -> str:
+    """A value as Python, its strings in double quotes as a formatter wants them."""
+    if isinstance(given, str):
+        return json.dumps(given, ensure_ascii=False)
+    if isinstance(given, list):
+        return f"[{', '.join(map(literal, given))}]"
+    if isinstance(given, dict):
+        return "{" + ", ".join(f"{literal(key)}: {literal(one)}" for key, one in given.items()) + "}"
+    return repr(given)
+
+
 def code(names: Iterable[str], first: bool) -> list[str]:
     """The source of facts as a Python block that runs, the last one's value asserted where it is short."""
     names = list(names)
     blocks = [inspect.getsource(FACTS[name]).rstrip() for name in names]
-    shown = repr(value(names[-1]))
+    shown = literal(value(names[-1]))
     call = f"assert {names[-1]}()" if shown == "True" else f"assert {names[-1]}() == {shown}"
     ends = call if len(call) <= 118 else f"{names[-1]}()"
     prelude = "import numpy as np\nimport tatamikomi as tk\nfrom tatamikomi import functional as F, nn\n\n\n"
