@@ -185,7 +185,7 @@ def errata_page(language: str) -> str:
     """All corrections in a table."""
     head = {
         "ja": "# 正誤表\n\n講義の資料にあった誤りや、誤解しやすい書き方を、計算で確かめて直したものです。"
-        "「確かめる関数」はリンク先の頁にそのまま載っていて、テストのたびに実行されます。\n\n"
+        "「確かめる関数」はリンク先のページにそのまま載っていて、テストのたびに実行されます。\n\n"
         "| 番号 | 正しくは | 確かめる関数 |\n|---|---|---|",
         "en": "# Errata\n\nWhat the course's notes had wrong, or worded so that it misleads, put right by computation. "
         "The function that proves it stands on the page behind the link, and runs with every test.\n\n"
@@ -202,7 +202,7 @@ def index_page(language: str) -> str:
     """The contents of one language."""
     head = {
         "ja": "# 畳み込みニューラルネットワークの講義\n\n"
-        "数式、小さな計算例、よくある誤りをまとめた頁です。載っている数は、すべて tatamikomi で計算したものです。\n",
+        "数式、小さな計算例、よくある誤りをまとめたページです。載っている数は、すべて tatamikomi で計算したものです。\n",
         "en": "# The course on convolutional networks\n\n"
         "Formulas, small examples and common mistakes. Every number on these pages is computed by tatamikomi.\n",
     }[language]

@@ -107,13 +107,13 @@ def pool_tolerates_shifts():
 
 
 def simple_and_complex_cells():
-    """S-cells look for a pattern (convolution), C-cells allow it to move (pooling): a bar at two places, one answer."""
+    """Columns where S-cells (convolution) see a bar at two places, and what C-cells (pooling) answer."""
     bar = np.ones((1, 1, 3, 1))
     places = np.zeros((2, 1, 5, 4))
     places[0, 0, 1:4, 0] = places[1, 0, 1:4, 1] = 1.0
     s_cells = F.relu(F.conv2d(places, bar) - 2.0)  # 1 where all three agree, else 0
     c_cells = F.max_pool2d(s_cells, (3, 4))
-    return [s_cells.numpy().reshape(2, -1).sum(1).tolist(), c_cells.numpy().ravel().tolist()]
+    return [s_cells.numpy().max(axis=(1, 2)).argmax(1).tolist(), c_cells.numpy().ravel().tolist()]
 
 
 def heads():

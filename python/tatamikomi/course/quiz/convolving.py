@@ -87,7 +87,7 @@ def _() -> float:
     "convolution",
     ja="1 から 2 に変えると、12×12 の画像に 1×1 のフィルタをかけた出力の一辺が半分になるものはどれですか。",
     en="A 1x1 kernel goes over 12x12 images. Which option, at 2 in the place of 1, halves the side of the output?",
-    why_ja="ストライドはフィルタを動かす幅です。パディングは入力を広げ、ダイレーションはフィルタの目を広げます。",
+    why_ja="ストライドはフィルタを動かす幅です。パディングは入力を広げ、ダイレーションはフィルタの要素の間隔を広げます。",
     why_en="Stride is how far the kernel moves. Padding widens the input, dilation the gaps of the kernel.",
     choices=(
         ("stride", "ストライド", "stride"),
