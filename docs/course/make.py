@@ -202,7 +202,8 @@ def index_page(language: str) -> str:
     """The contents of one language."""
     head = {
         "ja": "# 畳み込みニューラルネットワークの講義\n\n"
-        "数式、小さな計算例、よくある誤りをまとめたページです。載っている数は、すべて tatamikomi で計算したものです。\n",
+        "数式、小さな計算例、よくある誤りをまとめたページです。"
+        "載っている数は、すべて tatamikomi で計算したものです。\n",
         "en": "# The course on convolutional networks\n\n"
         "Formulas, small examples and common mistakes. Every number on these pages is computed by tatamikomi.\n",
     }[language]
