@@ -126,18 +126,6 @@ def _() -> float:
 
 
 @_ask(
-    "shared-weights",
-    "convolution",
-    ja="100×100 の画像から出力 1 個を求める全結合の重みは、3×3 のフィルタ 1 枚の重みより何個多いですか。",
-    en="A dense unit looks at a 100x100 image. How many weights more has it than one 3x3 filter?",
-    why_ja="10,000 − 9 = 9,991 個です。フィルタは同じ 9 個をどの位置でも使います（重み共有）。",
-    why_en="10,000 - 9 = 9,991. The filter uses its 9 at every position: weights are shared.",
-)
-def _() -> float:
-    return _parameters(nn.Linear(100 * 100, 1, bias=False)) - _parameters(nn.Conv2d(1, 1, 3, bias=False))
-
-
-@_ask(
     "max-pool",
     "pooling",
     ja="[[1,3,2,4],[5,6,1,2],[7,8,3,5],[4,2,6,7]] の 2×2 最大プーリング（ストライド 2）はどれですか。",
@@ -163,18 +151,6 @@ def _() -> float:
 
 
 @_ask(
-    "overlapping-pool",
-    "pooling",
-    ja="AlexNet の重なりのあるプーリング（窓 3×3、ストライド 2）は、一辺 55 をいくつにしますか。",
-    en="AlexNet pools with overlap, 3x3 windows with stride 2. What becomes of a side of 55?",
-    why_ja="⌊(55 − 3)/2⌋ + 1 = 27 です。",
-    why_en="floor((55 - 3) / 2) + 1 = 27.",
-)
-def _() -> float:
-    return int(nn.MaxPool2d(3, 2)(np.zeros((1, 1, 55, 55), np.float32)).shape[3])
-
-
-@_ask(
     "gap-value",
     "gap",
     ja="[[2,3,1,4],[1,2,5,3],[4,1,2,1],[3,2,3,2]] の大域平均プーリング（GAP）はいくつですか。",
@@ -185,33 +161,6 @@ def _() -> float:
 )
 def _() -> float:
     return float(F.global_avg_pool(_plane([[2, 3, 1, 4], [1, 2, 5, 3], [4, 1, 2, 1], [3, 2, 3, 2]])).item())
-
-
-@_ask(
-    "any-size",
-    "gap",
-    ja="28×28 用に作り、そのまま 40×40 の画像も受け取れるのはどちらですか。",
-    en="Made for 28x28 images, which head takes 40x40 ones as well?",
-    why_ja="GAP の出力はいつもチャネル数なので、画像の大きさによりません。",
-    why_en="GAP gives one value per channel, whatever the size.",
-    choices=("Flatten + Linear", "GAP + Linear"),
-)
-def _() -> str:
-    def takes_both(*head: nn.Module) -> bool:
-        net = nn.Sequential(nn.Conv2d(1, 4, 3), *head)
-        net(np.zeros((1, 1, 28, 28), np.float32))
-        try:
-            net(np.zeros((1, 1, 40, 40), np.float32))
-        except ValueError:
-            return False
-        return True
-
-    return only(
-        {
-            "Flatten + Linear": takes_both(nn.Flatten(), nn.Linear(4 * 26 * 26, 10)),
-            "GAP + Linear": takes_both(nn.GlobalAvgPool(), nn.Flatten(), nn.Linear(4, 10)),
-        }
-    )
 
 
 @_ask(
