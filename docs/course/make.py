@@ -28,12 +28,14 @@ sys.path.insert(0, str(HERE.parents[1]))  # as a script, from any folder
 from docs.course import coverage, figures  # noqa: E402
 from docs.course.facts import FACTS, value  # noqa: E402
 
+from tatamikomi.course import quiz  # noqa: E402
+
 LANGUAGES = ("ja", "en")
 PAGES = sorted((HERE / "pages").glob("*.txt"))
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)((?:\[\d+\])*)(?::([^{}]*))?\}")
 _WORDS = {
-    "ja": {"index": "目次", "errata": "正誤表", "other": "English"},
-    "en": {"index": "contents", "errata": "errata", "other": "日本語"},
+    "ja": {"index": "目次", "errata": "正誤表", "quiz": "確認問題", "answer": "答え", "other": "English"},
+    "en": {"index": "contents", "errata": "Errata", "quiz": "Quiz", "answer": "Answer", "other": "日本語"},
 }
 
 
@@ -198,6 +200,36 @@ def errata_page(language: str) -> str:
     return "\n".join([head, *map(row, errata())])
 
 
+def quiz_page(language: str) -> str:
+    """The questions of `tatamikomi course quiz`, answers folded away."""
+    told = {
+        "ja": "`tatamikomi course quiz` が端末で出す問題です。正解は、出題のたびに tatamikomi が計算します。",
+        "en": "What `tatamikomi course quiz --lang en` asks on a terminal. tatamikomi computes each answer.",
+    }[language]
+    lines = [f"# {_WORDS[language]['quiz']}", "", told]
+    for topic in quiz.TOPICS:
+        about = next(page for page in PAGES if stem(page).startswith(topic))
+        lines += ["", f"## [{title(about, language)}]({stem(about)}.md)"]
+        for one in (question for question in quiz.QUESTIONS if question.topic == topic):
+            labels, right = one.labels(language), one.answer()
+            answer = labels[right] if isinstance(right, str) else cell(float(right), language)
+            lines += [
+                "",
+                f"**{escaped(one.text[language])}**",
+                "",
+                *(f"- {escaped(label)}" for label in labels.values()),
+            ]
+            why = escaped(f"{answer} — {one.why[language]}")
+            fold = f"<details><summary>{_WORDS[language]['answer']}</summary>"
+            lines += ["", fold, "", why, "", "</details>"]  # Markdown counts between empty lines
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def escaped(text: str) -> str:
+    """Text whose stars, brackets and signs mean nothing in Markdown."""
+    return re.sub(r"([*_\[\]<>|\\])", r"\\\1", text)
+
+
 def index_page(language: str) -> str:
     """The contents of one language."""
     head = {
@@ -207,14 +239,16 @@ def index_page(language: str) -> str:
         "en": "# The course on convolutional networks\n\n"
         "Formulas, small examples and common mistakes. Every number on these pages is computed by tatamikomi.\n",
     }[language]
-    quiz = {
+    foot = {
         "ja": "\n理解を確かめるには、端末で `tatamikomi course quiz` を実行してください。"
         "[講義の項目が tatamikomi のどこにあるか](../coverage.md)は、別の表にあります。",
         "en": "\nTo test yourself, run `tatamikomi course quiz --lang en` on a terminal. "
         "[Where each item of the course lives](../coverage.md) is a table of its own.",
     }[language]
-    rows = [f"{i}. [{title(one, language)}]({stem(one)}.md)" for i, one in enumerate(PAGES, 1)]
-    return "\n".join([head, *rows, f"{len(rows) + 1}. [{_WORDS[language]['errata'].capitalize()}](errata.md)", quiz])
+    listed = [(title(one, language), stem(one)) for one in PAGES]
+    listed += [(_WORDS[language][name], name) for name in ("errata", "quiz")]
+    rows = [f"{i}. [{words}]({name}.md)" for i, (words, name) in enumerate(listed, 1)]
+    return "\n".join([head, *rows, foot])
 
 
 def front_page() -> str:
@@ -239,7 +273,7 @@ def everything() -> dict[str, str]:
         for page, before, after in zip(PAGES, [None, *PAGES[:-1]], [*PAGES[1:], None], strict=True):
             text = framed(body(page, language), stem(page), language, f"pages/{page.name}", (before, after))
             made[f"{language}/{stem(page)}.md"] = text
-        for name, make in (("errata", errata_page), ("README", index_page)):
+        for name, make in (("errata", errata_page), ("quiz", quiz_page), ("README", index_page)):
             made[f"{language}/{name}.md"] = framed(make(language), name, language, "pages/", (None, None))
     return made
 

@@ -9,6 +9,8 @@ import pytest
 from docs.course import make, measure
 from docs.course.facts import FACTS, value
 
+from tatamikomi.course import quiz
+
 # What each correction's fact gives, worked out by hand or quoted, not computed by the package.
 CORRECTIONS = {
     "E-01": [0.64, 1.44],  # (1 - 0.2)^2 and (1 + 0.2)^2
@@ -171,6 +173,13 @@ def test_both_languages_say_the_same_things():
         assert codes[0] == codes[1], page.name  # tests/test_docs.py runs the English one
         assert not re.search("[ぁ-んァ-ヶ]", en), page.name
         assert len(re.findall("[ぁ-んァ-ヶ]", ja)) > 100, page.name
+
+
+def test_the_quiz_is_a_page():
+    ja, en = (make.quiz_page(language) for language in make.LANGUAGES)
+    assert ja.count("<details>") == en.count("<details>") == len(quiz.QUESTIONS)
+    assert "</summary>\n\n100,352 — N \\* H" in en
+    assert "</summary>\n\nストライド — " in ja  # a choice in the page's language
 
 
 def test_placeholders_and_directives():
