@@ -212,7 +212,11 @@ def quiz_page(language: str) -> str:
         lines += ["", f"## [{title(about, language)}]({stem(about)}.md)"]
         for one in (question for question in quiz.QUESTIONS if question.topic == topic):
             labels, right = one.labels(language), one.answer()
-            answer = labels[right] if isinstance(right, str) else cell(float(right), language)
+            answer = (
+                labels[right]
+                if isinstance(right, str)
+                else cell(int(right) if right == int(right) else right, language)
+            )
             lines += [
                 "",
                 f"**{escaped(one.text[language])}**",
