@@ -1,0 +1,1 @@
+"""The course: its quizzes, asked and graded on a terminal (`tatamikomi course quiz`)."""
