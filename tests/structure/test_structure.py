@@ -33,6 +33,7 @@ FLOORS = [
     {"data", "metrics"},
     {"models", "training"},
     {"estimators", "interpret"},
+    {"course"},
     {"cli"},
 ]
 TAPE = {
