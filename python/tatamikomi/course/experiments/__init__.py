@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from tatamikomi.course.experiments import (
     gradients,
+    batch_norm,
+    optimizers,
+    over_fitting,
+    studies,
+    convnets,
 )
 from tatamikomi.course.experiments.registry import Experiment, experiment, experiments, run
 

@@ -281,7 +281,11 @@ class Bench:
             self.note(str(error))
             return
         figure = matplotlib.Figure(figsize=size or (4 * columns, 3.2 * rows), layout="constrained")
-        draw(list(figure.subplots(rows, columns, squeeze=False).ravel()))
+        panels = list(figure.subplots(rows, columns, squeeze=False).ravel())
+        draw(panels)
+        for axis in (axis for ax in panels for axis in (ax.xaxis, ax.yaxis) if axis.get_scale() == "log"):
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter("")
         with io.atomic_write(os.path.join(self.out, f"{name}.png")) as file:
             figure.savefig(file, format="png", dpi=100)
         self._figures.append(f"{name}.png")
