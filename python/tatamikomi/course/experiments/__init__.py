@@ -9,6 +9,8 @@ from tatamikomi.course.experiments import (
     over_fitting,
     studies,
     convnets,
+    regularisation,
+    structure,
 )
 from tatamikomi.course.experiments.registry import Experiment, experiment, experiments, run
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from tatamikomi.autograd import as_tensor, no_grad
 from tatamikomi.course.experiments.bench import Bench
-from tatamikomi.course.experiments.nets import convolutional, perceptron
+from tatamikomi.course.experiments.nets import WideLayer, convolutional, perceptron
 from tatamikomi.course.experiments.registry import experiment
 from tatamikomi.interpret.untouched import untouched
-from tatamikomi.nn import BatchNorm2d, GroupNorm, ReLU
+from tatamikomi.nn import BatchNorm2d, Flatten, GroupNorm, Linear, ReLU, Sequential
 from tatamikomi.optim import SGD
 from tatamikomi.training import Callback
 
@@ -142,6 +142,10 @@ def _initial_values(bench: Bench) -> None:
     bench.check("S-039", "BN halves the spread of accuracy over sigmas", normed <= plain / 2, f"{normed:.3f}, {plain:.3f}")
 
 
+def _conv_net(classes: int, norm: WideLayer) -> Sequential:
+    return convolutional(classes, norm=norm, head=[Flatten(), Linear(16 * 49, classes)])
+
+
 def _small_batches(bench: Bench) -> None:
     """As many samples for every size of batch; the rate grows with the size."""
     samples = bench.steps(8000, 1600)
@@ -151,7 +155,7 @@ def _small_batches(bench: Bench) -> None:
         tests = [
             bench.train(
                 "",
-                partial(convolutional, bench.data.classes, norm=norm),
+                partial(_conv_net, bench.data.classes, norm),
                 partial(SGD, lr=0.01 * math.sqrt(size), momentum=0.9),
                 max(1, samples // size),
                 batch_size=size,
