@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-from tatamikomi.course.experiments import (
-    gradients,
-    batch_norm,
-    optimizers,
-    over_fitting,
-    studies,
-    convnets,
-    regularisation,
-    structure,
-)
 from tatamikomi.course.experiments.registry import Experiment, experiment, experiments, run
 
 __all__ = ["Experiment", "experiment", "experiments", "run"]

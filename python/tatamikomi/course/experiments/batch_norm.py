@@ -129,7 +129,10 @@ def _initial_values(bench: Bench) -> None:
     tests = {
         norm: [
             bench.train(
-                "", partial(perceptron, bench.data.classes, _DEEP, how=sigma, batch_norm=norm), partial(SGD, lr=0.05), steps
+                "",
+                partial(perceptron, bench.data.classes, _DEEP, how=sigma, batch_norm=norm),
+                partial(SGD, lr=0.05),
+                steps,
             ).test
             for sigma in sigmas
         ]
@@ -139,7 +142,9 @@ def _initial_values(bench: Bench) -> None:
     title = f"test accuracy after {steps} steps of SGD 0.05, by the std of the initial weights"
     bench.table(title, ("net", *(f"{sigma:g}" for sigma in sigmas), "spread"), rows)
     plain, normed = (float(np.ptp(found)) for found in tests.values())
-    bench.check("S-039", "BN halves the spread of accuracy over sigmas", normed <= plain / 2, f"{normed:.3f}, {plain:.3f}")
+    bench.check(
+        "S-039", "BN halves the spread of accuracy over sigmas", normed <= plain / 2, f"{normed:.3f}, {plain:.3f}"
+    )
 
 
 def _conv_net(classes: int, norm: WideLayer) -> Sequential:
@@ -149,7 +154,7 @@ def _conv_net(classes: int, norm: WideLayer) -> Sequential:
 def _small_batches(bench: Bench) -> None:
     """As many samples for every size of batch; the rate grows with the size."""
     samples = bench.steps(8000, 1600)
-    norms = {"batch": BatchNorm2d, "group of 4": lambda width: GroupNorm(width // 4, width)}
+    norms: dict[str, WideLayer] = {"batch": BatchNorm2d, "group of 4": lambda width: GroupNorm(width // 4, width)}
     rows = []
     for size in bench.of((2, 4, 8, 16, 64), (2, 16)):
         tests = [

@@ -307,7 +307,9 @@ class Bench:
         """Everything that was kept, and the statements printed."""
         marks = {True: "reached", False: "NOT REACHED", None: "not stated for this data", "explained": "explained"}
         if self._checks:
-            self.tell("\nheld to" + ("" if self.form == "full" else f" (the numbers are those of full, this is {self.form})"))
+            self.tell(
+                "\nheld to" + ("" if self.form == "full" else f" (the numbers are those of full, this is {self.form})")
+            )
         for one in self._checks:
             because = f"; {one['because']}" if "because" in one else ""
             self.tell(f"  {one['row']}: {one['statement']}: {marks[one['reached']]} ({one['measured']}){because}")

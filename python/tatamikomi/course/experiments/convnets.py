@@ -9,7 +9,7 @@ from typing import Any
 from tatamikomi.course.experiments.bench import Bench, Run
 from tatamikomi.course.experiments.nets import perceptron
 from tatamikomi.course.experiments.registry import experiment
-from tatamikomi.data import RandomAffine
+from tatamikomi.data import RandomAffine, Split
 from tatamikomi.interpret import misclassified, plot_filters, plot_misclassified
 from tatamikomi.models import create
 from tatamikomi.nn import Conv2d, Module
@@ -26,7 +26,9 @@ def affine(bench: Bench) -> RandomAffine:
     return RandomAffine(degrees=10.0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=10.0, seed=bench.seed)
 
 
-def with_cosine(bench: Bench, label: str, build: Callable[[], Module], steps: int, rate: float = 2e-3, **more: Any) -> Run:
+def with_cosine(
+    bench: Bench, label: str, build: Callable[[], Module], steps: int, rate: float = 2e-3, **more: Any
+) -> Run:
     """Adam with a rate that warms up over a fifteenth of the steps and then falls as a cosine."""
     warmup = steps // 15
 
@@ -65,7 +67,9 @@ def convnets(bench: Bench) -> None:
     _draw(bench, best)
     simple, double, deep, _ = runs
     known = bench.kind == "mnist-5k"
-    bench.check("X-23", "simple: test >= 0.95 on 5,000 digits", simple.test >= 0.95 if known else None, f"{simple.test:.4f}")
+    bench.check(
+        "X-23", "simple: test >= 0.95 on 5,000 digits", simple.test >= 0.95 if known else None, f"{simple.test:.4f}"
+    )
     bench.check("X-24", "double: test >= simple's", double.test >= simple.test, f"{double.test:.4f}, {simple.test:.4f}")
     least = 0.975 if known else 0.90
     seconds = f"{deep.test:.4f} in {deep.seconds:.1f} s"
@@ -75,7 +79,9 @@ def convnets(bench: Bench) -> None:
         bench.check("X-22", "deep with augmentation: test >= 0.98, in less than an hour", best.test >= 0.98, measured)
     counts = [parameters(one.model) for one in (simple, deep)]
     if classes == 10:
-        bench.check("S-135", "433,890 and 123,552 parameters", counts == [433_890, 123_552], f"{counts[0]:,}, {counts[1]:,}")
+        bench.check(
+            "S-135", "433,890 and 123,552 parameters", counts == [433_890, 123_552], f"{counts[0]:,}, {counts[1]:,}"
+        )
 
 
 def _draw(bench: Bench, run: Run) -> None:
@@ -106,6 +112,14 @@ def _models(classes: int) -> dict[str, Callable[[], Module]]:
     }
 
 
+def _loaded(bench: Bench, name: str) -> Split | None:
+    try:
+        return bench.load(name)
+    except FileNotFoundError as error:
+        bench.note(str(error))
+        return None
+
+
 @experiment("scores", "X-25")
 def scores(bench: Bench) -> None:
     """Scores on MNIST and Fashion-MNIST: models by data sets, one recipe.
@@ -116,10 +130,9 @@ def scores(bench: Bench) -> None:
     names = dict.fromkeys(("bundled", "fashion-mnist", bench.data_name))
     sets = {}
     for name in names:
-        try:
-            sets[name] = bench.load(name)
-        except FileNotFoundError as error:
-            bench.note(str(error))
+        split = _loaded(bench, name)
+        if split is not None:
+            sets[name] = split
     found: dict[str, dict[str, Run]] = {}
     for name, split in sets.items():
         if bench.form == "quick":

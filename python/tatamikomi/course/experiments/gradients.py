@@ -10,7 +10,7 @@ from tatamikomi.course.experiments.bench import Bench, Run
 from tatamikomi.course.experiments.nets import STARTS, perceptron, start
 from tatamikomi.course.experiments.registry import experiment
 from tatamikomi.interpret import activation_histograms, plot_histograms
-from tatamikomi.nn import CrossEntropyLoss, Flatten, Linear, Module, ReLU, Sequential, Sigmoid
+from tatamikomi.nn import CrossEntropyLoss, Linear, Module, ReLU, Sequential, Sigmoid
 from tatamikomi.optim import SGD
 from tatamikomi.random import manual_seed
 
@@ -30,8 +30,9 @@ def _ratio(bench: Bench, net: Module) -> float:
     """Mean magnitude of the first layer's weight gradient over the last one's, before any training."""
     x, y = bench.data.train_x[:100], bench.data.train_y[:100]
     CrossEntropyLoss()(net(x), y).backward()
-    first, *_, last = (np.abs(one.weight.grad.numpy()).mean() for one in net.modules() if isinstance(one, Linear))
-    return float(first / last)
+    gradients = [one.weight.grad for one in net.modules() if isinstance(one, Linear)]
+    first, *_, last = (float(np.abs(one.numpy()).mean()) for one in gradients if one is not None)
+    return first / last
 
 
 @experiment("vanishing-gradient", "X-01..X-07, S-018, S-019, S-021..S-024, S-026")
@@ -72,7 +73,9 @@ def vanishing_gradient(bench: Bench) -> None:
 def _check_pairs(bench: Bench, runs: dict[tuple[str, str], Run], ratios: dict[tuple[str, str], float]) -> None:
     stated = bench.kind != "other"
     lost = runs["sigmoid", "Gaussian 0.01"]
-    answers = len(np.unique(np.concatenate([lost.model(x).numpy().argmax(1) for x, _ in bench.batches(*bench.data[2:4])])))
+    answers = len(
+        np.unique(np.concatenate([lost.model(x).numpy().argmax(1) for x, _ in bench.batches(*bench.data[2:4])]))
+    )
     ratio = ratios["sigmoid", "Gaussian 0.01"]
     bench.check("X-01", "gradient of layer 1 over layer 3 < 1e-3", ratio < 1e-3, f"{ratio:.1e}")
     measured = f"{lost.test:.4f}, {answers} different answers"
@@ -112,4 +115,6 @@ def _zeros(bench: Bench, steps: int) -> None:
     hidden = [one for one in run.model.modules() if isinstance(one, Linear)][:-1]
     same = max(float(np.ptp(one.weight.numpy(), axis=0).max()) for one in hidden)
     bench.values(zero_initialisation_test=run.test)
-    bench.check("S-024", "zero initial values: units of a layer stay identical", same == 0, f"largest difference {same:g}")
+    bench.check(
+        "S-024", "zero initial values: units of a layer stay identical", same == 0, f"largest difference {same:g}"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from tatamikomi.autograd import Tensor
 from tatamikomi.nn import (
     BatchNorm1d,
     Conv2d,
@@ -22,7 +23,7 @@ from tatamikomi.nn import (
 Layer = Callable[[], Module]
 WideLayer = Callable[[int], Module]  # of the number of channels
 
-STARTS = {
+STARTS: dict[str, Callable[[Tensor], Tensor]] = {
     "Gaussian 0.01": partial(init.normal_, std=0.01),
     "Xavier": init.lecun_normal_,  # the course's 1 / sqrt(n_in)
     "He": partial(init.kaiming_normal_, nonlinearity="relu"),
@@ -37,7 +38,7 @@ def start(model: Module, how: str | float) -> Module:
     >>> start(tk.nn.Linear(2, 2), 0.0).weight.tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
-    fill = partial(init.normal_, std=how) if isinstance(how, float) else STARTS[how]
+    fill: Callable[[Tensor], Tensor] = partial(init.normal_, std=how) if isinstance(how, float) else STARTS[how]
     for module in model.modules():
         if isinstance(module, (Linear, Conv2d)):
             fill(module.weight)

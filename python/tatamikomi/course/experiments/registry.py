@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable
@@ -35,6 +36,12 @@ class Experiment:
     work: Callable[[Bench], None]
 
 
+# The modules that hold them, in the order of the course.
+_TOPICS = (
+    *("gradients", "batch_norm", "optimizers", "over_fitting", "regularisation", "studies", "mathematics", "structure"),
+    *("convnets", "normalizations", "costs"),
+)
+
 _experiments: dict[str, Experiment] = {}
 
 
@@ -61,6 +68,8 @@ def experiments() -> tuple[Experiment, ...]:
     >>> experiments()[0].name
     'vanishing-gradient'
     """
+    for topic in _TOPICS:
+        importlib.import_module(f"tatamikomi.course.experiments.{topic}")
     return tuple(_experiments.values())
 
 
@@ -99,9 +108,10 @@ def run(
     >>> all(one["reached"] for one in result["acceptance"])
     True
     """
-    if name not in _experiments:
-        raise unknown_name("run", "name", name, _experiments)
-    one = _experiments[name]
+    known = {one.name: one for one in experiments()}
+    if name not in known:
+        raise unknown_name("run", "name", name, known)
+    one = known[name]
     if out is not None:
         os.makedirs(out, exist_ok=True)
     state = default_generator().state()

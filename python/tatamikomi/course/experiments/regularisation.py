@@ -35,8 +35,11 @@ def _net(classes: int, kind: str = "", p: float = 0.0) -> Sequential:
     if kind == "DropConnect":
         last = DropConnect(last, p)
     head: list[Module] = [Flatten(), Linear(16 * 49, 128), ReLU(), *([Dropout(p)] if kind == "dropout" else []), last]
-    drop = {"spatial dropout": partial(SpatialDropout, p), "dropout of pixels": partial(Dropout, p)}.get(kind)
-    return convolutional(classes, drop=drop, head=head)
+    kinds: dict[str, Callable[[], Module]] = {
+        "spatial dropout": partial(SpatialDropout, p),
+        "dropout of pixels": partial(Dropout, p),
+    }
+    return convolutional(classes, drop=kinds.get(kind), head=head)
 
 
 @experiment("dropout", "X-20, S-038, S-068..S-073")
@@ -79,7 +82,9 @@ def _identities(bench: Bench) -> None:
     maps = SpatialDropout(0.3)(x).numpy().reshape(-1, 14 * 14)
     whole = bool((maps == maps[:, :1]).all())
     share = float((maps[:, 0] == 0).mean())
-    bench.check("S-070", "spatial dropout takes whole channels", whole and 0.2 < share < 0.4, f"{share:.3f} of them at 0.3")
+    bench.check(
+        "S-070", "spatial dropout takes whole channels", whole and 0.2 < share < 0.4, f"{share:.3f} of them at 0.3"
+    )
     layer = Dropout(0.3).eval()
     same = bool((layer(x).numpy() == x).all())
     bench.check("S-071", "evaluation hands on x", same, "equal" if same else "different")
@@ -138,7 +143,7 @@ def augmentation(bench: Bench) -> None:
     bench.figure("samples", draw, 2, 3)
     plain, moved = runs["nothing"].test, runs["affine"].test
     bench.check("S-076", "affine augmentation tests better than nothing", moved > plain, f"{moved:.4f}, {plain:.4f}")
-    plain, moved = (next(row[3] for row in rows if row[0] == label) for label in ("nothing", "shift"))
+    plain, moved = (bench.accuracy(runs[label].model, harder["shifted"], few.test_y) for label in ("nothing", "shift"))
     bench.check("S-076", "training on shifts helps on shifted images", moved > plain, f"{moved:.4f}, {plain:.4f}")
 
 

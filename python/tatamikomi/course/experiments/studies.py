@@ -31,8 +31,8 @@ def _gradient(model: Module, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.flo
 def batch_size(bench: Bench) -> None:
     """Batch size: noise of the gradient, time and accuracy for as many samples.
 
-    Of the gradient, the total variance over batches drawn with replacement; of the training, SGD with rate 0.1 x sqrt(B /
-    100), momentum 0.9, on 784-40-20-10.
+    Of the gradient, the total variance over batches drawn with replacement; training is by SGD with momentum 0.9 and
+    rate 0.1 sqrt(B / 100), on 784-40-20-10.
     """
     data = bench.data
     manual_seed(bench.seed)
@@ -79,7 +79,13 @@ def learning_rate(bench: Bench) -> None:
 
     falling = bench.train("0.3, cosine", build, partial(SGD, lr=0.3), steps, scheduler=cosine, schedule="step")
     rows = [
-        [one.label, math.inf if one.diverged else one.history[-1]["loss"], _rough(one.curve("loss")[1]), one.train, one.test]
+        [
+            one.label,
+            math.inf if one.diverged else one.history[-1]["loss"],
+            _rough(one.curve("loss")[1]),
+            one.train,
+            one.test,
+        ]
         for one in (*runs, falling)
     ]
     bench.table(f"after {steps} steps", ("rate", "loss", "rises of the loss", "train", "test"), rows)
@@ -91,7 +97,7 @@ def learning_rate(bench: Bench) -> None:
     manual_seed(bench.seed)
     model = build()
     loader = DataLoader(ArrayDataset(bench.data.train_x, bench.data.train_y), 100, shuffle=True, seed=bench.seed)
-    trial = find_lr(model, SGD(model.parameters(), lr=1.0), loader, low=1e-4, high=10.0, steps=bench.steps(200, 100))
+    trial = find_lr(model, SGD(model.parameters(), lr=1.0), loader, low=1e-4, high=10.0, steps=200)
     bench.values(suggestion=trial.suggestion, trial={"rates": trial.rates, "losses": trial.losses})
     stable = [0.0001, *(float(one.label[5:]) for one in runs if not one.diverged and one.test > 0.5)]
     found = trial.suggestion
