@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from tatamikomi import io
 from tatamikomi.autograd import Parameter
-from tatamikomi.data import ArrayDataset, BatchTransform, DataLoader, Split, load
+from tatamikomi.data import ArrayDataset, BatchTransform, DataLoader, RandomAffine, Split, load
 from tatamikomi.data.extras import extra_module
 from tatamikomi.errors import bad_value, unknown_name
 from tatamikomi.interpret.tables import as_text
 from tatamikomi.nn import Module
-from tatamikomi.optim import Optimizer
+from tatamikomi.optim import Adam, CosineAnnealingLR, Optimizer
 from tatamikomi.random import checked_integer, manual_seed
 from tatamikomi.training import Trainer
 
@@ -210,6 +210,19 @@ class Bench:
             for x, y in ((split.train_x[:1000], split.train_y[:1000]), (split.test_x, split.test_y))
         )
         return Run(label, model, trainer.history, every, train, test, seconds, diverged)
+
+    def train_cosine(self, label: str, build: Callable[[], Module], steps: int, rate: float = 2e-3, **more: Any) -> Run:
+        """`train` with Adam, whose rate warms up over a fifteenth of the steps and then falls as a cosine."""
+        warmup = steps // 15
+
+        def schedule(walker: Optimizer) -> CosineAnnealingLR:
+            return CosineAnnealingLR(walker, max(1, steps - warmup), warmup=warmup)
+
+        return self.train(label, build, partial(Adam, lr=rate), steps, scheduler=schedule, schedule="step", **more)
+
+    def affine(self) -> RandomAffine:
+        """Light augmentation for digits."""
+        return RandomAffine(degrees=10.0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=10.0, seed=self.seed)
 
     @staticmethod
     def batches(x: NDArray[Any], y: NDArray[Any], size: int = 250) -> list[tuple[NDArray[Any], NDArray[Any]]]:

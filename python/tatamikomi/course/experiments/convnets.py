@@ -7,35 +7,12 @@ from functools import partial
 from typing import Any
 
 from tatamikomi.course.experiments.bench import Bench, Run
-from tatamikomi.course.experiments.nets import perceptron
+from tatamikomi.course.experiments.nets import parameters, perceptron
 from tatamikomi.course.experiments.registry import experiment
-from tatamikomi.data import RandomAffine, Split
+from tatamikomi.data import Split
 from tatamikomi.interpret import misclassified, plot_filters, plot_misclassified
 from tatamikomi.models import create
 from tatamikomi.nn import Conv2d, Module
-from tatamikomi.optim import Adam, CosineAnnealingLR
-
-
-def parameters(model: Module) -> int:
-    """How many numbers a model learns."""
-    return sum(one.numel() for one in model.parameters())
-
-
-def affine(bench: Bench) -> RandomAffine:
-    """Light augmentation for digits."""
-    return RandomAffine(degrees=10.0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=10.0, seed=bench.seed)
-
-
-def with_cosine(
-    bench: Bench, label: str, build: Callable[[], Module], steps: int, rate: float = 2e-3, **more: Any
-) -> Run:
-    """Adam with a rate that warms up over a fifteenth of the steps and then falls as a cosine."""
-    warmup = steps // 15
-
-    def schedule(walker: Any) -> CosineAnnealingLR:
-        return CosineAnnealingLR(walker, max(1, steps - warmup), warmup=warmup)
-
-    return bench.train(label, build, partial(Adam, lr=rate), steps, scheduler=schedule, schedule="step", **more)
 
 
 @experiment("convnets", "X-22..X-24, S-134, S-135, S-175, S-185, S-202")
@@ -52,9 +29,9 @@ def convnets(bench: Bench) -> None:
         ("deep (2_8)", "X-22", "deep_convnet", bench.steps(1000, 60)),
     ):
         course = (0.995, 0.982) if name == "deep_convnet" else (None, None)
-        nets.append((row, name, *course, steps, with_cosine(bench, label, partial(create, name, classes), steps)))
+        nets.append((row, name, *course, steps, bench.train_cosine(label, partial(create, name, classes), steps)))
     steps, build = bench.steps(1600, 60), partial(create, "deep_convnet", classes)
-    best = with_cosine(bench, "deep, augmented", build, steps, transform=affine(bench))
+    best = bench.train_cosine("deep, augmented", build, steps, transform=bench.affine())
     nets.append(("X-22", "deep_convnet", 0.995, 0.982, steps, best))
     rows = [
         [one.label, row, parameters(one.model), steps, train, one.train, test, one.test, one.seconds]
@@ -138,7 +115,7 @@ def scores(bench: Bench) -> None:
         if bench.form == "quick":
             split = bench.cut(split, 5000, 1000)
         for label, build in _models(split.classes).items():
-            run = with_cosine(bench, label, build, steps, data=split, every=steps)
+            run = bench.train_cosine(label, build, steps, data=split, every=steps)
             found.setdefault(label, {})[name] = run
     columns = ("model", "parameters", *(f"{name} {part}" for name in sets for part in ("train", "test", "s")))
     rows = [

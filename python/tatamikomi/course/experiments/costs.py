@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 
 from tatamikomi.course.experiments.bench import Bench
-from tatamikomi.course.experiments.convnets import parameters, with_cosine
-from tatamikomi.course.experiments.nets import start
+from tatamikomi.course.experiments.nets import parameters, start
 from tatamikomi.course.experiments.registry import experiment
 from tatamikomi.interpret import summary
 from tatamikomi.models import EfficientNet, compound_scale, create
@@ -49,7 +48,7 @@ def separable(bench: Bench) -> None:
     nets: list[list[Any]] = []
     for label, kind in (("standard", Conv2d), ("separable", SeparableConv2d)):
         build = partial(_net, bench.data.classes, kind)
-        one = with_cosine(bench, label, build, steps, every=steps)
+        one = bench.train_cosine(label, build, steps, every=steps)
         nets.append([label, parameters(one.model), _macs(one.model, 1, 1, 28, 28), one.train, one.test, one.seconds])
     bench.table(f"after {steps} steps", ("net", "parameters", "MACs", "train", "test", "seconds"), nets)
     (_, many, cost, _, best, _), (_, few, less, _, other, _) = nets
@@ -143,13 +142,14 @@ def compound_scaling(bench: Bench) -> None:
     side = bench.steps(128, 64) if bench.form != "smoke" else 32
     factors = bench.of((1.0, 1.2, 1.4, 1.7, 2.0), (1.0, 1.4, 2.0))
     found: dict[str, list[float]] = {}
+    base = _macs(EfficientNet(), 1, 3, side, side)
     for label in ("depth", "width", "resolution"):
-        counts = []
-        for factor in factors:
+        counts = [base]
+        for factor in factors[1:]:
             part = {"depth": (factor, 1.0, 1.0), "width": (1.0, factor, 1.0), "resolution": (1.0, 1.0, factor)}[label]
             size = round(side * part[2])
             counts.append(_macs(EfficientNet(depth_mult=part[0], width_mult=part[1]), 1, 3, size, size))
-        found[label] = [count / counts[0] for count in counts]
+        found[label] = [count / base for count in counts]
     names = [f"{factor:g}" for factor in factors]
     expected = [["width and resolution: f^2", *(factor**2 for factor in factors)]]
     bench.table(

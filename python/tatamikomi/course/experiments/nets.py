@@ -30,6 +30,17 @@ STARTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def parameters(model: Module) -> int:
+    """How many numbers a model learns.
+
+    >>> import tatamikomi as tk
+    >>> from tatamikomi.course.experiments.nets import parameters
+    >>> parameters(tk.nn.Linear(3, 2))
+    8
+    """
+    return sum(one.numel() for one in model.parameters())
+
+
 def start(model: Module, how: str | float) -> Module:
     """Weights by one of `STARTS`, or normal with a standard deviation; zero biases.
 
@@ -95,8 +106,8 @@ def convolutional(
         drop: makes a layer.
         head: other layers at the end.
 
-    >>> from tatamikomi.course.experiments.nets import convolutional
-    >>> sum(parameter.numel() for parameter in convolutional(10, (4,)).parameters())
+    >>> from tatamikomi.course.experiments.nets import convolutional, parameters
+    >>> parameters(convolutional(10, (4,)))
     90
     """
     layers: list[Module] = []

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.course.experiments.bench import Bench, Run
-from tatamikomi.course.experiments.convnets import affine, with_cosine
 from tatamikomi.course.experiments.nets import convolutional
 from tatamikomi.course.experiments.registry import experiment
 from tatamikomi.data import (
@@ -53,7 +52,7 @@ def dropout(bench: Bench) -> None:
     kinds = {"nothing": ("", 0.0), "dropout 0.5": ("dropout", 0.5), "DropConnect 0.5": ("DropConnect", 0.5)}
     kinds["spatial dropout 0.2"], kinds["dropout of pixels 0.2"] = ("spatial dropout", 0.2), ("dropout of pixels", 0.2)
     runs = {
-        label: with_cosine(bench, label, partial(_net, classes, *options), steps, data=few)
+        label: bench.train_cosine(label, partial(_net, classes, *options), steps, data=few)
         for label, options in kinds.items()
     }
     rows = [[label, one.train, one.test, one.train - one.test, one.history[-1]["loss"]] for label, one in runs.items()]
@@ -61,7 +60,7 @@ def dropout(bench: Bench) -> None:
     bench.curves("curves", list(runs.values()))
     rates = bench.of((0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.97), (0.0, 0.5, 0.97))
     sweep = [
-        with_cosine(bench, "", partial(_net, classes, "dropout", rate), steps, data=few, every=steps) for rate in rates
+        bench.train_cosine("", partial(_net, classes, "dropout", rate), steps, data=few, every=steps) for rate in rates
     ]
     rows = [[f"{rate:g}", one.train, one.test] for rate, one in zip(rates, sweep, strict=True)]
     bench.table("dropout before the last layer", ("rate", "train", "test"), rows)
@@ -114,7 +113,7 @@ def augmentation(bench: Bench) -> None:
         "nothing": (None, None),
         "shift": (RandomAffine(translate=(0.1, 0.1), seed=seed), None),
         "rotation 15": (RandomRotation(15.0, seed=seed), None),
-        "affine": (affine(bench), None),
+        "affine": (bench.affine(), None),
         "erasing": (RandomErasing(seed=seed), None),
         "flip": (RandomHorizontalFlip(seed=seed), None),
         "MixUp": (None, MixUp(few.classes, seed=seed)),
@@ -127,8 +126,8 @@ def augmentation(bench: Bench) -> None:
         if mix is not None and bench.form == "smoke":
             continue
         build: Callable[[], Module] = partial(create, "lenet5", few.classes)
-        one = runs[label] = with_cosine(
-            bench, label, build, steps, data=few, transform=transform, loader={"mix": mix}, every=steps
+        one = runs[label] = bench.train_cosine(
+            label, build, steps, data=few, transform=transform, loader={"mix": mix}, every=steps
         )
         rows.append([label, one.train, one.test, *(bench.accuracy(one.model, x, few.test_y) for x in harder.values())])
     bench.table(f"500 samples, {steps} steps", ("augmentation", "train", "test", *harder), rows)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from tatamikomi import functional as F
 from tatamikomi.course.experiments.bench import Bench, Run
-from tatamikomi.course.experiments.convnets import parameters, with_cosine
-from tatamikomi.course.experiments.nets import WideLayer, convolutional, perceptron, start
+from tatamikomi.course.experiments.nets import WideLayer, convolutional, parameters, perceptron, start
 from tatamikomi.course.experiments.registry import experiment
 from tatamikomi.data import Split
 from tatamikomi.interpret import receptive_field, summary
@@ -55,7 +54,7 @@ def pooling(bench: Bench) -> None:
     rows, test = [], bench.data
     for label, pool in kinds.items():
         build = partial(_pooled, classes, pool)
-        one = with_cosine(bench, label, build, steps, every=steps)
+        one = bench.train_cosine(label, build, steps, every=steps)
         moved = [bench.accuracy(one.model, _shifted(test.test_x, by), test.test_y) for by in (1, 2, 4)]
         rows.append([label, parameters(one.model), one.train, one.test, *moved])
     columns = ("pooling", "parameters", "train", "test", "shifted by 1", "by 2", "by 4")
@@ -64,7 +63,7 @@ def pooling(bench: Bench) -> None:
     rows = []
     for label in ("dense", "GAP", "global max", "channels = classes"):
         build = partial(_headed, classes, label)
-        one = found[label] = with_cosine(bench, label, build, steps, every=steps, rate=5e-3)
+        one = found[label] = bench.train_cosine(label, build, steps, every=steps, rate=5e-3)
         runs_on_40 = _takes(one.model, 40)
         rows.append([label, parameters(one.model), one.train, one.test, runs_on_40])
     bench.table("heads", ("head", "parameters", "train", "test", "takes 40 x 40"), rows)
@@ -127,7 +126,7 @@ def filter_size(bench: Bench) -> None:
         middle = [Conv2d(width, width, size, padding=size // 2, bias=False) for size in sizes]
         weights, field = sum(map(parameters, middle)), receptive_field(middle).size[0]
         macs = summary(Sequential(*middle), (1, width, 14, 14)).macs
-        one = with_cosine(bench, label, partial(_stacked, classes, width, sizes), steps, every=steps)
+        one = bench.train_cosine(label, partial(_stacked, classes, width, sizes), steps, every=steps)
         found[label] = (weights, field, one.test)
         rows.append([label, field, weights, weights // width**2, macs, one.train, one.test, one.seconds])
     columns = ("stack", "field", "weights", "per C^2", "MACs", "train", "test", "seconds")
@@ -208,7 +207,7 @@ def pixel_permutation(bench: Bench) -> None:
         ("dense", partial(perceptron, few.classes, (100,))),
         ("LeNet-5", partial(create, "lenet5", few.classes)),
     ):
-        plain, permuted = (with_cosine(bench, label, build, steps, data=one, every=steps) for one in (few, other))
+        plain, permuted = (bench.train_cosine(label, build, steps, data=one, every=steps) for one in (few, other))
         change[label] = plain.test - permuted.test
         rows.append([label, plain.train, plain.test, permuted.train, permuted.test, change[label]])
     columns = ("net", "train", "test", "permuted train", "permuted test", "drop")
