@@ -39,7 +39,7 @@ class Experiment:
 # The modules that hold them, in the order of the course.
 _TOPICS = (
     *("gradients", "batch_norm", "optimizers", "over_fitting", "regularisation", "studies", "mathematics", "structure"),
-    *("convnets", "normalizations", "costs"),
+    *("convnets", "normalizations", "costs", "ensembles"),
 )
 
 _experiments: dict[str, Experiment] = {}
