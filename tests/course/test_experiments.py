@@ -112,6 +112,20 @@ def test_statements_follow_from_the_results(bars, monkeypatch):
     assert reached()[statement] is True
 
 
+@pytest.mark.parametrize("name", ["fourier", "toeplitz", "equivariance"])
+def test_a_wrong_convolution_is_noticed(name, monkeypatch):
+    for one in ("conv2d", "true_conv2d"):
+        right = getattr(tk.functional, one)
+
+        def wrong(*args, right=right, **options):
+            y = right(*args, **options)
+            return y * (1 + 0.01 * np.arange(y.shape[-1], dtype=y.dtype))
+
+        monkeypatch.setattr(tk.functional, one, wrong)
+    result = experiments.run(name, form="smoke", tell=quiet)
+    assert any(held["reached"] is False for held in result["acceptance"])
+
+
 def test_a_statement_that_fails_is_explained_or_not():
     held = bench()
     for holds, because in ((True, "x"), (False, "x"), (False, ""), (None, "x"), (np.bool_(False), "")):

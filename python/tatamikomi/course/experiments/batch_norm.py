@@ -92,7 +92,7 @@ def _speed(bench: Bench) -> None:
 
 def _largest_rate(bench: Bench) -> None:
     """A rate is stable if the training loss of the last round is below half of that of guessing."""
-    steps = bench.steps(200, 60)
+    steps = bench.steps(200, 40)
     rates = [0.01 * 2**i for i in bench.of(range(16), (1, 3, 5, 7, 9))]
     guess = math.log(bench.data.classes)
     losses: dict[bool, list[float]] = {}
@@ -153,7 +153,7 @@ def _conv_net(classes: int, norm: WideLayer) -> Sequential:
 
 def _small_batches(bench: Bench) -> None:
     """As many samples for every size of batch; the rate grows with the size."""
-    samples = bench.steps(8000, 1600)
+    samples = bench.steps(8000, 640)
     norms: dict[str, WideLayer] = {"batch": BatchNorm2d, "group of 4": lambda width: GroupNorm(width // 4, width)}
     rows = []
     for size in bench.of((2, 4, 8, 16, 64), (2, 16)):

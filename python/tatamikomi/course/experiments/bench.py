@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from tatamikomi import io
 from tatamikomi.autograd import Parameter
+from tatamikomi.course.experiments.runs import Rounds, Run
 from tatamikomi.data import ArrayDataset, BatchTransform, DataLoader, RandomAffine, Split, load
 from tatamikomi.data.extras import extra_module
 from tatamikomi.errors import bad_value, unknown_name
@@ -27,58 +27,6 @@ FORMS = ("full", "quick", "smoke")
 _SMOKE = 60  # samples
 
 Optimizers = Callable[[list[Parameter]], Optimizer]
-
-
-@dataclass
-class Run:
-    """One trained network.
-
-    Attributes:
-        label: its name in tables and figures.
-        model: as it is at the end.
-        history: of the Trainer, an entry per round of `every` steps.
-        every: steps per round.
-        train, test: accuracy at the end, in evaluation mode; train on at most 1,000 of the samples.
-        seconds: of training, with what is measured between the rounds.
-        diverged: the loss was not finite, and training ended there.
-    """
-
-    label: str
-    model: Module
-    history: list[dict[str, Any]]
-    every: int
-    train: float
-    test: float
-    seconds: float
-    diverged: bool
-
-    def curve(self, key: str = "validation_accuracy") -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(steps, values) of one key of the history."""
-        values = np.array([entry[key] for entry in self.history], np.float64)
-        return self.every * np.arange(1, len(values) + 1), values
-
-    def steps_to(self, accuracy: float) -> int | None:
-        """The first round's end at which the test accuracy was reached; None if it never was."""
-        steps, values = self.curve()
-        at = np.flatnonzero(values >= accuracy)
-        return int(steps[at[0]]) if len(at) else None
-
-
-class Rounds:
-    """A loader without end, cut into rounds of so many batches whatever an epoch holds."""
-
-    def __init__(self, loader: DataLoader, every: int) -> None:
-        self.every = every
-        self._batches = self._endless(loader)
-
-    @staticmethod
-    def _endless(loader: DataLoader) -> Iterator[Any]:
-        while True:
-            yield from loader
-
-    def __iter__(self) -> Iterator[Any]:
-        for _ in range(self.every):
-            yield next(self._batches)
 
 
 class Bench:
@@ -177,14 +125,14 @@ class Bench:
             build: makes it.
             optimizer: makes an Optimizer of a list of parameters.
             steps: how many.
-            every: steps per round, at whose end the test data are measured; a tenth of all when None.
+            every: steps per round, at whose end the test data are measured; a tenth of all (quick: a quarter) if None.
             batch_size, transform: of the DataLoader.
             data: other data than the experiment's.
             loader: further options of the DataLoader.
             **options: of the Trainer; a scheduler is a function of the optimizer.
         """
         split = self.data if data is None else data
-        every = max(1, min(steps, every or steps // 10))
+        every = max(1, min(steps, every or steps // (10 if self.form == "full" else 4)))
         manual_seed(self.seed)
         model = build()
         walker = optimizer(list(model.parameters()))

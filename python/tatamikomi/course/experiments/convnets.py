@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tatamikomi.course.experiments.bench import Bench, Run
+from tatamikomi.course.experiments.bench import Bench
 from tatamikomi.course.experiments.nets import parameters, perceptron
 from tatamikomi.course.experiments.registry import experiment
+from tatamikomi.course.experiments.runs import Run
 from tatamikomi.data import Split
 from tatamikomi.interpret import misclassified, plot_filters, plot_misclassified
 from tatamikomi.models import create
@@ -24,13 +25,13 @@ def convnets(bench: Bench) -> None:
     classes = bench.data.classes
     nets: list[tuple[str, str, float | None, float | None, int, Run]] = []
     for label, row, name, steps in (
-        ("simple (2_6)", "X-23", "simple_convnet", bench.steps(600, 40)),
-        ("double (2_7)", "X-24", "double_convnet", bench.steps(400, 20)),
-        ("deep (2_8)", "X-22", "deep_convnet", bench.steps(1000, 60)),
+        ("simple (2_6)", "X-23", "simple_convnet", bench.steps(600, 30)),
+        ("double (2_7)", "X-24", "double_convnet", bench.steps(400, 15)),
+        ("deep (2_8)", "X-22", "deep_convnet", bench.steps(1000, 50)),
     ):
         course = (0.995, 0.982) if name == "deep_convnet" else (None, None)
         nets.append((row, name, *course, steps, bench.train_cosine(label, partial(create, name, classes), steps)))
-    steps, build = bench.steps(1600, 60), partial(create, "deep_convnet", classes)
+    steps, build = bench.steps(1600, 40), partial(create, "deep_convnet", classes)
     best = bench.train_cosine("deep, augmented", build, steps, transform=bench.affine())
     nets.append(("X-22", "deep_convnet", 0.995, 0.982, steps, best))
     rows = [
@@ -103,7 +104,7 @@ def scores(bench: Bench) -> None:
 
     Adam with a cosine schedule, batches of 100, no augmentation. With --data DIR that set is scored, too.
     """
-    steps = bench.steps(1000, 15)
+    steps = bench.steps(1000, 10)
     names = dict.fromkeys(("bundled", "fashion-mnist", bench.data_name))
     sets = {}
     for name in names:

@@ -73,6 +73,7 @@ _QUOTED: dict[str, tuple[int, int, float, str, str]] = {
     "efficientnet_b0": (224, 5_288_548, 0.39, "top-1 77.1 %", "Tan 2019"),
     "efficientnet_b4": (380, 19_341_616, 4.2, "top-1 82.9 %", "Tan 2019"),
 }
+_B4 = 4.39  # as torchvision documents its EfficientNet_B4
 
 
 @experiment("model-costs", "X-26, A-29..A-31, S-136..S-146, S-203")
@@ -96,11 +97,15 @@ def model_costs(bench: Bench) -> None:
     bench.check("S-203", "parameters as published, exactly", not any(off.values()), str(off))
     parts = {name: counted[name][1] / _QUOTED[name][2] - 1 for name in counted}
     measured = ", ".join(f"{name} {part:+.1%}" for name, part in parts.items())
-    bench.check("S-203", "multiply-adds within 3 % of those published", max(map(abs, parts.values())) <= 0.03, measured)
+    far = [name for name, part in parts.items() if abs(part) > 0.03]
+    because = ""
+    if far == ["efficientnet_b4"]:
+        because = f"torchvision tells {_B4} for efficientnet_b4, {counted[far[0]][1] / _B4 - 1:+.1%} from ours"
+    bench.check("S-203", "multiply-adds within 3 % of those told", not far, measured, because)
     if "alexnet" in counted:
         weights, work = (counted["alexnet"][i] / counted["mobilenet_v1"][i] for i in (0, 1))
         measured = f"parameters {weights:.1f} times, multiply-adds {work:.2f} times"
-        because = f"1 / {weights:.0f} is near the course's 1 / 15, 1 / {work:.1f} is not near 1 / 20"
+        because = f"it has 1 / {weights:.0f} of the parameters, but {1 / work:.0%} of the multiply-adds"
         holds = weights > 14 and work > 18
         bench.check(
             "A-31", "MobileNet v1 has 1/15 of AlexNet's parameters, 1/20 of its compute", holds, measured, because

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tatamikomi.course.experiments.bench import Bench, Run
+from tatamikomi.course.experiments.bench import Bench
 from tatamikomi.course.experiments.nets import STARTS, perceptron, start
 from tatamikomi.course.experiments.registry import experiment
+from tatamikomi.course.experiments.runs import Run
 from tatamikomi.interpret import activation_histograms, plot_histograms
 from tatamikomi.nn import CrossEntropyLoss, Linear, Module, ReLU, Sequential, Sigmoid
 from tatamikomi.optim import SGD
@@ -41,7 +42,7 @@ def vanishing_gradient(bench: Bench) -> None:
 
     The net of the course, 784-40-20-10, SGD with rate 0.1, batches of 100.
     """
-    data, steps = bench.data, bench.steps(2000, 300)
+    data, steps = bench.data, bench.steps(2000, 250)
     runs: dict[tuple[str, str], Run] = {}
     ratios, histograms, rows = {}, {}, []
     for pair, (row, train, test, _, _) in _PAIRS.items():

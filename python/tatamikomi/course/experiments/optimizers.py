@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tatamikomi.autograd import Tensor
-from tatamikomi.course.experiments.bench import Bench, Optimizers, Run
+from tatamikomi.course.experiments.bench import Bench, Optimizers
 from tatamikomi.course.experiments.nets import perceptron
 from tatamikomi.course.experiments.registry import experiment
+from tatamikomi.course.experiments.runs import Run
 from tatamikomi.interpret import descend, plot_contours, surface
 from tatamikomi.optim import SGD, Adagrad, Adam, RMSprop
 

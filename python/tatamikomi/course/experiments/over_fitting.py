@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.course.experiments.bench import Bench, Run
+from tatamikomi.course.experiments.bench import Bench
 from tatamikomi.course.experiments.nets import perceptron
 from tatamikomi.course.experiments.registry import experiment
+from tatamikomi.course.experiments.runs import Run
 from tatamikomi.nn import Linear
 from tatamikomi.optim import L1, L2, SGD, ElasticNet
 from tatamikomi.training import EarlyStopping
@@ -35,7 +36,7 @@ def over_fitting(bench: Bench) -> None:
     Six hidden layers of 100, ReLU, He's initial values, SGD with rate 0.01, batches of 100, 1,000 steps (5,000 for L2 +
     dropout).
     """
-    steps = bench.steps(1000, 200)
+    steps = bench.steps(1000, 160)
     few = bench.cut(bench.data, 300)
     runs: dict[str, Run] = {}
     rows = []

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.course.experiments.bench import Bench, Run
+from tatamikomi.course.experiments.bench import Bench
 from tatamikomi.course.experiments.nets import convolutional
 from tatamikomi.course.experiments.registry import experiment
+from tatamikomi.course.experiments.runs import Run
 from tatamikomi.data import (
     BatchMix,
     BatchTransform,
@@ -47,7 +48,7 @@ def dropout(bench: Bench) -> None:
 
     A convolutional net of two blocks and a dense layer of 128; Adam with a cosine schedule.
     """
-    few, steps = bench.cut(bench.data, 1000), bench.steps(600, 60)
+    few, steps = bench.cut(bench.data, 1000), bench.steps(600, 30)
     classes = few.classes
     kinds = {"nothing": ("", 0.0), "dropout 0.5": ("dropout", 0.5), "DropConnect 0.5": ("DropConnect", 0.5)}
     kinds["spatial dropout 0.2"], kinds["dropout of pixels 0.2"] = ("spatial dropout", 0.2), ("dropout of pixels", 0.2)

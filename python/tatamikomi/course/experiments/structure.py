@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi import functional as F
-from tatamikomi.course.experiments.bench import Bench, Run
+from tatamikomi.course.experiments.bench import Bench
 from tatamikomi.course.experiments.nets import WideLayer, convolutional, parameters, perceptron, start
 from tatamikomi.course.experiments.registry import experiment
+from tatamikomi.course.experiments.runs import Run
 from tatamikomi.data import Split
 from tatamikomi.interpret import receptive_field, summary
 from tatamikomi.models import SmallResNet, create
@@ -43,7 +44,7 @@ def pooling(bench: Bench) -> None:
     Two blocks of 3 x 3 convolution (16, 32 channels); Adam with a cosine schedule.
     """
     _worked(bench)
-    steps, classes = bench.steps(600, 40), bench.data.classes
+    steps, classes = bench.steps(600, 20), bench.data.classes
     kinds: dict[str, WideLayer] = {
         "max 2": lambda width: MaxPool2d(2),
         "max 3, stride 2": lambda width: MaxPool2d(3, 2, 1),
@@ -154,7 +155,7 @@ def degradation(bench: Bench) -> None:
     He's networks for small images (16, 32, 64 channels, batch normalisation) on images averaged to 14 x 14 (quick: 7 x
     7); SGD 0.05 with momentum, batches of 64.
     """
-    data, steps = _smaller(bench.data, bench.steps(2, 4)), bench.steps(300, 10)
+    data, steps = _smaller(bench.data, bench.steps(2, 4)), bench.steps(200, 10)
     depths = (20, 56) if bench.form != "smoke" else (8, 14)
     runs: dict[tuple[int, bool], Run] = {}
     for shortcuts in (False, True):
