@@ -29,8 +29,8 @@ _ACTIVATIONS = {"sigmoid": Sigmoid, "ReLU": ReLU}
 
 def _ratio(bench: Bench, net: Module) -> float:
     """Mean magnitude of the first layer's weight gradient over the last one's, before any training."""
-    x, y = bench.data.train_x[:100], bench.data.train_y[:100]
-    CrossEntropyLoss()(net(x), y).backward()
+    few = bench.cut(bench.data, 100)
+    CrossEntropyLoss()(net(few.train_x), few.train_y).backward()
     gradients = [one.weight.grad for one in net.modules() if isinstance(one, Linear)]
     first, *_, last = (float(np.abs(one.numpy()).mean()) for one in gradients if one is not None)
     return first / last

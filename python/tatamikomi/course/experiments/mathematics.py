@@ -206,7 +206,7 @@ def dilation(bench: Bench) -> None:
 
     def draw(axes: list[Any]) -> None:
         for ax, (name, one) in zip(axes, seen.items(), strict=True):
-            ax.imshow(one > 0, cmap="gray")
+            ax.imshow(one > 0, cmap="gray", vmin=0, vmax=1)
             ax.set_title(f"rates {name}")
             ax.set_axis_off()
 

@@ -73,13 +73,9 @@ def _small(run: Run) -> float:
 
 def _stopped(bench: Bench, steps: int) -> tuple[Run, int]:
     """L2 with early stopping; it watches samples that are neither trained on nor tested with."""
-    data = bench.data
-    held = data._replace(
-        train_x=data.train_x[:300],
-        train_y=data.train_y[:300],
-        test_x=data.train_x[300:1300],
-        test_y=data.train_y[300:1300],
-    )
+    data, more = bench.data, bench.cut(bench.data, 1300)
+    x, y = more.train_x, more.train_y
+    held = data._replace(train_x=x[:300], train_y=y[:300], test_x=x[300:], test_y=y[300:])
     if bench.form == "smoke":
         held = data
     stopping = EarlyStopping("validation_accuracy", patience=5)
