@@ -58,6 +58,19 @@ def start(model: Module, how: str | float) -> Module:
     return model
 
 
+class CourseDropout(Dropout):
+    """Dropout as the course writes it: a mask alone in training, x (1 - p) in evaluation; `Dropout` times 1 - p.
+
+    >>> from tatamikomi.course.experiments.nets import CourseDropout
+    >>> CourseDropout(0.25).eval()([4.0]).tolist()
+    [3.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape -> the same."""
+        return super().forward(x) * (1 - self.p)
+
+
 def perceptron(
     classes: int,
     hidden: Sequence[int] = (40, 20),
@@ -66,7 +79,7 @@ def perceptron(
     batch_norm: bool = False,
     dropout: float = 0.0,
 ) -> Sequential:
-    """Images of 28 x 28 through dense layers: each linear, [batch normalisation], activation, [dropout].
+    """Images of 28 x 28 through dense layers: each linear, [batch normalisation], activation, [the course's dropout].
 
     >>> from tatamikomi.course.experiments.nets import perceptron
     >>> [type(layer).__name__ for layer in perceptron(10, (40,), batch_norm=True)]
@@ -80,7 +93,7 @@ def perceptron(
             layers.append(BatchNorm1d(size))
         layers.append(activation())
         if dropout:
-            layers.append(Dropout(dropout))
+            layers.append(CourseDropout(dropout))
         width = size
     net = Sequential(*layers, Linear(width, classes))
     start(net, how)

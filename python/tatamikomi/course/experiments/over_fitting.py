@@ -34,7 +34,7 @@ def over_fitting(bench: Bench) -> None:
     """Over-fitting on 300 samples: nothing, L1, L2, elastic net, dropout, L2 + dropout, early stopping.
 
     Six hidden layers of 100, ReLU, He's initial values, SGD with rate 0.01, batches of 100, 1,000 steps (5,000 for L2 +
-    dropout).
+    dropout). Dropout is the course's, whose signals are not scaled up in training: it learns more slowly.
     """
     steps = bench.steps(1000, 160)
     few = bench.cut(bench.data, 300)
