@@ -1,13 +1,16 @@
-"""The course: its quizzes."""
+"""The course: its experiments, each of them one command, and its quizzes."""
 
 from __future__ import annotations
 
 import argparse
 
-from tatamikomi.cli import course_quiz
+from tatamikomi.cli import course_experiments, course_quiz
 
 # What follows `tatamikomi course`: name -> function that adds the parser, whose default `call` does the work.
 _SUBCOMMANDS = {
+    "list": course_experiments.add_list,
+    "run": course_experiments.add_run,
+    "all": course_experiments.add_all,
     "quiz": course_quiz.add_quiz,
 }
 

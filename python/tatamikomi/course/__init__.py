@@ -1,1 +1,1 @@
-"""The course: its quizzes, asked and graded on a terminal (`tatamikomi course quiz`)."""
+"""The course on deep learning that this package accompanies: its experiments and its quizzes."""
