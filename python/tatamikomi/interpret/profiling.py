@@ -21,6 +21,7 @@ from tatamikomi.interpret.trace import arrays_in, layers
 from tatamikomi.interpret.untouched import expect_model, untouched
 from tatamikomi.interpret.windows import CONVS
 from tatamikomi.kernels import AlgorithmNote, explain_conv
+from tatamikomi.kernels.half import is_half
 from tatamikomi.nn import Module
 
 _COLUMNS = (
@@ -285,6 +286,7 @@ def _algorithms(op: str, call: Call, backward: bool) -> dict[str, AlgorithmNote]
         padding = 0
     whole = (*(lead if len(lead) == 2 else (1, *lead)), *sizes)
     options = layer.stride, padding, layer.dilation, layer.groups
-    told = explain_conv(whole, layer.weight.shape, *options, dtype=call.dtype)
+    dtype = np.float32 if is_half(call.dtype) else call.dtype  # what 16-bit floats are computed with
+    told = explain_conv(whole, layer.weight.shape, *options, dtype=dtype)
     directions = ("forward", "backward_input", "backward_weight") if backward else ("forward",)
     return {direction: told.chosen(direction) for direction in directions}
