@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import tatamikomi as tk
 from tatamikomi import interpret, nn
@@ -23,6 +24,13 @@ def textures(count, seed):
         where[i, top : top + DENT, left : left + DENT] = True
     x = np.where(where, across, threads) + 0.3 * draw.standard_normal(where.shape)
     return x[:, None].astype(np.float32), np.arange(count) % 2, where
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Maps this small are not worth a second one."""
+    with tk.threads(1):
+        yield
 
 
 def test_cam_points_at_the_defect():
