@@ -62,18 +62,18 @@ def main() -> None:
         names = options.engines or ["native", *(["reference"] if model in DIGITS else [])]
         if options.engines is None and has_torch():
             names += ["torch", "torch-channels-last"]
-        for n in options.batch or ([1, 16] if options.inference else [NETS[model].batch]):
-            title = f"{model}, {family}, batch {n}, {options.threads} threads"
-            with Engines(names, options.threads, options.isa) as engines:
+        with Engines(names, options.threads, options.isa) as engines:
+            for n in options.batch or ([1, 16] if options.inference else [NETS[model].batch]):
+                title = f"{model}, {family}, batch {n}, {options.threads} threads"
                 row = in_turns(Case(family, model, family, n, direction, {}), engines, options.rounds, 0.0, 1.0)
                 if "faults" in row:
                     raise SystemExit(f"steps: {model}: {row['faults']}")
                 results[title] = row
                 print(table(title, row, engines.versions), flush=True)
-            if options.memory:
-                title = f"{title}, peak memory"
-                results[title] = peak_memory(Case("memory", model, "step", n, "step", {}), engines)
-                print(table(title, results[title], {}), flush=True)
+                if options.memory:
+                    title = f"{title}, peak memory"
+                    results[title] = peak_memory(Case("memory", model, "step", n, "step", {}), engines)
+                    print(table(title, results[title], {}), flush=True)
     text = json.dumps({"machine": machine.describe(), "results": results}, indent=2)
     print(text)
     if options.json:

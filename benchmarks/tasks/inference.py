@@ -40,7 +40,12 @@ class Inference(Task):
         x = torch_tensor(self.x, engine)
         layout = torch.contiguous_format if engine == "torch" else torch.channels_last
         model = twin(self.model, self.case.model).to(memory_format=layout).eval()
-        return {engine: lambda: model(x).numpy()}
+
+        def run() -> np.ndarray:
+            with torch.inference_mode():
+                return model(x).numpy()
+
+        return {engine: run}
 
     def _ours(self) -> Any:
         with tk.no_grad():
