@@ -15,6 +15,7 @@ import pytest
 
 from tatamikomi import interpret, nn
 from tatamikomi.cli import main
+from tatamikomi.interpret import reporting
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -136,6 +137,20 @@ def test_text_is_escaped_and_the_model_stays():
     assert any("layer '1'" in text for text in page.text("p"))  # the activation, not the pooling behind it
     assert net.training
     assert not any(module.has_hooks() for module in net.modules())
+
+
+def test_mistakes_are_explained_worst_first(monkeypatch):
+    pytest.importorskip("matplotlib")
+    net = nn.Sequential(nn.Conv2d(1, 3, 3, bias=False), nn.GlobalAvgPool(), nn.Flatten(), nn.Linear(3, 3, bias=False))
+    net[0].weight.copy_(np.broadcast_to(np.arange(3)[:, None, None, None], (3, 1, 3, 3)))
+    net[3].weight.copy_(np.eye(3))
+    asked = []
+    look = lambda model, x, target, layer: asked.append((x[:, 0, 0, 0].tolist(), target.tolist(), layer)) or x[:, 0]  # noqa: E731
+    monkeypatch.setattr(reporting, "grad_cam", look)
+    x = np.ones((4, 1, 5, 5), np.float32) * np.array([1, 3, 2, 4], np.float32).reshape(4, 1, 1, 1)
+    html = interpret.report(net, x, [1, 0, 2, 0], mistakes=2)  # the last class always wins, by the brightness
+    assert asked == [([4, 3], [2, 2], "0"), ([4, 3], [0, 0], "0")]
+    assert "1 of 4 samples are right: accuracy 0.2500." in Page(html).text("p")
 
 
 def test_what_is_not_there_is_told():
