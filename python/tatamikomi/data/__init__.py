@@ -6,8 +6,10 @@ batches; transforms change batches; the readers speak IDX, CIFAR, .npy, text, WA
 
 from __future__ import annotations
 
+from tatamikomi.data.arff_series import read_arff_series
 from tatamikomi.data.arrays import load_npy, load_npz
 from tatamikomi.data.batches import BatchTransform
+from tatamikomi.data.brain import Brain, mni152
 from tatamikomi.data.cifar import CifarFolder, load_cifar_folder, read_cifar
 from tatamikomi.data.csv_series import Series, read_csv_series
 from tatamikomi.data.dataset import (
@@ -44,6 +46,7 @@ __all__ = [
     "ArrayDataset",
     "BatchMix",
     "BatchTransform",
+    "Brain",
     "CenterCrop",
     "CifarFolder",
     "ColorJitter",
@@ -81,8 +84,10 @@ __all__ = [
     "load_idx_folder",
     "load_npy",
     "load_npz",
+    "mni152",
     "picture",
     "random_split",
+    "read_arff_series",
     "read_cifar",
     "read_csv_series",
     "read_idx",
