@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.extras import extra_file
-from tatamikomi.data.nifti import read_nifti
+from tatamikomi.data.nifti import Volume, read_nifti
 from tatamikomi.io.faults import bad_file
 
 
@@ -45,7 +45,7 @@ def mni152() -> Brain:
     >>> mni152().labels().shape
     (197, 233, 189)
     """
-    volumes = []
+    volumes: list[Volume] = []
     for kind in ("t1", "gm", "wm"):
         place = f"datasets/data/mni_icbm152_{kind}_tal_nlin_sym_09a_converted.nii.gz"
         path = extra_file("nilearn", "mni152", "nilearn", "nilearn", place)

