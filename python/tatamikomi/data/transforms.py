@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.data.batches import BatchTransform, floats, images, sample_indices
+from tatamikomi.data.batches import BatchTransform, floats, fresh, images, sample_indices
 from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import checked_integer, uniform
@@ -78,8 +78,10 @@ class Normalize:
         tail = (1,) * max(x.ndim - 2, 0)
         mean = self.mean.astype(x.dtype).reshape(self.mean.shape + tail * self.mean.ndim)
         std = self.std.astype(x.dtype).reshape(self.std.shape + tail * self.std.ndim)
-        result: NDArray[Any] = (x - mean) / std
-        return result
+        y = fresh("Normalize", x)
+        np.subtract(x, mean, out=y)
+        np.divide(y, std, out=y)
+        return y
 
     def __repr__(self) -> str:
         return f"Normalize({self.mean.tolist()}, {self.std.tolist()})"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, images, place
+from tatamikomi.data.batches import RandomTransform, fresh, images, places
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
 from tatamikomi.errors import bad_type, bad_value, unknown_name
@@ -57,25 +57,57 @@ class RandomCrop(RandomTransform):
         self.padding_mode = padding_mode
 
     def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
-        left, top, right, bottom = self.padding
-        if any(self.padding):
-            options: dict[str, Any] = {"constant_values": self.fill} if self.padding_mode == "constant" else {}
-            x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), self.padding_mode, **options)  # type: ignore[call-overload]
+        padded = self._padded(x)
         height, width = self.size
-        down, across = x.shape[2] - height + 1, x.shape[3] - width + 1
+        down, across = padded.shape[2] - height + 1, padded.shape[3] - width + 1
         if min(down, across) < 1:
-            raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {x.shape[2:]}")
-        y = np.empty((*x.shape[:2], height, width), x.dtype.newbyteorder("="))
-        for part, image, draw in zip(y, x, self._draws(indices, epoch, 2), strict=True):
-            row, column = place(draw[0], down), place(draw[1], across)
-            part[:] = image[:, row : row + height, column : column + width]
-        return y
+            raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {padded.shape[2:]}")
+        draw = self._numbers(indices, epoch, 2)
+        return windows(padded, places(draw[:, 0], down), places(draw[:, 1], across), self.size)
+
+    def _padded(self, x: NDArray[Any]) -> NDArray[Any]:
+        """x with its padding, C-contiguous and in the machine's byte order."""
+        left, top, right, bottom = self.padding
+        native = x.dtype.newbyteorder("=")
+        if not any(self.padding):
+            return np.ascontiguousarray(x, native)
+        rows, columns = x.shape[2:]
+        if self.padding_mode != "constant":
+            widths = ((0, 0), (0, 0), (top, bottom), (left, right))
+            return np.ascontiguousarray(np.pad(x, widths, self.padding_mode), native)  # type: ignore[call-overload]
+        padded = fresh(self._op, x, (*x.shape[:2], top + rows + bottom, left + columns + right))
+        padded[:] = self.fill
+        padded[:, :, top : top + rows, left : left + columns] = x
+        return padded
 
     def __repr__(self) -> str:
         return (
             f"RandomCrop({self.size}, padding={self.padding}, fill={self.fill}, "
             f"padding_mode={self.padding_mode!r}, seed={self.seed})"
         )
+
+
+def windows(x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int]) -> NDArray[Any]:
+    """Of each image the part of one size that begins at its row and column.
+
+    Args:
+        x: (N, C, H, W), C-contiguous.
+        rows, columns: (N,), such that the part lies within the image.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.transforms_crop import windows
+    >>> windows(np.arange(9.0).reshape(1, 1, 3, 3), np.array([1]), np.array([0]), (1, 2)).tolist()
+    [[[[3.0, 4.0]]]]
+    """
+    (n, channels, full, across), (height, width) = x.shape, size
+    if not x.size:
+        return np.empty((n, channels, height, width), x.dtype)
+    # A row of the part is copied at once: each place of x, seen as the beginning of `width` numbers.
+    runs = np.ndarray((x.size - width + 1,), f"V{width * x.itemsize}", x, strides=(x.itemsize,))
+    planes = np.arange(n * channels).reshape(n, channels, 1) * full
+    first = (planes + rows[:, None, None] + np.arange(height)) * across + columns[:, None, None]
+    parts: NDArray[Any] = runs[first]
+    return parts.view(x.dtype).reshape(n, channels, height, width)
 
 
 class CenterCrop:

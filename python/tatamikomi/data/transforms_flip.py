@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, probability
+from tatamikomi.data.batches import RandomTransform, fresh, probability
 from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_value
 
@@ -16,17 +16,17 @@ from tatamikomi.errors import bad_value
 class _Flip(RandomTransform):
     """Turn each image round along one axis, where its number is below p."""
 
-    _axis = 0  # of an image (C, H, W)
+    _axis = 0  # of (N, C, H, W)
 
     def __init__(self, p: float = 0.5, seed: int = 0) -> None:
         super().__init__(seed)
         self.p = probability(self._op, "p", p)
 
     def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
-        y = np.array(x, x.dtype.newbyteorder("="), order="C")
-        for image, draw in zip(y, self._draws(indices, epoch, 1), strict=True):
-            if draw[0] < self.p:
-                image[:] = np.flip(image, self._axis).copy()
+        y = fresh(self._op, x)
+        y[:] = x
+        turned = self._numbers(indices, epoch, 1)[:, 0] < self.p
+        y[turned] = np.flip(x, self._axis)[turned]
         return y
 
     def __repr__(self) -> str:
@@ -49,7 +49,7 @@ class RandomHorizontalFlip(_Flip):
     [[[[2.0, 1.0, 0.0], [5.0, 4.0, 3.0]]]]
     """
 
-    _axis = 2
+    _axis = 3
 
 
 class RandomVerticalFlip(_Flip):
@@ -68,7 +68,7 @@ class RandomVerticalFlip(_Flip):
     [[[[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]]]]
     """
 
-    _axis = 1
+    _axis = 2
 
 
 class RandomRotation(RandomTransform):
