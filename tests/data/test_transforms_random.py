@@ -12,6 +12,7 @@ from tatamikomi.data import (
     Compose,
     Cutout,
     DataLoader,
+    Normalize,
     RandAugment,
     RandomAffine,
     RandomCrop,
@@ -78,7 +79,7 @@ def test_a_loader_gives_the_same_bits_whatever_its_batches_and_workers(name):
         return np.concatenate([x for x, _ in loader])
 
     whole = run(40, 0)
-    for size, workers in ((1, 1), (7, 0), (16, 1)):
+    for size, workers in ((1, 2), (7, 0), (16, 1)):
         assert run(size, workers).tobytes() == whole.tobytes()
 
 
@@ -108,7 +109,41 @@ def test_all_refuse_the_same(name):
         MAKERS[name](seed=0.5)
 
 
+def test_a_chain_gives_what_its_links_give_and_leaves_the_batch_alone():
+    links = [RandomCrop(7, 2), RandomVerticalFlip(), Normalize([0.1, 0.2, 0.3], 0.5), RandomHorizontalFlip()]
+    for order in (links, links[::-1]):
+        kept, x = IMAGES.copy(), IMAGES
+        for link in order:
+            x = link(x, None, 3)
+        assert np.array_equal(Compose(order)(kept, None, 3), x)
+        assert np.array_equal(kept, IMAGES)
+
+
+def test_a_chain_writes_into_no_array_that_others_hold():
+    held = IMAGES.copy()
+    Compose([RandomHorizontalFlip(), lambda x, indices, epoch: held, Normalize(0.5, 0.5), RandomVerticalFlip(1.0)])(
+        IMAGES
+    )
+    assert np.array_equal(held, IMAGES)
+
+
 # Crops.
+
+
+@pytest.mark.parametrize("padding", [0, 1, 3, 9, (20, 0, 1, 30)])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 2, 4, 3), (50, 1, 2, 3), (2, 1, 3, 1)])
+def test_a_crop_is_that_of_the_padded_image(shape, padding):
+    x = RNG.random(shape) + 1
+    left, top, right, bottom = padding if isinstance(padding, tuple) else (padding,) * 4
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=7)
+    for size in ((1, 1), (2, 3), padded.shape[2:]):
+        if size[0] > padded.shape[2] or size[1] > padded.shape[3]:
+            continue
+        parts = np.lib.stride_tricks.sliding_window_view(padded, size, (2, 3))
+        for epoch in range(3):
+            y = RandomCrop(size, padding, fill=7.0)(x, None, epoch)
+            for image, places in zip(y, parts, strict=True):
+                assert (places == image[:, None, None]).all(axis=(0, 3, 4)).any()
 
 
 def places(height, width, n):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,15 @@ class BatchTransform(Protocol):
 
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch."""
+        ...
+
+
+@runtime_checkable
+class InPlace(Protocol):
+    """A transform that can also write into the batch it is given: what Compose asks of it once the batch is its own."""
+
+    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
+        """Transform x, an array of float32 or float64 in the machine's byte order, where it is."""
         ...
 
 

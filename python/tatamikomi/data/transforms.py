@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.data.batches import BatchTransform, floats, fresh, images, sample_indices
+from tatamikomi.data.batches import BatchTransform, InPlace, RandomTransform, floats, fresh, images, sample_indices
 from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import checked_integer, uniform
@@ -36,8 +36,13 @@ class Compose:
 
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch."""
+        ours = False  # whether x is an array that nobody else holds
         for transform in self.transforms:
-            x = transform(x, indices, epoch)
+            if ours and isinstance(transform, InPlace):
+                transform.change(x, sample_indices("Compose", x, indices), epoch)
+            else:
+                x = transform(x, indices, epoch)
+                ours = isinstance(transform, (RandomTransform, InPlace, ToFloat))
         return x
 
     def __repr__(self) -> str:
@@ -72,16 +77,25 @@ class Normalize:
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch (N, C, ...); indices and epoch play no part."""
         x = floats("Normalize", x)
+        y = fresh("Normalize", x)
+        mean, std = self._fitting(x)
+        np.divide(np.subtract(x, mean, out=y), std, out=y)
+        return y
+
+    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
+        """Do it in x itself."""
+        mean, std = self._fitting(floats("Normalize", x))
+        np.divide(np.subtract(x, mean, out=x), std, out=x)
+
+    def _fitting(self, x: NDArray[Any]) -> list[NDArray[Any]]:
+        """mean and std in x's dtype and in shapes that go with x."""
+        fitting = []
         for argument, value in (("mean", self.mean), ("std", self.std)):
             if value.ndim and (x.ndim < 2 or len(value) not in (1, x.shape[1])):
                 raise bad_value("Normalize", argument, f"{len(value)} for x of shape {x.shape}", "one per channel")
-        tail = (1,) * max(x.ndim - 2, 0)
-        mean = self.mean.astype(x.dtype).reshape(self.mean.shape + tail * self.mean.ndim)
-        std = self.std.astype(x.dtype).reshape(self.std.shape + tail * self.std.ndim)
-        y = fresh("Normalize", x)
-        np.subtract(x, mean, out=y)
-        np.divide(y, std, out=y)
-        return y
+            tail = (1,) * max(x.ndim - 2, 0)
+            fitting.append(value.astype(x.dtype).reshape(value.shape + tail * value.ndim))
+        return fitting
 
     def __repr__(self) -> str:
         return f"Normalize({self.mean.tolist()}, {self.std.tolist()})"

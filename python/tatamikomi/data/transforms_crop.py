@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, fresh, images, places
+from tatamikomi.data.batches import RandomTransform, images, places
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
 from tatamikomi.errors import bad_type, bad_value, unknown_name
@@ -57,28 +57,17 @@ class RandomCrop(RandomTransform):
         self.padding_mode = padding_mode
 
     def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
-        padded = self._padded(x)
-        height, width = self.size
-        down, across = padded.shape[2] - height + 1, padded.shape[3] - width + 1
-        if min(down, across) < 1:
-            raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {padded.shape[2:]}")
-        draw = self._numbers(indices, epoch, 2)
-        return windows(padded, places(draw[:, 0], down), places(draw[:, 1], across), self.size)
-
-    def _padded(self, x: NDArray[Any]) -> NDArray[Any]:
-        """x with its padding, C-contiguous and in the machine's byte order."""
         left, top, right, bottom = self.padding
-        native = x.dtype.newbyteorder("=")
-        if not any(self.padding):
-            return np.ascontiguousarray(x, native)
-        rows, columns = x.shape[2:]
         if self.padding_mode != "constant":
             widths = ((0, 0), (0, 0), (top, bottom), (left, right))
-            return np.ascontiguousarray(np.pad(x, widths, self.padding_mode), native)  # type: ignore[call-overload]
-        padded = fresh(self._op, x, (*x.shape[:2], top + rows + bottom, left + columns + right))
-        padded[:] = self.fill
-        padded[:, :, top : top + rows, left : left + columns] = x
-        return padded
+            x, left, top, right, bottom = np.pad(x, widths, self.padding_mode), 0, 0, 0, 0  # type: ignore[call-overload]
+        padded = x.shape[2] + top + bottom, x.shape[3] + left + right
+        down, across = (whole - part + 1 for whole, part in zip(padded, self.size, strict=True))
+        if min(down, across) < 1:
+            raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {padded}")
+        draw = self._numbers(indices, epoch, 2)
+        rows, columns = places(draw[:, 0], down) - top, places(draw[:, 1], across) - left
+        return windows(np.ascontiguousarray(x, x.dtype.newbyteorder("=")), rows, columns, self.size, self.fill)
 
     def __repr__(self) -> str:
         return (
@@ -87,27 +76,50 @@ class RandomCrop(RandomTransform):
         )
 
 
-def windows(x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int]) -> NDArray[Any]:
-    """Of each image the part of one size that begins at its row and column.
+def windows(
+    x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int], fill: float = 0.0
+) -> NDArray[Any]:
+    """Of each image the part of one size that begins at its row and column; outside of the image lies `fill`.
 
     Args:
         x: (N, C, H, W), C-contiguous.
-        rows, columns: (N,), such that the part lies within the image.
+        rows, columns: (N,); negative ones, above and on the left of the image.
 
     >>> import numpy as np
     >>> from tatamikomi.data.transforms_crop import windows
-    >>> windows(np.arange(9.0).reshape(1, 1, 3, 3), np.array([1]), np.array([0]), (1, 2)).tolist()
-    [[[[3.0, 4.0]]]]
+    >>> windows(np.arange(9.0).reshape(1, 1, 3, 3), np.array([1]), np.array([-1]), (1, 3)).tolist()
+    [[[[0.0, 3.0, 4.0]]]]
     """
     (n, channels, full, across), (height, width) = x.shape, size
-    if not x.size:
-        return np.empty((n, channels, height, width), x.dtype)
+    if x.size < width or not n:
+        return _one_by_one(x, rows, columns, size, fill)
     # A row of the part is copied at once: each place of x, seen as the beginning of `width` numbers.
     runs = np.ndarray((x.size - width + 1,), f"V{width * x.itemsize}", x, strides=(x.itemsize,))
     planes = np.arange(n * channels).reshape(n, channels, 1) * full
     first = (planes + rows[:, None, None] + np.arange(height)) * across + columns[:, None, None]
-    parts: NDArray[Any] = runs[first]
-    return parts.view(x.dtype).reshape(n, channels, height, width)
+    parts: NDArray[Any] = runs[np.clip(first, 0, len(runs) - 1)]
+    y = parts.view(x.dtype).reshape(n, channels, height, width)
+    # What was taken from beside the image, and the few images where the run would have left the array.
+    for axis, start, count, whole in ((2, rows, height, full), (3, columns, width, across)):
+        place = start[:, None] + np.arange(count)
+        np.moveaxis(y, axis, 1)[(place < 0) | (place >= whole)] = fill
+    beyond = ((first < 0) | (first >= len(runs))).any(axis=(1, 2))
+    y[beyond] = _one_by_one(x[beyond], rows[beyond], columns[beyond], size, fill)
+    return y
+
+
+def _one_by_one(
+    x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int], fill: float
+) -> NDArray[Any]:
+    y = np.full((*x.shape[:2], *size), fill, x.dtype)
+    for part, image, *start in zip(y, x, rows.tolist(), columns.tolist(), strict=True):
+        ends = [min(first + count, whole) for first, count, whole in zip(start, size, x.shape[2:], strict=True)]
+        begins = [max(first, 0) for first in start]
+        (top, bottom), (left, right) = zip(begins, ends, strict=True)
+        if top < bottom and left < right:
+            into = part[:, top - start[0] : bottom - start[0], left - start[1] : right - start[1]]
+            into[:] = image[:, top:bottom, left:right]
+    return y
 
 
 class CenterCrop:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, fresh, probability
+from tatamikomi.data.batches import RandomTransform, fresh, images, probability
 from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_value
 
@@ -25,9 +25,14 @@ class _Flip(RandomTransform):
     def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
         y = fresh(self._op, x)
         y[:] = x
-        turned = self._numbers(indices, epoch, 1)[:, 0] < self.p
-        y[turned] = np.flip(x, self._axis)[turned]
+        self.change(y, indices, epoch)
         return y
+
+    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
+        """Do it in x itself."""
+        images(self._op, x)
+        turned = self._numbers(indices, epoch, 1)[:, 0] < self.p
+        x[turned] = np.flip(x[turned], self._axis)
 
     def __repr__(self) -> str:
         return f"{self._op}(p={self.p}, seed={self.seed})"
