@@ -18,6 +18,7 @@ from tatamikomi.data.dataset import (
     SampleDataset,
     Subset,
     random_split,
+    stratified_folds,
     stratified_split,
 )
 from tatamikomi.data.download import download
@@ -31,6 +32,7 @@ from tatamikomi.data.sets import NAMES, load
 from tatamikomi.data.transforms import Compose, Normalize, RandomAffine, ToFloat
 from tatamikomi.data.transforms_color import ColorJitter
 from tatamikomi.data.transforms_crop import CenterCrop, RandomCrop, Resize, TenCrop
+from tatamikomi.data.transforms_elastic import RandomElastic
 from tatamikomi.data.transforms_erase import Cutout, RandomErasing
 from tatamikomi.data.transforms_fitted import MinMax, Standardize
 from tatamikomi.data.transforms_flip import RandomHorizontalFlip, RandomRotation, RandomVerticalFlip
@@ -63,6 +65,7 @@ __all__ = [
     "RandAugment",
     "RandomAffine",
     "RandomCrop",
+    "RandomElastic",
     "RandomErasing",
     "RandomHorizontalFlip",
     "RandomRotation",
@@ -95,6 +98,7 @@ __all__ = [
     "read_nifti",
     "read_wav",
     "resize",
+    "stratified_folds",
     "stratified_split",
     "warp_affine",
     "write_idx",

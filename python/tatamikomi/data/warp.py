@@ -99,6 +99,22 @@ def warp_affine(x: NDArray[Any], matrix: ArrayLike, fill: float = 0.0) -> NDArra
 
 
 def _warp_block(y: NDArray[Any], x: NDArray[Any], matrix: NDArray[Any], fill: float) -> None:
+    u = np.arange(x.shape[3], dtype=y.dtype)
+    v = np.arange(x.shape[2], dtype=y.dtype)[:, None]
+    a, b, c, d, e, f = (matrix[:, i, j, None, None] for i in range(2) for j in range(3))
+    sample(y, x, a * u + (b * v + c), d * u + (e * v + f), fill)
+
+
+def sample(y: NDArray[Any], x: NDArray[Any], across: NDArray[Any], down: NDArray[Any], fill: float) -> None:
+    """Fill y (N, C, H, W) with what x has at columns `across` and rows `down` (N, H, W), as `warp_affine` says it.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.warp import sample
+    >>> y = np.empty((1, 1, 1, 2))
+    >>> sample(y, np.array([[[[1.0, 2.0]]]]), np.array([[[0.5, 1.0]]]), np.zeros((1, 1, 2)), 0.0)
+    >>> y.tolist()
+    [[[[1.5, 2.0]]]]
+    """
     n, channels, height, width = x.shape
     if not x.size:
         return
@@ -107,12 +123,7 @@ def _warp_block(y: NDArray[Any], x: NDArray[Any], matrix: NDArray[Any], fill: fl
     padded = np.full((n, channels, rows, columns), fill, y.dtype)
     padded[:, :, 1 : 1 + height, 1 : 1 + width] = x
     flat = padded.reshape(-1)
-
-    u = np.arange(width, dtype=y.dtype)
-    v = np.arange(height, dtype=y.dtype)[:, None]
-    a, b, c, d, e, f = (matrix[:, i, j, None, None] for i in range(2) for j in range(3))
-    across = np.clip(a * u + (b * v + c), -1, width)  # (n, H, W)
-    down = np.clip(d * u + (e * v + f), -1, height)
+    across, down = np.clip(across, -1, width), np.clip(down, -1, height)
     left, top = np.floor(across), np.floor(down)
     across -= left
     down -= top
