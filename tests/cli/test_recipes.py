@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,3 +143,52 @@ def test_series_are_not_augmented(monkeypatch):
     config = Configuration(data="gunpoint", augment="none", model="fcn1d")
     split = recipe.load_data(config, None)
     assert recipe.build_model(config, split)(split.test_x).shape == (4, 1)
+
+
+# The page ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page():
+    path = Path(__file__).resolve().parents[2] / "docs" / "recipes.py"
+    spec = importlib.util.spec_from_file_location("recipes_page", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_that_of_its_numbers(page):
+    rows = json.loads(page.STORE.read_text(encoding="utf-8"))
+    assert page.PAGE.read_text(encoding="utf-8") == page.render(rows)
+    assert all(page.key_of(row) == key for key, row in rows.items())
+
+
+def test_a_run_comes_onto_the_page(page, digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "STORE", tmp_path / "recipes.json")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "recipes.md")
+    words = ["--recipe", "digits", *SMALL, "--data", digits, "--seed", "7", "--folds", "2", "--out", tmp_path / "run"]
+    assert main(["train", *map(str, words)]) == 0
+    monkeypatch.setattr("sys.argv", ["recipes.py", str(tmp_path / "run")])
+    assert page.main() == 0
+    text = (tmp_path / "recipes.md").read_text()
+    found = history(tmp_path / "run")
+    spread = sorted(fold["test_accuracy"] for fold in found["folds"])
+    assert f"| {found['test_accuracy']:.4f} ({spread[0]:.4f} to {spread[1]:.4f}) | {found['seconds']:.0f} |" in text
+    line = next(line for line in text.splitlines() if line.startswith("| `tatamikomi"))
+    for option in ("--recipe digits", "--model lenet5", "--epochs 1", "--batch-size 8", "--seed 7", "--folds 2"):
+        assert option in line
+    monkeypatch.setattr("sys.argv", ["recipes.py", "--check"])
+    assert page.main() == 0
+    (tmp_path / "recipes.md").write_text(text + "more")
+    assert page.main() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [({"configuration": {"recipe": ""}}, "not the run of a recipe"), ({}, "is not finished")]
+)
+def test_other_runs_do_not_come_onto_the_page(page, tmp_path, monkeypatch, capsys, change, message):
+    stored = {"configuration": {"recipe": "digits", "seed": 1}, **change}
+    (tmp_path / "history.json").write_text(json.dumps(stored))
+    monkeypatch.setattr("sys.argv", ["recipes.py", str(tmp_path)])
+    assert page.main() == 2
+    assert message in capsys.readouterr().err

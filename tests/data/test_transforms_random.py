@@ -16,6 +16,7 @@ from tatamikomi.data import (
     RandAugment,
     RandomAffine,
     RandomCrop,
+    RandomElastic,
     RandomErasing,
     RandomHorizontalFlip,
     RandomRotation,
@@ -32,7 +33,8 @@ MAKERS = {
     "RandomHorizontalFlip": RandomHorizontalFlip,
     "RandomVerticalFlip": RandomVerticalFlip,
     "RandomRotation": lambda **o: RandomRotation(30, **o),
-    "ColorJitter": lambda **o: ColorJitter(0.4, 0.4, 0.4, **o),
+    "ColorJitter": lambda **o: ColorJitter(0.4, 0.4, 0.4, 0.2, **o),
+    "RandomElastic": lambda **o: RandomElastic(2.0, 2.0, **o),
     "RandomErasing": RandomErasing,
     "RandomErasing random": lambda **o: RandomErasing(0.9, value="random", **o),
     "Cutout": lambda **o: Cutout(3, **o),
@@ -375,7 +377,46 @@ def test_reprs_say_what_was_asked_for():
         "RandomErasing(p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0.0, seed=0)",
         "RandomErasing(p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value='random', seed=0)",
         "Cutout((3, 3), fill=0.0, seed=0)",
-        "ColorJitter(brightness=(0.5, 1.5), contrast=(1.0, 1.0), saturation=(0.0, 3.0), seed=0)",
+        "ColorJitter(brightness=(0.5, 1.5), contrast=(1.0, 1.0), saturation=(0.0, 3.0), hue=(0.0, 0.0), seed=0)",
         "RandAugment(num_ops=2, magnitude=9.0, fill=0.0, seed=0)",
     ):
         assert repr(eval(text)) == text
+
+
+# Elastic deformation.
+
+
+def test_elastic_fields_have_their_deviation_and_are_smooth():
+    field = RandomElastic(1.0, 3.0, seed=2).field(np.arange(3000), 0, 20, 14)
+    assert field.shape == (3000, 2, 20, 14)
+    # Over 3000 images a standard deviation is known to 1 / sqrt(6000) of itself: 6 such errors.
+    assert np.abs(field.std(axis=0) - 1).max() < 6 / np.sqrt(6000)
+    assert np.abs(field.mean(axis=0)).max() < 6 / np.sqrt(3000)
+    # Neighbours' correlation for Gaussians of deviation sigma is exp(-1 / (4 sigma^2)), 0.973; the grid costs a little.
+    assert 0.95 < (field[..., 1:] * field[..., :-1]).mean() < 0.985
+    assert np.abs((field[:, 0] * field[:, 1]).mean()) < 0.05
+
+
+def test_an_elastic_image_is_sampled_along_its_field():
+    rows, columns = np.mgrid[:20, :14].astype(float)
+    x = np.broadcast_to(np.stack([rows, columns]), (5, 2, 20, 14))  # linear, so that interpolation is exact
+    transform = RandomElastic(0.5, 3.0, seed=2)
+    field = 0.5 * transform.field(np.arange(5), 7, 20, 14)
+    y = transform(x, None, 7)
+    inner = (slice(None), slice(None), slice(4, -4), slice(4, -4))  # no displacement reaches beyond the image
+    assert np.abs(field).max() < 4
+    assert np.abs(y - x - field)[inner].max() < 1e-12
+    assert (RandomElastic(30.0, 2.0, fill=-5.0)(x) == -5).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": -1}, "alpha: expected a finite number >= 0, got -1"),
+        ({"alpha": float("nan")}, "alpha: expected a finite number >= 0, got nan"),
+        ({"sigma": 0.5}, "sigma: expected a finite number >= 1, got 0.5"),
+    ],
+)
+def test_elastic_refuses(options, message):
+    with pytest.raises(ValueError, match=f"RandomElastic: {message}"):
+        RandomElastic(**options)
