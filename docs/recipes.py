@@ -22,8 +22,8 @@ HEAD = """# Recipes
 Written by `python docs/recipes.py RUN ...` from the histories of runs; edit neither this page nor `recipes.json`.
 
 A recipe is a set of options by name: `tatamikomi train --recipe list` lists them, `--recipe digits` trains by one.
-Options on the command line go before it, `--quick` makes a look in seconds of it, and the run folder's `config.toml` says
-all that was in force. Seconds are those of all epochs, with the tests after each.
+Options on the command line go before it, `--quick` makes a look in seconds of it, and the run folder's `config.toml`
+says all that was in force. Seconds are those of all epochs, with the tests after each.
 """
 
 
@@ -111,7 +111,7 @@ def main() -> int:
     text = render(rows)
     if options.check:
         return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
-    STORE.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    STORE.write_text(json.dumps(dict(sorted(rows.items())), indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(text, encoding="utf-8")
     return 0
 
