@@ -36,6 +36,7 @@ class DataLoader:
         drop_last: leave a shorter last batch out.
         transform: called as transform(x, indices, epoch) on each batch's x; indices count within the data
             set.
+        target_transform: called likewise on each batch's y, such as the `masks` of the transform.
         workers: how many background threads prepare batches; the bits are the same. More than one call data set and
             transform at the same time.
         mix: mixes each sample, transformed, with a partner out of the whole data set, transformed likewise, and
@@ -62,6 +63,7 @@ class DataLoader:
         transform: Transform | None = None,
         workers: int = 0,
         mix: BatchMix | None = None,
+        target_transform: Transform | None = None,
     ) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
             raise bad_type("DataLoader", "batch_size", type(batch_size).__name__, "an integer")
@@ -75,6 +77,7 @@ class DataLoader:
         self.seed = checked_integer("DataLoader", "seed", seed)
         self.drop_last = drop_last
         self.transform = transform
+        self.target_transform = target_transform
         self.mix = mix
         self.workers = checked_integer("DataLoader", "workers", workers)
         self._epoch = 0
@@ -126,4 +129,6 @@ class DataLoader:
 
     def _samples(self, indices: NDArray[np.int64], epoch: int) -> Batch:
         x, y = gather(self.dataset, indices)
+        if self.target_transform is not None:
+            y = self.target_transform(y, indices, epoch)
         return (x if self.transform is None else self.transform(x, indices, epoch)), y

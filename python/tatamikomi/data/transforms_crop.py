@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, images, places
+from tatamikomi.data.batches import images, places
+from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
 from tatamikomi.errors import bad_type, bad_value, unknown_name
@@ -16,7 +17,7 @@ from tatamikomi.errors import bad_type, bad_value, unknown_name
 _PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
 
-class RandomCrop(RandomTransform):
+class RandomCrop(Geometric):
     """Cut a part of one size out of each image, after padding it; every place where it fits is as likely.
 
     Two numbers per image: with n = H + top + bottom - height + 1 places down, floor(u0 n), and likewise across.
@@ -56,18 +57,37 @@ class RandomCrop(RandomTransform):
             raise unknown_name(self._op, "padding_mode", padding_mode, _PADDING_MODES)
         self.padding_mode = padding_mode
 
-    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
-        left, top, right, bottom = self.padding
+    def _moved(
+        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
+    ) -> NDArray[Any]:
+        rows, columns = self._starts(x.shape[2:], indices, epoch)
         if self.padding_mode != "constant":
+            left, top, right, bottom = self.padding
             widths = ((0, 0), (0, 0), (top, bottom), (left, right))
-            x, left, top, right, bottom = np.pad(x, widths, self.padding_mode), 0, 0, 0, 0  # type: ignore[call-overload]
-        padded = x.shape[2] + top + bottom, x.shape[3] + left + right
+            x, rows, columns = np.pad(x, widths, self.padding_mode), rows + top, columns + left  # type: ignore[call-overload]
+        return windows(np.ascontiguousarray(x, x.dtype.newbyteorder("=")), rows, columns, self.size, fill)
+
+    def _starts(
+        self, size: tuple[int, ...], indices: NDArray[np.int64], epoch: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The row and the column of each image where its part begins; negative within the padding."""
+        left, top, right, bottom = self.padding
+        padded = size[0] + top + bottom, size[1] + left + right
         down, across = (whole - part + 1 for whole, part in zip(padded, self.size, strict=True))
         if min(down, across) < 1:
             raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {padded}")
         draw = self._numbers(indices, epoch, 2)
-        rows, columns = places(draw[:, 0], down) - top, places(draw[:, 1], across) - left
-        return windows(np.ascontiguousarray(x, x.dtype.newbyteorder("=")), rows, columns, self.size, self.fill)
+        return places(draw[:, 0], down) - top, places(draw[:, 1], across) - left
+
+    def _boxed(
+        self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
+    ) -> NDArray[np.float64]:
+        rows, columns = self._starts(size, indices, epoch)
+        return boxes - np.stack([columns, rows, columns, rows], axis=1)[:, None]
+
+    def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (H, W) of a part."""
+        return self.size
 
     def __repr__(self) -> str:
         return (

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, fresh
+from tatamikomi.data.batches import fresh
+from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.warp import sample
 from tatamikomi.errors import bad_value
 
 
-class RandomElastic(RandomTransform):
+class RandomElastic(Geometric):
     """Move each pixel by a smooth random field of the image's own, as handwriting varies.
 
     Numbers of mean 0 and variance 1 on a grid, `sigma` pixels apart, are spread by Gaussians of the standard deviation
@@ -47,12 +48,14 @@ class RandomElastic(RandomTransform):
             raise bad_value(self._op, "sigma", repr(sigma), "a finite number >= 1")
         self.alpha, self.sigma, self.fill = float(alpha), float(sigma), float(fill)
 
-    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
+    def _moved(
+        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
+    ) -> NDArray[Any]:
         y = fresh(self._op, x)
         height, width = x.shape[2:]
         field = self.alpha * self.field(indices, epoch, height, width).astype(y.dtype)
         down, across = np.arange(height, dtype=y.dtype)[:, None], np.arange(width, dtype=y.dtype)
-        sample(y, x, across + field[:, 1], down + field[:, 0], self.fill)
+        sample(y, x, across + field[:, 1], down + field[:, 0], fill, nearest)
         return y
 
     def field(self, indices: NDArray[np.int64], epoch: int, height: int, width: int) -> NDArray[np.float64]:
