@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,15 @@ class DataLoader:
         drop_last: leave a shorter last batch out.
         transform: called as transform(x, indices, epoch) on each batch's x; indices count within the data
             set.
-        workers: 0, or 1 to prepare batches in a background thread; the bits are the same.
+        target_transform: called likewise on each batch's y, such as the `masks` of the transform.
+        workers: how many background threads prepare batches; the bits are the same. More than one call data set and
+            transform at the same time.
         mix: mixes each sample, transformed, with a partner out of the whole data set, transformed likewise, and
             their labels: a MixUp or a CutMix.
 
     Raises:
-        TypeError: batch_size or seed is not an integer, or the data set has neither batch nor [index].
-        ValueError: batch_size < 1, workers is neither 0 nor 1, or seed is out of range.
+        TypeError: batch_size, workers or seed is not an integer, or the data set has neither batch nor [index].
+        ValueError: batch_size < 1, workers < 0, or seed is out of range.
 
     >>> import numpy as np
     >>> from tatamikomi.data import ArrayDataset, DataLoader
@@ -60,13 +63,12 @@ class DataLoader:
         transform: Transform | None = None,
         workers: int = 0,
         mix: BatchMix | None = None,
+        target_transform: Transform | None = None,
     ) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
             raise bad_type("DataLoader", "batch_size", type(batch_size).__name__, "an integer")
         if batch_size < 1:
             raise bad_value("DataLoader", "batch_size", int(batch_size), "batch_size >= 1")
-        if workers not in (0, 1):
-            raise bad_value("DataLoader", "workers", workers, "0 or 1")
         if not hasattr(dataset, "batch") and not hasattr(dataset, "__getitem__"):
             raise bad_type("DataLoader", "dataset", type(dataset).__name__, "a data set with batch or [index]")
         self.dataset = dataset
@@ -75,8 +77,9 @@ class DataLoader:
         self.seed = checked_integer("DataLoader", "seed", seed)
         self.drop_last = drop_last
         self.transform = transform
+        self.target_transform = target_transform
         self.mix = mix
-        self.workers = int(workers)
+        self.workers = checked_integer("DataLoader", "workers", workers)
         self._epoch = 0
 
     @property
@@ -102,11 +105,21 @@ class DataLoader:
         """Begin the next pass."""
         epoch = self._epoch
         self._epoch += 1
-        return prefetch(lambda: self._batches(epoch)) if self.workers else self._batches(epoch)
+        return self._ahead(epoch) if self.workers else self._batches(self.order(epoch), epoch)
 
-    def _batches(self, epoch: int) -> Iterator[Batch]:
+    def _ahead(self, epoch: int) -> Iterator[Batch]:
+        """Worker i makes batches i, i + workers, ..."""
         order = self.order(epoch)
-        for number in range(len(self)):
+        lanes = [prefetch(partial(self._batches, order, epoch, first)) for first in range(self.workers)]
+        try:
+            for number in range(len(self)):
+                yield next(lanes[number % self.workers])
+        finally:
+            for lane in lanes:
+                lane.close()
+
+    def _batches(self, order: NDArray[np.int64], epoch: int, first: int = 0) -> Iterator[Batch]:
+        for number in range(first, len(self), max(self.workers, 1)):
             indices = order[number * self.batch_size : (number + 1) * self.batch_size]
             x, y = self._samples(indices, epoch)
             if self.mix is not None:
@@ -116,4 +129,6 @@ class DataLoader:
 
     def _samples(self, indices: NDArray[np.int64], epoch: int) -> Batch:
         x, y = gather(self.dataset, indices)
+        if self.target_transform is not None:
+            y = self.target_transform(y, indices, epoch)
         return (x if self.transform is None else self.transform(x, indices, epoch)), y

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def prefetch(items: Callable[[], Iterator[T]], depth: int = 2) -> Iterator[T]:
+def prefetch(items: Callable[[], Iterator[T]], depth: int = 2) -> Generator[T, None, None]:
     """Yield what `items()` yields, in the same order, made by a background thread up to `depth` items ahead.
 
     The thread starts with the first item asked for and is gone when the iterator ends, fails, is closed or is
