@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from tatamikomi.data import ArrayDataset, DataLoader, RandomAffine, Subset
+from tatamikomi.data import ArrayDataset, DataLoader, MixUp, RandomAffine, Subset
 
 N = 23
 DATA = ArrayDataset(np.random.default_rng(0).random((N, 1, 6, 5), dtype=np.float32), np.arange(N), classes=N)
@@ -126,23 +126,56 @@ def test_the_background_thread_gives_the_same_bits():
     def loader(workers):
         return DataLoader(DATA, 4, True, 9, transform=RandomAffine(20, seed=1), workers=workers)
 
-    plain, threaded = loader(0), loader(1)
+    plain, *threaded = loader(0), loader(1), loader(4), loader(9)
     for _ in range(3):
-        assert bits(plain) == bits(threaded)
+        expected = bits(plain)
+        assert [bits(one) == expected for one in threaded] == [True] * 3
 
 
-def test_an_exception_in_the_background_reaches_the_caller():
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_exception_in_the_background_reaches_the_caller(workers):
     def transform(x, indices, epoch):
         if 8 in indices:
             raise RuntimeError("sample 8 is bad")
         return x
 
-    loader = DataLoader(DATA, 4, transform=transform, workers=1)
+    loader = DataLoader(DATA, 4, transform=transform, workers=workers)
     found = []
     with pytest.raises(RuntimeError, match="sample 8 is bad"):
         found.extend(y.tolist() for _, y in loader)
     assert joined(found) == list(range(8))
-    assert not [thread for thread in threading.enumerate() if thread.name == "tatamikomi-prefetch"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tatamikomi-prefetch")]
+
+
+def test_several_workers_work_at_once_and_not_far_ahead():
+    together, begun = threading.Barrier(3, timeout=10), []
+
+    def transform(x, indices, epoch):
+        begun.append(int(indices[0]))
+        if indices[0] < 3:
+            together.wait()  # broken, were there fewer than three threads
+        return x
+
+    loader = DataLoader(DATA, 1, transform=transform, workers=3)
+    iterator = iter(loader)
+    assert [int(next(iterator)[1][0]) for _ in range(3)] == [0, 1, 2]
+    iterator.close()
+    assert len(begun) <= 6
+    assert flat(DataLoader(DATA, 4, workers=3)) == list(range(N))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tatamikomi-prefetch")]
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_weights_travel_with_their_samples(workers):
+    weights = np.arange(N) * 0.5
+    data = Subset(ArrayDataset(DATA.x, DATA.y, weights=weights), np.arange(N)[::-1])
+    for x, y, share in DataLoader(data, 4, shuffle=True, seed=5, transform=lambda x, *_: -x, workers=workers):
+        assert np.array_equal(x, -DATA.x[y])
+        assert np.array_equal(share, weights[y])
+    alone = [data.dataset[i] for i in range(3)]
+    assert next(iter(DataLoader(alone, 3)))[2].tolist() == [0.0, 0.5, 1.0]
+    with pytest.raises(ValueError, match="DataLoader: mix: expected None where samples have weights, got MixUp"):
+        next(iter(DataLoader(data, 4, mix=MixUp(N))))
 
 
 def test_single_samples_are_stacked():
@@ -180,7 +213,8 @@ def test_the_data_set_is_never_written_to():
         ({"batch_size": 0}, ValueError, "DataLoader: batch_size: expected batch_size >= 1, got 0"),
         ({"batch_size": 2.0}, TypeError, "DataLoader: batch_size: expected an integer, got float"),
         ({"batch_size": True}, TypeError, "DataLoader: batch_size: expected an integer, got bool"),
-        ({"workers": 2}, ValueError, "DataLoader: workers: expected 0 or 1, got 2"),
+        ({"workers": -1}, ValueError, "DataLoader: workers: expected workers >= 0, got -1"),
+        ({"workers": 1.0}, TypeError, "DataLoader: workers: expected an integer, got float"),
         ({"seed": -1}, ValueError, "DataLoader: seed: expected 0 <= value"),
         ({"seed": 0.5}, TypeError, "DataLoader: seed: expected an integer, got float"),
         (

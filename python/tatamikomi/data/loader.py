@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.dataset import Batch, Dataset, SampleDataset, gather
-from tatamikomi.data.prefetch import prefetch
+from tatamikomi.data.prefetch import in_order, prefetch
 from tatamikomi.data.transforms_mix import BatchMix
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import checked_integer, permutation
@@ -19,7 +19,7 @@ Transform = Callable[[NDArray[Any], NDArray[np.int64], int], NDArray[Any]]
 
 
 class DataLoader:
-    """Iterate over a data set in batches (x, y) of NumPy arrays.
+    """Iterate over a data set in batches (x, y) of NumPy arrays, or (x, y, weights) where its samples have weights.
 
     A pass's order, and what a seeded transform does to each sample, depend on (seed, epoch) alone: after
     `set_epoch(n)` the next pass is pass n, whatever happened before, so that a resumed run sees what an
@@ -35,13 +35,14 @@ class DataLoader:
         drop_last: leave a shorter last batch out.
         transform: called as transform(x, indices, epoch) on each batch's x; indices count within the data
             set.
-        workers: 0, or 1 to prepare batches in a background thread; the bits are the same.
+        workers: threads that prepare batches in the background; 0 for none. The bits are the same. With several, a
+            transform or a data set of one's own is called by several threads at once.
         mix: mixes each sample, transformed, with a partner out of the whole data set, transformed likewise, and
             their labels: a MixUp or a CutMix.
 
     Raises:
         TypeError: batch_size or seed is not an integer, or the data set has neither batch nor [index].
-        ValueError: batch_size < 1, workers is neither 0 nor 1, or seed is out of range.
+        ValueError: batch_size < 1, workers < 0, seed is out of range; in a pass, mix meets samples with weights.
 
     >>> import numpy as np
     >>> from tatamikomi.data import ArrayDataset, DataLoader
@@ -61,12 +62,11 @@ class DataLoader:
         workers: int = 0,
         mix: BatchMix | None = None,
     ) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
-            raise bad_type("DataLoader", "batch_size", type(batch_size).__name__, "an integer")
-        if batch_size < 1:
-            raise bad_value("DataLoader", "batch_size", int(batch_size), "batch_size >= 1")
-        if workers not in (0, 1):
-            raise bad_value("DataLoader", "workers", workers, "0 or 1")
+        for name, given, low in (("batch_size", batch_size, 1), ("workers", workers, 0)):
+            if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
+                raise bad_type("DataLoader", name, type(given).__name__, "an integer")
+            if given < low:
+                raise bad_value("DataLoader", name, int(given), f"{name} >= {low}")
         if not hasattr(dataset, "batch") and not hasattr(dataset, "__getitem__"):
             raise bad_type("DataLoader", "dataset", type(dataset).__name__, "a data set with batch or [index]")
         self.dataset = dataset
@@ -102,18 +102,27 @@ class DataLoader:
         """Begin the next pass."""
         epoch = self._epoch
         self._epoch += 1
-        return prefetch(lambda: self._batches(epoch)) if self.workers else self._batches(epoch)
+        if self.workers < 2:
+            return prefetch(lambda: self._batches(epoch)) if self.workers else self._batches(epoch)
+        order = self.order(epoch)
+        return in_order(lambda number: self._batch(order, number, epoch), len(self), self.workers)
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         order = self.order(epoch)
         for number in range(len(self)):
-            indices = order[number * self.batch_size : (number + 1) * self.batch_size]
-            x, y = self._samples(indices, epoch)
-            if self.mix is not None:
-                partners = self.mix.partners(indices, epoch, len(self.dataset))
-                x, y = self.mix(x, y, *self._samples(partners, epoch), indices, epoch)
-            yield x, y
+            yield self._batch(order, number, epoch)
+
+    def _batch(self, order: NDArray[np.int64], number: int, epoch: int) -> Batch:
+        indices = order[number * self.batch_size : (number + 1) * self.batch_size]
+        batch = self._samples(indices, epoch)
+        if self.mix is None:
+            return batch
+        if len(batch) > 2:
+            raise bad_value("DataLoader", "mix", repr(self.mix), "None where samples have weights")
+        partners = self._samples(self.mix.partners(indices, epoch, len(self.dataset)), epoch)
+        (x, y), (partner_x, partner_y) = batch, partners
+        return self.mix(x, y, partner_x, partner_y, indices, epoch)
 
     def _samples(self, indices: NDArray[np.int64], epoch: int) -> Batch:
-        x, y = gather(self.dataset, indices)
-        return (x if self.transform is None else self.transform(x, indices, epoch)), y
+        x, *others = gather(self.dataset, indices)
+        return ((x if self.transform is None else self.transform(x, indices, epoch)), *others)

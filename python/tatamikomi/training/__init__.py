@@ -11,8 +11,10 @@ from tatamikomi.training.logs import CSVLog, JSONLinesLog
 from tatamikomi.training.lr_finder import LRTrial, find_lr
 from tatamikomi.training.nan_guard import NaNGuard
 from tatamikomi.training.progress import ProgressBar
+from tatamikomi.training.progressive import ProgressiveResize
 from tatamikomi.training.tensorboard import TensorBoard
 from tatamikomi.training.trainer import Trainer
+from tatamikomi.training.weighing import class_weights
 
 __all__ = [
     "CSVLog",
@@ -24,8 +26,10 @@ __all__ = [
     "LRTrial",
     "NaNGuard",
     "ProgressBar",
+    "ProgressiveResize",
     "TensorBoard",
     "Trainer",
+    "class_weights",
     "find_lr",
     "update_bn",
 ]

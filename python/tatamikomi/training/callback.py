@@ -34,6 +34,10 @@ class Callback:
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Before an epoch; `trainer.epoch` epochs are complete."""
 
+    def transform(self, trainer: Trainer, x: Any) -> Any:
+        """What is trained on in place of a batch's x; called of all callbacks in their order."""
+        return x
+
     def on_batch_end(self, trainer: Trainer, samples: int, measures: Mapping[str, float]) -> None:
         """After a step on `samples` samples; `measures` are the means of the epoch so far."""
 
