@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from tatamikomi.data import ArrayDataset, DataLoader
 from tatamikomi.errors import bad_type, bad_value, missing_extra, unknown_name
 from tatamikomi.functional import softmax
 from tatamikomi.models import create
-from tatamikomi.random import default_generator, manual_seed
+from tatamikomi.random import seeded
 from tatamikomi.training import Trainer
 
 try:
@@ -78,16 +77,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]
             raise bad_type(type(self).__name__, "model", self.model, "a name, a function or None")
         return self.model(shape, outputs)
 
-    @contextmanager
-    def _seeded(self) -> Iterator[None]:
-        """The default generator started at random_state, and afterwards where it was."""
-        state = default_generator().state()
-        manual_seed(int(self.random_state))
-        try:
-            yield
-        finally:
-            default_generator().set_state(state)
-
     def _begin(self, X: NDArray[np.float32], outputs: int) -> None:
         if self.optimizer not in _OPTIMIZERS:
             raise unknown_name(type(self).__name__, "optimizer", self.optimizer, _OPTIMIZERS)
@@ -150,7 +139,7 @@ class TatamikomiClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"{type(self).__name__}: y: expected two classes at least, got one class")
-        with self._seeded():
+        with seeded(int(self.random_state)):
             self._begin(X, len(self.classes_))
             self._go_on(X, numbers.astype(np.int64), int(self.epochs))
         return self
@@ -169,7 +158,7 @@ class TatamikomiClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         known = numbers < len(self.classes_)
         if not known.all() or not np.array_equal(self.classes_[numbers], y):
             raise ValueError(f"{type(self).__name__}: y: expected labels among classes, got others")
-        with self._seeded():
+        with seeded(int(self.random_state)):
             if first:
                 self._begin(X, len(self.classes_))
             self._go_on(X, numbers.astype(np.int64), 1)
@@ -206,7 +195,7 @@ class TatamikomiRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         """Train a new network on X (N, ...) and targets y (N,) or (N, targets)."""
         X, y = self._pair(X, y, reset=True)
         self._scale(y)
-        with self._seeded():
+        with seeded(int(self.random_state)):
             self._begin(X, y.shape[1])
             self._go_on(X, (y - self._mean) / self._spread, int(self.epochs))
         return self
@@ -217,7 +206,7 @@ class TatamikomiRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         X, y = self._pair(X, y, reset=first)
         if first:
             self._scale(y)
-        with self._seeded():
+        with seeded(int(self.random_state)):
             if first:
                 self._begin(X, y.shape[1])
             self._go_on(X, (y - self._mean) / self._spread, 1)
