@@ -50,7 +50,7 @@ def check_range(op: str, argument: str, labels: NDArray[np.int64], classes: int)
         raise bad_value(op, argument, f"{labels[place]} at position {place}", f"0 <= label < {classes}")
 
 
-def checked_weights(op: str, weights: ArrayLike, count: int) -> NDArray[Any]:
+def checked_weights(op: str, weights: ArrayLike, count: int, argument: str = "weights") -> NDArray[Any]:
     """How much each of `count` samples counts: (count,) float32 or float64, other numbers as float64.
 
     Raises:
@@ -63,11 +63,11 @@ def checked_weights(op: str, weights: ArrayLike, count: int) -> NDArray[Any]:
     """
     array: NDArray[Any] = np.asarray(weights)
     if array.dtype.kind not in "fiu":
-        raise bad_type(op, "weights", str(array.dtype), "numbers")
+        raise bad_type(op, argument, str(array.dtype), "numbers")
     if array.shape != (count,):
-        raise bad_value(op, "weights", f"shape {array.shape}", f"shape ({count},), one per sample")
+        raise bad_value(op, argument, f"shape {array.shape}", f"shape ({count},), one per sample")
     wrong = ~(np.isfinite(array) & (array >= 0))
     if wrong.any():
         place = int(wrong.argmax())
-        raise bad_value(op, "weights", f"{array[place]} at position {place}", "finite numbers >= 0")
+        raise bad_value(op, argument, f"{array[place]} at position {place}", "finite numbers >= 0")
     return array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
