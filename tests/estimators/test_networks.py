@@ -152,7 +152,7 @@ def test_weights_of_classes_and_smoothing():
         same.partial_fit(X, y)
     with pytest.raises(ValueError, match=r"TatamikomiRegressor: sample_weight: expected finite numbers >= 0, got -1.0"):
         TatamikomiRegressor().fit(X, X[:, 0], sample_weight=[-1.0] * 200)
-    with pytest.raises(ValueError, match="Classifier: sample_weight: expected .*, got every weight zero"):
+    with pytest.raises(ValueError, match=r"Classifier: sample_weight: expected .*, got every weight zero"):
         TatamikomiClassifier().fit(X, y, sample_weight=y * 0)
 
 
