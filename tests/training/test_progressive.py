@@ -77,9 +77,9 @@ def test_a_resumed_run_grows_on(tmp_path):
     [
         ([], r"^ProgressiveResize: sizes: expected pairs \(epoch, size\), at least one, got \[\]"),
         ([3], r"^ProgressiveResize: sizes: expected pairs \(epoch, size\), got 3"),
-        ([(0, 4), (0, 5)], r"^ProgressiveResize: sizes: expected epochs >= 0 that grow, got \[0, 0\]"),
-        ([(-1, 4)], "^ProgressiveResize: sizes: expected epochs >= 0 that grow"),
-        ([(0.5, 4)], "^ProgressiveResize: sizes: expected an integer as epoch, got 0.5"),
+        ([(0, 4), (0, 5)], r"^ProgressiveResize: sizes: expected epochs that grow, got \[0, 0\]"),
+        ([(-1, 4)], "^ProgressiveResize: sizes: expected an integer >= 0, got -1"),
+        ([(0.5, 4)], "^ProgressiveResize: sizes: expected an integer, got float"),
         ([(0, 0)], "^ProgressiveResize: sizes: expected an integer >= 1"),
     ],
 )

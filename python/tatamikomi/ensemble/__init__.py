@@ -6,16 +6,15 @@ ensemble, in cross-validation. What `fit` gives has `predict_proba` and `predict
 
 from __future__ import annotations
 
-from tatamikomi.ensemble.averaging import Averaging
-from tatamikomi.ensemble.bagging import Bagging
+from tatamikomi.ensemble.averaging import Averaging, Bagged, Bagging, Snapshots
 from tatamikomi.ensemble.bias_variance import Decomposition, bias_variance, bias_variance_decomposition
 from tatamikomi.ensemble.boosting import AdaBoost
-from tatamikomi.ensemble.snapshots import Snapshots
 from tatamikomi.ensemble.stacking import Stacked, Stacking
 
 __all__ = [
     "AdaBoost",
     "Averaging",
+    "Bagged",
     "Bagging",
     "Decomposition",
     "Snapshots",

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.ensemble import checks
 from tatamikomi.errors import bad_value, unknown_name
+from tatamikomi.optim import checks
 from tatamikomi.random import bootstrap, child_seed
 from tatamikomi.training import Fitter
+from tatamikomi.training.learner import arrays, fitter, labelled
 
 Array = NDArray[Any]
 
@@ -67,7 +68,8 @@ def bias_variance_decomposition(predictions: ArrayLike, targets: ArrayLike, *, l
     if made.ndim != 2 or drawn.ndim != 2 or made.shape[1] != drawn.shape[1] or not (made.size and drawn.size):
         raise bad_value(op, "targets", f"shape {drawn.shape} for {made.shape}", "(draws, N) for (models, N)")
     if loss == "zero_one":
-        samples = [_zero_one(_classes(op, p), _classes(op, t)) for p, t in zip(made.T, drawn.T, strict=True)]
+        columns = [[labelled(op, one, None)[0] for one in table.T] for table in (made, drawn)]
+        samples = [_zero_one(p, t) for p, t in zip(*columns, strict=True)]
         return Decomposition(*np.mean(samples, axis=0).tolist())
     made, drawn = made.astype(np.float64), drawn.astype(np.float64)
     if not (np.isfinite(made).all() and np.isfinite(drawn).all()):
@@ -76,11 +78,6 @@ def bias_variance_decomposition(predictions: ArrayLike, targets: ArrayLike, *, l
     parts = [(main - best) ** 2, (made - main) ** 2, (drawn - best) ** 2]
     expected = ((made[:, None] - drawn) ** 2).mean()
     return Decomposition(float(expected), *(float(part.mean()) for part in parts))
-
-
-def _classes(op: str, values: Array) -> NDArray[np.int64]:
-    _, labels, _ = checks.classified(op, values, values, None)
-    return labels
 
 
 def _zero_one(made: NDArray[np.int64], drawn: NDArray[np.int64]) -> tuple[float, float, float, float]:
@@ -127,10 +124,9 @@ def bias_variance(
     (True, True)
     """
     op = "bias_variance"
-    checks.fitter(op, "learner", learner)
+    fitter(op, "learner", learner)
     count = checks.integer(op, "rounds", rounds, 2)
-    given, target = checks.samples(op, x, y)
-    classes = int(target.max()) + 1 if target.dtype.kind in "iu" else None
+    given, target, classes = arrays(op, x, y)
     asked = np.asarray(test_x)
     made = []
     for number in range(count):

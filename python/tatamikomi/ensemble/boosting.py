@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.data.labels import checked_weights
-from tatamikomi.ensemble import checks
 from tatamikomi.ensemble.averaging import Averaging
 from tatamikomi.errors import bad_value
+from tatamikomi.optim import checks
 from tatamikomi.random import child_seed
 from tatamikomi.training import Fitter, Predictor
+from tatamikomi.training.learner import arrays, fitter, labelled
 
 
 class AdaBoost:
@@ -43,8 +44,8 @@ class AdaBoost:
     """
 
     def __init__(self, learner: Fitter, members: int = 10, *, rate: float = 1.0) -> None:
-        self.learner = checks.fitter("AdaBoost", "learner", learner)
-        self.members = checks.integer("AdaBoost", "members", members)
+        self.learner = fitter("AdaBoost", "learner", learner)
+        self.members = checks.integer("AdaBoost", "members", members, 1)
         if not 0 < rate < math.inf:
             raise bad_value("AdaBoost", "rate", rate, "a finite number > 0")
         self.rate = float(rate)
@@ -61,7 +62,8 @@ class AdaBoost:
             ValueError: fewer than two classes, or the first member is no better than chance.
         """
         op = "AdaBoost.fit"
-        given, labels, count = checks.classified(op, x, y, classes)
+        given, target, _ = arrays(op, x, y)
+        labels, count = labelled(op, target, classes)
         if count < 2:
             raise bad_value(op, "classes", count, "at least two classes")
         share = np.ones(len(given)) if weights is None else checked_weights(op, weights, len(given)).astype(np.float64)

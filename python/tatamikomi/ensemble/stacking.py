@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi import nn
 from tatamikomi.data.labels import checked_weights
-from tatamikomi.ensemble import checks
 from tatamikomi.errors import bad_value
+from tatamikomi.optim import checks
 from tatamikomi.random import child_seed
 from tatamikomi.training import Fitter, Learner, Predictor, kfold
+from tatamikomi.training.learner import arrays, fitter, labelled
 
 Array = NDArray[Any]
 
@@ -65,18 +66,20 @@ class Stacking:
     """
 
     def __init__(self, learners: Sequence[Fitter], meta: Fitter | None = None, *, folds: int = 5) -> None:
-        self.learners = [checks.fitter("Stacking", "learners", one) for one in learners]
+        self.learners = [fitter("Stacking", "learners", one) for one in learners]
         if not self.learners:
             raise bad_value("Stacking", "learners", "none", "at least one")
-        self.meta: Fitter = Learner(_linear, epochs=50) if meta is None else checks.fitter("Stacking", "meta", meta)
+        self.meta: Fitter = Learner(_linear, epochs=50) if meta is None else fitter("Stacking", "meta", meta)
         self.folds = checks.integer("Stacking", "folds", folds, 2)
 
     def fit(
         self, x: ArrayLike, y: ArrayLike, *, weights: ArrayLike | None = None, classes: int | None = None, seed: int = 0
     ) -> Stacked:
         """Fit all: learner i to fold f with the seed `child_seed(seed, i, f)`, to all samples as if f = folds."""
-        given, labels, count = checks.classified("Stacking.fit", x, y, classes)
-        share = None if weights is None else checked_weights("Stacking.fit", weights, len(given))
+        op = "Stacking.fit"
+        given, target, _ = arrays(op, x, y)
+        labels, count = labelled(op, target, classes)
+        share = None if weights is None else checked_weights(op, weights, len(given))
         cut = kfold(len(given), self.folds, labels=labels, seed=seed)
         table = np.empty((len(given), len(self.learners) * count), np.float32)
         models = []

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi.autograd import Tensor, as_tensor
 from tatamikomi.data import ArrayDataset, DataLoader
-from tatamikomi.data.labels import as_labels, checked_weights
+from tatamikomi.data.labels import as_labels, check_range, checked_weights
 from tatamikomi.data.loader import Transform
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional import softmax
 from tatamikomi.nn import CrossEntropyLoss, Module, NLLLoss
-from tatamikomi.optim import Adam, LRScheduler, Optimizer
+from tatamikomi.optim import Adam, LRScheduler, Optimizer, checks
 from tatamikomi.random import seeded
 from tatamikomi.training.batches import evaluating
 from tatamikomi.training.callback import Callback
@@ -47,6 +47,29 @@ class Fitter(Protocol):
         ...
 
 
+def fitter(op: str, argument: str, value: Any) -> Fitter:
+    """Something with a method `fit`; a TypeError else."""
+    if not callable(getattr(value, "fit", None)):
+        raise bad_type(op, argument, type(value).__name__, "a Learner or an ensemble, with a method fit")
+    return value  # type: ignore[no-any-return]
+
+
+def arrays(op: str, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, int | None]:
+    """x, y and the number of classes where y is integers; a ValueError unless both have N >= 1 rows."""
+    given, target = np.asarray(x), np.asarray(y)
+    if not given.ndim or not target.ndim or len(given) != len(target) or not len(given):
+        raise bad_value(op, "x and y", f"shapes {given.shape} and {target.shape}", "shapes (N, ...), N >= 1")
+    return given, target, int(target.max()) + 1 if target.dtype.kind in "iu" else None
+
+
+def labelled(op: str, y: ArrayLike, classes: int | None) -> tuple[NDArray[np.int64], int]:
+    """Labels and how many classes there are, by default one more than the largest; errors of `data.labels`."""
+    labels = as_labels(op, "y", y)
+    count = int(labels.max()) + 1 if classes is None else checks.integer(op, "classes", classes, 1)
+    check_range(op, "y", labels, count)
+    return labels, count
+
+
 class Trained:
     """A trained network behind arrays.
 
@@ -70,11 +93,9 @@ class Trained:
     ) -> None:
         if not isinstance(model, Module):
             raise bad_type("Trained", "model", type(model).__name__, "a Module")
-        if batch_size < 1:
-            raise bad_value("Trained", "batch_size", batch_size, "an integer >= 1")
         self.model = model
         self.regression = regression
-        self.batch_size = batch_size
+        self.batch_size = checks.integer("Trained", "batch_size", batch_size, 1)
         self.history = list(history)
 
     def outputs(self, x: Array) -> Array:
@@ -138,14 +159,9 @@ class Learner:
     ) -> None:
         if not callable(build):
             raise bad_type("Learner", "build", type(build).__name__, "a function (shape, outputs) -> Module")
-        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-                raise bad_type("Learner", name, type(value).__name__, "an integer")
-            if value < 1:
-                raise bad_value("Learner", name, int(value), "an integer >= 1")
         self.build = build
-        self.epochs = int(epochs)
-        self.batch_size = int(batch_size)
+        self.epochs = checks.integer("Learner", "epochs", epochs, 1)
+        self.batch_size = checks.integer("Learner", "batch_size", batch_size, 1)
         self.optimizer = optimizer
         self.loss = CrossEntropyLoss() if loss is None else loss
         self.schedule = schedule
@@ -180,21 +196,21 @@ class Learner:
             TypeError, ValueError: arrays do not fit each other, labels are out of range, or no sample is left.
             FloatingPointError: the loss is not finite.
         """
-        x, target, outputs = np.asarray(x), np.asarray(y), 0
+        op = "Learner.fit"
+        x, target, _ = arrays(op, x, y)
         if weights is not None:
-            share = checked_weights("Learner.fit", weights, len(x))
+            share = checked_weights(op, weights, len(x))
             if not share.all():
                 x, target = x[share > 0], target[share > 0]
             weights = share[share > 0]
-        if not len(x):
-            raise bad_value("Learner.fit", "x", "no samples", "at least one")
+            if not len(x):
+                raise bad_value(op, "weights", "every one 0", "at least one above")
         if self.regression:
             target = target.astype(x.dtype).reshape(len(target), -1)
             outputs = target.shape[1]
         else:
-            target = as_labels("Learner.fit", "y", target)
-            outputs = int(target.max(initial=0)) + 1 if classes is None else int(classes)
-        dataset = ArrayDataset(x, target, None if self.regression else outputs, weights)
+            target, outputs = labelled(op, target, classes)
+        dataset = ArrayDataset(x, target, weights=weights)
         loader = DataLoader(dataset, self.batch_size, shuffle=True, seed=seed, transform=self.transform)
         with seeded(seed):
             model = self.build(x.shape[1:], outputs)

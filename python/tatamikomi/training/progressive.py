@@ -10,6 +10,7 @@ import numpy as np
 from tatamikomi.data import resize
 from tatamikomi.data.sizes import height_and_width
 from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.optim import checks
 from tatamikomi.training.callback import Callback
 
 if TYPE_CHECKING:
@@ -48,10 +49,8 @@ class ProgressiveResize(Callback):
             if not isinstance(pair, (list, tuple)) or len(pair) != 2:
                 raise bad_type(op, "sizes", repr(pair), "pairs (epoch, size)")
             epoch, size = pair
-            if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)):
-                raise bad_type(op, "sizes", repr(epoch), "an integer as epoch")
-            if epoch < (self.sizes[-1][0] + 1 if self.sizes else 0):
-                raise bad_value(op, "sizes", [one for one, _ in sizes], "epochs >= 0 that grow")
+            if checks.integer(op, "sizes", epoch) <= (self.sizes[-1][0] if self.sizes else -1):
+                raise bad_value(op, "sizes", [one for one, _ in sizes], "epochs that grow")
             self.sizes.append((int(epoch), height_and_width(op, "sizes", size)))
 
     def size(self, epoch: int) -> tuple[int, int] | None:

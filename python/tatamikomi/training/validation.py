@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi.data.labels import as_labels
-from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.errors import bad_value
 from tatamikomi.metrics import accuracy
+from tatamikomi.optim import checks
 from tatamikomi.random import child_seed, permutation
-from tatamikomi.training.learner import Fitter
+from tatamikomi.training.learner import Fitter, arrays
 
 Array = NDArray[Any]
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -57,11 +58,8 @@ def kfold(n: int, folds: int = 5, *, labels: ArrayLike | None = None, repeats: i
     [3, 2, 2]
     """
     op = "kfold"
-    for name, value, low in (("folds", folds, 2), ("repeats", repeats, 1)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise bad_type(op, name, type(value).__name__, "an integer")
-        if value < low:
-            raise bad_value(op, name, int(value), f"an integer >= {low}")
+    checks.integer(op, "folds", folds, 2)
+    checks.integer(op, "repeats", repeats, 1)
     if folds > n:
         raise bad_value(op, "folds", int(folds), f"at most as many as samples, {n}")
     known = None if labels is None else as_labels(op, "labels", labels)
@@ -109,7 +107,7 @@ def cross_validate(
     >>> tk.training.cross_validate(learner, x, y, folds=2)
     CrossValidation(scores=array([1., 1.]), mean=1.0, std=0.0)
     """
-    x, y, classes = _arrays(x, y)
+    x, y, classes = arrays("cross_validate", x, y)
     cut = kfold(len(x), folds, labels=_labels(y, stratified), repeats=repeats, seed=seed)
     scores = np.empty(len(cut))
     for number, (train, held) in enumerate(cut):
@@ -147,7 +145,7 @@ def learning_curve(
     >>> curve.sizes.tolist(), curve.validation[1].tolist()
     ([2, 12], [1.0, 1.0])
     """
-    x, y, classes = _arrays(x, y)
+    x, y, classes = arrays("learning_curve", x, y)
     cut = kfold(len(x), folds, labels=_labels(y, stratified), seed=seed)
     largest = min(len(train) for train, _ in cut)
     counts = [int(size * largest) if isinstance(size, float) and size <= 1 else size for size in sizes]
@@ -164,14 +162,6 @@ def learning_curve(
             for which, seen in enumerate((part, held)):
                 table[which, row, number] = _score(score, fitted.predict(x[seen]), y[seen])
     return LearningCurve(np.array(counts, np.int64), table[0], table[1])
-
-
-def _arrays(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, int | None]:
-    """x, y and, where y is integers, the number of classes."""
-    samples, target = np.asarray(x), np.asarray(y)
-    if not target.ndim or len(samples) != len(target):
-        raise bad_value("cross_validate", "y", f"shape {target.shape}", f"one per sample, {len(samples)}")
-    return samples, target, int(target.max(initial=0)) + 1 if target.dtype.kind in "iu" else None
 
 
 def _labels(y: Array, stratified: bool | None) -> Array | None:
