@@ -18,6 +18,8 @@ NEEDS = {
     "tatamikomi.data.packaged.digits": "sklearn",
     "tatamikomi.data.packaged.lfw_faces": "skimage",
     "tatamikomi.data.packaged.picture": "skimage",
+    "tatamikomi.data.packaged.trace": "tslearn",
+    "tatamikomi.data.brain.mni152": "nilearn",
 }
 NAMES = ["tatamikomi", *(info.name for info in pkgutil.walk_packages(tk.__path__, "tatamikomi."))]
 

@@ -7,9 +7,11 @@ keeping it.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypedDict
 
 import numpy as np
@@ -21,9 +23,10 @@ _LIMIT = 1 << 63
 _WORD = (1 << 32) - 1
 
 # Philox4x32: the two multipliers, and the two Weyl increments of the key (see `philox` for the source).
-_MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
+_MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], np.uint64)
 _INCREMENTS = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
+_HIGH = 1 if sys.byteorder == "little" else 0  # where a 64-bit word keeps its upper half
 _PATH_TAG = 0x74617461  # keeps the keys of `uniform` apart from those that use the seed as it is
 
 
@@ -182,18 +185,24 @@ def philox(counter: NDArray[np.uint32], key: tuple[int, int]) -> NDArray[np.uint
     if len(words) != 2 or max(words) > _WORD:
         raise bad_value("philox", "key", repr(tuple(key)), "two words below 2**32")
 
-    key0, key1 = words
-    c0, c1, c2, c3 = (counter[..., i] for i in range(4))
-    half = np.uint64(32)
-    for _ in range(_ROUNDS):
-        product0 = c0 * _MULTIPLIERS[0]  # 32 x 32 -> 64 bits
-        product1 = c2 * _MULTIPLIERS[1]
-        high0, low0 = (product0 >> half).astype(np.uint32), product0.astype(np.uint32)
-        high1, low1 = (product1 >> half).astype(np.uint32), product1.astype(np.uint32)
-        c0, c1, c2, c3 = high1 ^ c1 ^ np.uint32(key0), low1, high0 ^ c3 ^ np.uint32(key1), low0
-        key0 = (key0 + _INCREMENTS[0]) & _WORD
-        key1 = (key1 + _INCREMENTS[1]) & _WORD
-    return np.stack((c0, c1, c2, c3), axis=-1)
+    rows = counter.reshape(-1, 4).T
+    even, odd = rows[::2], rows[1::2]  # words 0 and 2, whose products come next, and 1 and 3: (2, M) each
+    for round_key in _round_keys(*words):
+        # 32 x 32 -> 64 bits, seen as pairs of words: (2, M, 2), the pair of word 2 first.
+        halves = np.multiply(even, _MULTIPLIERS, order="C").view(np.uint32).reshape(2, -1, 2)[::-1]
+        even, odd = halves[..., _HIGH] ^ (odd ^ round_key), halves[..., 1 - _HIGH]
+    result = np.empty((rows.shape[1], 4), np.uint32)
+    result[:, ::2], result[:, 1::2] = even.T, odd.T
+    return result.reshape(counter.shape)
+
+
+@lru_cache
+def _round_keys(*words: int) -> tuple[NDArray[np.uint32], ...]:
+    """The key of each round, (2, 1)."""
+    steps = [
+        [[(word + i * step) & _WORD] for word, step in zip(words, _INCREMENTS, strict=True)] for i in range(_ROUNDS)
+    ]
+    return tuple(np.array(steps, np.uint32))
 
 
 def uniform24(words: NDArray[np.uint32]) -> NDArray[np.float32]:
@@ -289,12 +298,7 @@ def permutation(seed: int, path: Sequence[int], n: int) -> NDArray[np.int64]:
 
 def _words(op: str, seed: int, path: Sequence[int], indices: NDArray[Any], count: int) -> NDArray[np.uint32]:
     """(N, count) random words; see `uniform` for how they are numbered."""
-    key = philox_key(checked_integer(op, "seed", seed))
-    for position, element in enumerate(path):
-        element = checked_integer(op, "path", element)
-        tagged = np.array([element & _WORD, element >> 32, position, _PATH_TAG], np.uint32)
-        folded = philox(tagged, key)
-        key = int(folded[0]), int(folded[1])
+    key = _path_key(checked_integer(op, "seed", seed), *(checked_integer(op, "path", element) for element in path))
     blocks = -(-count // 4)
     wide = indices.astype(np.uint64)[:, None]
     counter = np.zeros((len(indices), blocks, 4), np.uint32)
@@ -302,6 +306,17 @@ def _words(op: str, seed: int, path: Sequence[int], indices: NDArray[Any], count
     counter[..., 1] = wide & np.uint64(_WORD)
     counter[..., 2] = wide >> np.uint64(32)
     return philox(counter, key).reshape(len(indices), blocks * 4)[:, :count]
+
+
+@lru_cache
+def _path_key(seed: int, *path: int) -> tuple[int, int]:
+    """The seed's key with a path folded in; the same for every batch of an epoch."""
+    key = philox_key(seed)
+    for position, element in enumerate(path):
+        tagged = np.array([element & _WORD, element >> 32, position, _PATH_TAG], np.uint32)
+        folded = philox(tagged, key)
+        key = int(folded[0]), int(folded[1])
+    return key
 
 
 @contextmanager

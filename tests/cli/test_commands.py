@@ -42,7 +42,12 @@ def test_train_writes_a_run_folder(finished, digits):
         "optimizer": "adam",
         "lr": 0.005,
         "seed": 4,
-        "augment": True,
+        "augment": "affine",
+        "weight_decay": 0.0,
+        "label_smoothing": 0.0,
+        "samples": 0,
+        "folds": 0,
+        "recipe": "",
         "backend": tk.get_backend(),
     }
     assert history["versions"]["tatamikomi"] == tk.__version__
@@ -144,7 +149,7 @@ def test_run_folders_are_numbered(digits, tmp_path, monkeypatch, capsys):
 def test_reference_backend(digits, tmp_path):
     assert train(digits, "--out", tmp_path / "run", "--epochs", 1, "--backend", "reference", "--no-augment") == 0
     stored = json.loads((tmp_path / "run" / "history.json").read_text())
-    assert (stored["backend"], stored["configuration"]["augment"]) == ("reference", False)
+    assert (stored["backend"], stored["configuration"]["augment"]) == ("reference", "none")
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
@@ -372,9 +377,11 @@ def test_a_rate_that_diverges_is_told(digits, tmp_path, capsys):
     assert "loss: expected a finite number, got" in one_line(capsys)
 
 
-@pytest.mark.parametrize("shape", [(4, 1, 150), (4, 1, 8, 9)])
+@pytest.mark.parametrize("shape", [(4, 150), (4, 1, 8, 9)])
 def test_data_other_than_square_images_are_refused(shape, monkeypatch):
     x, y = np.zeros(shape, np.float32), np.zeros(4, np.int64)
     monkeypatch.setattr(recipe, "load", lambda name, folder: tk.data.Split(x, y, x, y, 1, name))
-    with pytest.raises(ValueError, match=f"gunpoint: expected square images, got shape {re.escape(str(shape))}"):
+    with pytest.raises(
+        ValueError, match=f"gunpoint: expected square images, or series, got shape {re.escape(str(shape))}"
+    ):
         recipe.load_data(Configuration(data="gunpoint"), None)

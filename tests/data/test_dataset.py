@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tatamikomi.data import ArrayDataset, Subset, random_split, stratified_split
+from tatamikomi.data import ArrayDataset, Subset, random_split, stratified_folds, stratified_split
 from tatamikomi.data.labels import as_labels
 
 
@@ -217,3 +217,23 @@ def test_stratified_split_refuses(labels, how, error, message):
 def test_stratified_split_of_nothing():
     kept, held = stratified_split([], fraction=0.5)
     assert len(kept) == len(held) == 0
+
+
+@pytest.mark.parametrize(("counts", "k"), [((6, 3, 10), 3), ((5, 1, 1), 2), ((4, 4), 8), ((7,), 5)])
+def test_folds_hold_every_sample_once_and_every_class_evenly(counts, k):
+    labels = np.repeat(np.arange(len(counts)), counts)[np.random.default_rng(0).permutation(sum(counts))]
+    folds = stratified_folds(labels, k, seed=3)
+    assert np.array_equal(np.sort(np.concatenate([held for _, held in folds])), np.arange(len(labels)))
+    for kept, held in folds:
+        assert np.array_equal(np.sort(np.concatenate([kept, held])), np.arange(len(labels)))
+    held = np.array([np.bincount(labels[held], minlength=len(counts)) for _, held in folds])
+    assert (held.max(axis=0) - held.min(axis=0)).max() <= 1
+    assert held.sum(axis=1).max() - held.sum(axis=1).min() <= 1
+    other = stratified_folds(labels, k, seed=4)
+    assert not all(np.array_equal(one[1], two[1]) for one, two in zip(folds, other, strict=True))
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_no_such_folds(k):
+    with pytest.raises(ValueError, match=f"stratified_folds: k: expected 2 <= k <= 4, the number of samples, got {k}"):
+        stratified_folds([0, 1, 0, 1], k)

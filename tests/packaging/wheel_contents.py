@@ -17,6 +17,7 @@ NEEDED = {
     "its stub": r"tatamikomi/_native\.pyi",
     "the mark of typed packages": r"tatamikomi/py\.typed",
     "the digits": r"tatamikomi/data/assets/mnist_5k\.npz",
+    "the recipes": r"tatamikomi/cli/cookbook/digits\.toml",
     "their origin and licence": r"tatamikomi/data/assets/README\.md",
     "the licence": r"tatamikomi-[^/]+\.dist-info/licenses/LICENSE",
     "the command": r"tatamikomi_command/__init__\.py",
@@ -27,6 +28,7 @@ ALLOWED = (
     r"tatamikomi/([a-z_]+/)*\w+\.py",
     r"tatamikomi/_native\.[\w.-]+\.so",
     r"tatamikomi/(_native\.pyi|py\.typed|data/assets/(mnist_5k\.npz|README\.md))",
+    r"tatamikomi/cli/cookbook/[\w-]+\.toml",
     r"tatamikomi_command/__init__\.py",
     r"tatamikomi-[^/]+\.dist-info/.+",
 )

@@ -11,6 +11,9 @@ from tatamikomi.cli import machine
 from tatamikomi.cli.options import bad_option, unknown_option
 
 LEARNING_RATES = {"adam": 0.002, "adamw": 0.002, "sgd": 0.02}
+WEIGHT_DECAYS = {"adam": 0.0, "adamw": 0.01, "sgd": 5e-4}
+# What happens to training images; cli/recipe.py knows how.
+AUGMENTS = ("affine", "elastic", "crop-flip", "none")
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,12 @@ class Configuration:
     optimizer: str = "adam"
     lr: float = LEARNING_RATES["adam"]
     seed: int = 1
-    augment: bool = True
+    augment: str = "affine"
+    weight_decay: float = WEIGHT_DECAYS["adam"]
+    label_smoothing: float = 0.0
+    samples: int = 0
+    folds: int = 0
+    recipe: str = ""
     backend: str = "native"
 
     def check(self) -> None:
@@ -36,11 +44,22 @@ class Configuration:
             raise unknown_option("--model", self.model, models.list("classification"))
         if self.optimizer not in LEARNING_RATES:
             raise unknown_option("--optimizer", self.optimizer, LEARNING_RATES)
+        if self.augment not in AUGMENTS:
+            raise unknown_option("--augment", self.augment, AUGMENTS)
         if self.backend not in machine.BACKENDS:
             raise unknown_option("--backend", self.backend, machine.BACKENDS)
         for option, value in (("--epochs", self.epochs), ("--batch-size", self.batch_size)):
             if value < 1:
                 raise bad_option(option, value, "an integer >= 1")
+        for option, value in (("--samples", self.samples), ("--folds", self.folds)):
+            if value < 0:
+                raise bad_option(option, value, "an integer >= 0")
+        if self.folds == 1:
+            raise bad_option("--folds", 1, "2 or more, or 0 for the test images")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise bad_option("--weight-decay", self.weight_decay, "a finite number >= 0")
+        if not 0 <= self.label_smoothing <= 1:
+            raise bad_option("--label-smoothing", self.label_smoothing, "a number from 0 to 1")
         if not 0 <= self.seed < 2**63:
             raise bad_option("--seed", self.seed, "0 <= seed < 2**63")
         if not 0 < self.lr < float("inf"):
@@ -68,6 +87,7 @@ def from_options(options: Mapping[str, Any]) -> Configuration:
     given.setdefault("backend", kernels.get_backend())  # TATAMIKOMI_BACKEND, native without it
     optimizer = given.get("optimizer", Configuration.optimizer)
     given.setdefault("lr", LEARNING_RATES.get(optimizer, Configuration.lr))
+    given.setdefault("weight_decay", WEIGHT_DECAYS.get(optimizer, Configuration.weight_decay))
     if os.path.isdir(given.get("data", "")):
         given["data"] = os.path.abspath(given["data"])  # a resumed run may stand elsewhere
     elif given.get("data", Configuration.data) not in data.NAMES:

@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     model.load_state_dict(arrays)
     model.eval()
     channels, *size = split.train_x.shape[1:]
+    if len(size) != 2:
+        raise ValueError(f"{args.run}: its model takes series, and pictures have two axes")
     if channels not in (1, 3):
         raise ValueError(f"{args.run}: its model takes {channels} channels, and pictures have 1 or 3")
     mode = "L" if channels == 1 else "RGB"

@@ -6,9 +6,21 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tatamikomi.cli.configuration import Configuration
-from tatamikomi.data import ArrayDataset, DataLoader, RandomAffine, Split, load
+from tatamikomi.cli.options import bad_option
+from tatamikomi.data import (
+    ArrayDataset,
+    BatchTransform,
+    Compose,
+    DataLoader,
+    RandomAffine,
+    RandomCrop,
+    RandomElastic,
+    RandomHorizontalFlip,
+    Split,
+    load,
+)
 from tatamikomi.models import create, options
-from tatamikomi.nn import Module
+from tatamikomi.nn import CrossEntropyLoss, Module
 from tatamikomi.optim import SGD, Adam, AdamW, CosineAnnealingLR, Optimizer
 from tatamikomi.random import manual_seed
 from tatamikomi.training import Callback, Trainer
@@ -26,14 +38,21 @@ def load_data(configuration: Configuration, data_dir: str | None) -> Split:
     """The data set of the run.
 
     Raises:
-        ValueError: an unknown name, a broken file, or images that are not square or empty test data.
+        ValueError: an unknown name, a broken file, images that are not square, series that are to be augmented, or no
+            test data.
         FileNotFoundError: the data set is not there.
     """
     split = load(configuration.data, data_dir)
-    if split.train_x.ndim != 4 or split.train_x.shape[2] != split.train_x.shape[3]:
-        raise ValueError(f"{split.name}: expected square images, got shape {split.train_x.shape}")
+    shape = split.train_x.shape
+    if len(shape) != 3 and (len(shape) != 4 or shape[2] != shape[3]):
+        raise ValueError(f"{split.name}: expected square images, or series, got shape {shape}")
+    if len(shape) == 3 and configuration.augment != "none":
+        raise bad_option("--augment", configuration.augment, f"none for series, as {split.name} has them")
     if not len(split.test_x):
         raise ValueError(f"{split.name}: it holds no test image")
+    if configuration.samples:
+        n = configuration.samples
+        split = Split(split.train_x[:n], split.train_y[:n], split.test_x[:n], split.test_y[:n], *split[4:])
     return split
 
 
@@ -59,30 +78,38 @@ def assemble(configuration: Configuration, split: Split, callbacks: Iterable[Cal
     """
     manual_seed(configuration.seed)
     model = build_model(configuration, split)
-    augment = None
-    if configuration.augment:
-        augment = RandomAffine(
-            degrees=10.0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=10.0, seed=configuration.seed
-        )
     train = DataLoader(
         ArrayDataset(split.train_x, split.train_y),
         configuration.batch_size,
         shuffle=True,
         seed=configuration.seed,
-        transform=augment,
+        transform=_augment(configuration, split.train_x.shape[2]),
     )
     optimizer = _optimizer(configuration, model)
     steps = configuration.epochs * len(train)
     warmup = steps // 15  # Adam's first steps at the full rate leave many of the ReLUs dead
     schedule = CosineAnnealingLR(optimizer, steps - warmup, warmup=warmup)
-    trainer = Trainer(model, optimizer, scheduler=schedule, schedule="step", callbacks=callbacks)
+    loss = CrossEntropyLoss(label_smoothing=configuration.label_smoothing)
+    trainer = Trainer(model, optimizer, loss, scheduler=schedule, schedule="step", callbacks=callbacks)
     return Run(trainer, train, test_loader(split, configuration.batch_size))
 
 
+def _augment(configuration: Configuration, size: int) -> BatchTransform | None:
+    seed = configuration.seed
+    if configuration.augment == "affine":
+        return RandomAffine(degrees=10.0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=10.0, seed=seed)
+    if configuration.augment == "elastic":
+        moved = RandomAffine(degrees=15.0, translate=(0.12, 0.12), scale=(0.85, 1.15), shear=12.0, seed=seed)
+        return Compose([moved, RandomElastic(seed=seed)])
+    if configuration.augment == "crop-flip":
+        return Compose([RandomCrop(size, padding=2, seed=seed), RandomHorizontalFlip(seed=seed)])
+    return None
+
+
 def _optimizer(configuration: Configuration, model: Module) -> Optimizer:
-    params, lr = model.parameters(), configuration.lr
+    params, lr, decay = model.parameters(), configuration.lr, configuration.weight_decay
     if configuration.optimizer == "sgd":
-        return SGD(params, lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
+        return SGD(params, lr, momentum=0.9, weight_decay=decay, nesterov=True)
     if configuration.optimizer == "adamw":
-        return AdamW(params, lr)
-    return Adam(params, lr)
+        return AdamW(params, lr, weight_decay=decay)
+    return Adam(params, lr, weight_decay=decay)

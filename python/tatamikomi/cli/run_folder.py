@@ -75,6 +75,8 @@ def read_model(folder: str) -> tuple[dict[str, np.ndarray[Any, Any]], Configurat
     if not os.path.exists(path):
         if os.path.exists(os.path.join(folder, LAST)):
             raise ValueError(f"{folder}: the run is not finished; continue with --resume {folder}")
+        if folds := read_history(folder).get("folds"):
+            raise ValueError(f"{folder}: a cross-validation of {len(folds)} folds keeps no model")
         raise FileNotFoundError(f"{folder}: no run there ({MODEL} is missing)")
     text = io.read_metadata(path).get(_KEY, "null")
     try:

@@ -13,11 +13,11 @@ from tatamikomi.cli.options import bad_option
 from tatamikomi.io import atomic_write
 
 
-def _parser() -> Any:
+def _parser(option: str) -> Any:
     for name in ("tomllib", "tomli"):
         if find_spec(name):
             return import_module(name)
-    raise ImportError('--config: reading TOML needs Python 3.11 or tomli: pip install "tatamikomi[toml]"')
+    raise ImportError(f'{option}: reading TOML needs Python 3.11 or tomli: pip install "tatamikomi[toml]"')
 
 
 def read(path: str, known: Mapping[str, type]) -> dict[str, Any]:
@@ -32,24 +32,42 @@ def read(path: str, known: Mapping[str, type]) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         ImportError: before Python 3.11, without tomli.
     """
-    parser = _parser()
+    return checked(path, load(path, "--config"), known, "--config")
+
+
+def load(path: str, option: str) -> dict[str, Any]:
+    """All of a TOML file; `option` is who asks for it, as messages put it.
+
+    Raises:
+        As `read`, keys and types apart.
+    """
+    parser = _parser(option)
     try:
         with open(path, "rb") as file:
             values: dict[str, Any] = parser.load(file)
     except FileNotFoundError:
-        raise FileNotFoundError(f"--config: {path}: no such file") from None
+        raise FileNotFoundError(f"{option}: {path}: no such file") from None
     except (parser.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"--config: {path}: {error}") from None
+        raise ValueError(f"{option}: {path}: {error}") from None
+    return values
+
+
+def checked(path: str, values: Mapping[str, Any], known: Mapping[str, type], option: str) -> dict[str, Any]:
+    """The values of the file `path`, their keys and types checked.
+
+    Raises:
+        ValueError: an unknown key, or a value of another type.
+    """
     found: dict[str, Any] = {}
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in known:
-            raise ValueError(f"--config: {path}: expected keys among {', '.join(known)}, got {key}")
+            raise ValueError(f"{option}: {path}: expected keys among {', '.join(known)}, got {key}")
         kind = known[name]
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind:
-            raise bad_option(f"--config: {path}: {key}", repr(value), f"a value of type {kind.__name__}")
+            raise bad_option(f"{option}: {path}: {key}", repr(value), f"a value of type {kind.__name__}")
         found[name] = value
     return found
 

@@ -21,12 +21,19 @@ if TYPE_CHECKING:
     from tatamikomi.training import Checkpoint, JSONHistory
 
 # Options that a resumed run takes from its checkpoint.
-_FIXED = ("model", "data", "epochs", "batch_size", "optimizer", "lr", "seed", "augment", "backend", "config", "out")
+_FIXED = (
+    *("model", "data", "epochs", "batch_size", "optimizer", "lr", "weight_decay", "label_smoothing", "seed", "augment"),
+    *("samples", "folds", "backend", "recipe", "quick", "config", "out"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `train`; the defaults stand in `Configuration`."""
     add = parser.add_argument
+    add(
+        "--recipe", metavar="NAME", help="options that reach a figure, by name; what is given here goes first; or: list"
+    )
+    add("--quick", action="store_true", default=None, help="with --recipe: a look in seconds, without the figure")
     add("--model", metavar="NAME", help="deep_convnet, simple_convnet or lenet5; default: deep_convnet")
     add(
         "--data",
@@ -38,8 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, metavar="N", help="images per step; default: 100")
     add("--optimizer", metavar="NAME", help="adam, adamw or sgd (Nesterov's momentum 0.9); default: adam")
     add("--lr", type=float, metavar="X", help="highest learning rate; default: 0.002, for sgd 0.02")
+    add("--weight-decay", type=float, metavar="X", help="default: 0, for adamw 0.01, for sgd 0.0005")
+    add("--label-smoothing", type=float, metavar="X", help="share of each label spread over all classes; default: 0")
     add("--seed", type=int, metavar="N", help="decides everything random; default: 1")
-    add("--no-augment", dest="augment", action="store_false", default=None, help="train on the images as they are")
+    add("--augment", metavar="NAME", help="affine, elastic, crop-flip or none; default: affine")
+    add("--no-augment", dest="augment", action="store_const", const="none", help="train on the images as they are")
+    add("--samples", type=int, metavar="N", help="the first N for training and for testing alone; default: all")
+    add("--folds", type=int, metavar="K", help="cross-validate: K runs, each tested on its share of all samples")
     add("--config", metavar="FILE", help="a TOML file with these options as keys; what is given here goes first")
     add("--out", metavar="DIR", help="the run folder; default: runs/MODEL-DATA-NUMBER")
     add("--resume", metavar="RUN", help="continue the run in this folder, as it was configured")
@@ -48,15 +60,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or continue; returns the exit code."""
-    from tatamikomi.cli import configuration, run_folder
+    from tatamikomi.cli import configuration, cookbook, run_folder
 
+    if args.recipe == "list":
+        print("\n".join(f"{name:<15}{cookbook.summary(name)}" for name in cookbook.names()))
+        return 0
     if args.resume is None:
         config = configuration.from_options(_options(args))
         machine.use(config.backend, args.threads)
         return _train(args, config, None)
     given = [f"--{name.replace('_', '-')}" for name in _FIXED if getattr(args, name) is not None]
     if given:
-        names = ", ".join(given).replace("--augment", "--no-augment")
+        names = ", ".join(given)
+        if args.augment == "none":
+            names = names.replace("--augment", "--no-augment")
         raise ValueError(f"--resume continues the run as it was configured: leave out {names}")
     from tatamikomi.training import snapshot
 
@@ -74,12 +91,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for: by options, else by a file."""
-    from tatamikomi.cli import configuration, toml_files
+    """What was asked for: by options, else by a file, else by a recipe."""
+    from tatamikomi.cli import configuration, cookbook, toml_files
 
-    options = {name: getattr(args, name) for name in _FIXED if name not in ("config", "out")}
-    stored = {} if args.config is None else toml_files.read(args.config, configuration.types())
-    return {name: stored.get(name) if value is None else value for name, value in options.items()}
+    if args.quick and args.recipe is None:
+        raise ValueError("--quick: expected with --recipe NAME")
+    found = {} if args.recipe is None else cookbook.read(args.recipe, bool(args.quick))
+    found |= {} if args.config is None else toml_files.read(args.config, configuration.types())
+    given = {name: getattr(args, name) for name in _FIXED if name not in ("config", "out", "quick")}
+    return found | {name: value for name, value in given.items() if value is not None}
 
 
 def _train(args: argparse.Namespace, config: Configuration, resume: str | None) -> int:
@@ -89,6 +109,10 @@ def _train(args: argparse.Namespace, config: Configuration, resume: str | None) 
     split = recipe.load_data(config, args.data_dir)
     folder = run_folder.make(args.out, config) if resume is None else resume
     run_folder.write_configuration(folder, config)
+    if config.folds:
+        from tatamikomi.cli import folds
+
+        return folds.run(config, split, folder)
     described = machine.describe()
     stored = config.as_dict()
     history = JSONHistory(os.path.join(folder, run_folder.HISTORY), {"configuration": stored, **described})

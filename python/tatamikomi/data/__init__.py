@@ -6,8 +6,10 @@ batches; transforms change batches; the readers speak IDX, CIFAR, .npy, text, WA
 
 from __future__ import annotations
 
+from tatamikomi.data.arff_series import read_arff_series
 from tatamikomi.data.arrays import load_npy, load_npz
 from tatamikomi.data.batches import BatchTransform
+from tatamikomi.data.brain import Brain, mni152
 from tatamikomi.data.cifar import CifarFolder, load_cifar_folder, read_cifar
 from tatamikomi.data.csv_series import Series, read_csv_series
 from tatamikomi.data.dataset import (
@@ -16,6 +18,7 @@ from tatamikomi.data.dataset import (
     SampleDataset,
     Subset,
     random_split,
+    stratified_folds,
     stratified_split,
 )
 from tatamikomi.data.download import download
@@ -29,6 +32,7 @@ from tatamikomi.data.sets import NAMES, load
 from tatamikomi.data.transforms import Compose, Normalize, RandomAffine, ToFloat
 from tatamikomi.data.transforms_color import ColorJitter
 from tatamikomi.data.transforms_crop import CenterCrop, RandomCrop, Resize, TenCrop
+from tatamikomi.data.transforms_elastic import RandomElastic
 from tatamikomi.data.transforms_erase import Cutout, RandomErasing
 from tatamikomi.data.transforms_fitted import MinMax, Standardize
 from tatamikomi.data.transforms_flip import RandomHorizontalFlip, RandomRotation, RandomVerticalFlip
@@ -44,6 +48,7 @@ __all__ = [
     "ArrayDataset",
     "BatchMix",
     "BatchTransform",
+    "Brain",
     "CenterCrop",
     "CifarFolder",
     "ColorJitter",
@@ -60,6 +65,7 @@ __all__ = [
     "RandAugment",
     "RandomAffine",
     "RandomCrop",
+    "RandomElastic",
     "RandomErasing",
     "RandomHorizontalFlip",
     "RandomRotation",
@@ -81,8 +87,10 @@ __all__ = [
     "load_idx_folder",
     "load_npy",
     "load_npz",
+    "mni152",
     "picture",
     "random_split",
+    "read_arff_series",
     "read_cifar",
     "read_csv_series",
     "read_idx",
@@ -90,6 +98,7 @@ __all__ = [
     "read_nifti",
     "read_wav",
     "resize",
+    "stratified_folds",
     "stratified_split",
     "warp_affine",
     "write_idx",

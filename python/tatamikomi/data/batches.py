@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.kernels.arrays import empty
 from tatamikomi.random import checked_integer, uniform
 
 
@@ -17,6 +18,15 @@ class BatchTransform(Protocol):
 
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch."""
+        ...
+
+
+@runtime_checkable
+class InPlace(Protocol):
+    """A transform that can also write into the batch it is given: what Compose asks of it once the batch is its own."""
+
+    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
+        """Transform x, an array of float32 or float64 in the machine's byte order, where it is."""
         ...
 
 
@@ -44,12 +54,28 @@ class RandomTransform:
     def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
         raise NotImplementedError
 
+    def _numbers(self, indices: NDArray[np.int64], epoch: int, count: int) -> NDArray[np.float64]:
+        return numbers(self._op, self.seed, indices, epoch, count)
+
     def _draws(self, indices: NDArray[np.int64], epoch: int, count: int) -> list[list[float]]:
         return draws(self._op, self.seed, indices, epoch, count)
 
 
+def numbers(kind: str, seed: int, indices: NDArray[np.int64], epoch: int, count: int) -> NDArray[np.float64]:
+    """(N, count) uniform numbers in [0, 1), whose rows depend on (kind, seed, epoch, index) alone.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.batches import numbers
+    >>> whole = numbers("RandomCrop", 1, np.arange(4), 0, 2)
+    >>> bool((numbers("RandomCrop", 1, np.array([3]), 0, 2) == whole[3:]).all())
+    True
+    """
+    path = (checked_integer(kind, "epoch", epoch), zlib.crc32(kind.encode()))
+    return uniform(seed, path, indices, count).astype(np.float64)
+
+
 def draws(kind: str, seed: int, indices: NDArray[np.int64], epoch: int, count: int) -> list[list[float]]:
-    """`count` uniform numbers in [0, 1) for each index, which depend on (kind, seed, epoch, index) alone.
+    """`numbers` as lists, for what goes image by image.
 
     >>> import numpy as np
     >>> from tatamikomi.data.batches import draws
@@ -57,9 +83,8 @@ def draws(kind: str, seed: int, indices: NDArray[np.int64], epoch: int, count: i
     >>> draws("RandomCrop", 1, np.array([3]), 0, 2) == whole[3:]
     True
     """
-    path = (checked_integer(kind, "epoch", epoch), zlib.crc32(kind.encode()))
-    numbers: list[list[float]] = uniform(seed, path, indices, count).tolist()
-    return numbers
+    listed: list[list[float]] = numbers(kind, seed, indices, epoch, count).tolist()
+    return listed
 
 
 def place(draw: float, count: int) -> int:
@@ -70,6 +95,31 @@ def place(draw: float, count: int) -> int:
     (0, 1, 2)
     """
     return int(draw * count)  # exact in float64, so below count
+
+
+def places(numbers: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+    """`place` of many numbers.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.batches import places
+    >>> places(np.array([0.0, 0.5, 0.99]), 3)
+    array([0, 1, 2])
+    """
+    return (numbers * count).astype(np.intp)
+
+
+def fresh(op: str, x: NDArray[Any], shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """An array for the result of a transform, not filled: x's dtype in the machine's byte order, and its shape unless
+    another is given.
+
+    It comes from the buffer pool: new memory costs more than what is done to a batch.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.batches import fresh
+    >>> fresh("Normalize", np.zeros((2, 3), ">f4")).dtype == np.float32
+    True
+    """
+    return empty(op, x.shape if shape is None else shape, x.dtype.newbyteorder("="))
 
 
 def floats(op: str, x: NDArray[Any]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tatamikomi.data.labels import as_labels, check_range, checked_weights
 from tatamikomi.data.mapped import RowReader, take_rows
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.random import permutation
+from tatamikomi.random import checked_integer, permutation
 
 Batch = tuple[NDArray[Any], ...]  # x, y and, where samples have weights, those
 
@@ -135,6 +135,36 @@ class Subset:
     def batch(self, indices: NDArray[np.int64]) -> Batch:
         """The samples at `indices`, which count within the subset."""
         return gather(self.dataset, self.indices[indices])
+
+
+def stratified_folds(labels: ArrayLike, k: int, seed: int = 0) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Cut samples into k parts for cross-validation, each with its share of every class.
+
+    Args:
+        labels: (N,) integers, N >= k.
+        k: >= 2.
+        seed: 0 <= seed < 2**63.
+
+    Returns:
+        k pairs (kept, held) of indices into labels, in random order: each index is held once and kept k - 1 times.
+        Sizes of the parts, and what they have of a class, differ by one at most.
+
+    Raises:
+        TypeError: labels or k are not integers.
+        ValueError: labels are not (N,), or k is below 2 or above N.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import stratified_folds
+    >>> [np.bincount(np.repeat([0, 1], [6, 3])[held]).tolist() for kept, held in stratified_folds([0] * 6 + [1] * 3, 3)]
+    [[2, 1], [2, 1], [2, 1]]
+    """
+    labels = as_labels("stratified_folds", "labels", labels)
+    if not 2 <= checked_integer("stratified_folds", "k", k) <= len(labels):
+        raise bad_value("stratified_folds", "k", k, f"2 <= k <= {len(labels)}, the number of samples")
+    order = permutation(seed, (), len(labels))
+    part = np.empty(len(labels), np.int64)  # of each place in `order`; classes are dealt out one after the other
+    part[np.argsort(labels[order], kind="stable")] = np.arange(len(labels)) % k
+    return [(order[part != fold], order[part == fold]) for fold in range(k)]
 
 
 def random_split(dataset: Dataset | SampleDataset, lengths: Sequence[int | float], seed: int = 0) -> list[Subset]:

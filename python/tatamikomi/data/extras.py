@@ -55,3 +55,21 @@ def extra_folder(module: str, feature: str, package: str, extra: str) -> str:
     if spec is None or not spec.submodule_search_locations:
         raise missing_extra(feature, package, extra)
     return os.fspath(next(iter(spec.submodule_search_locations)))
+
+
+def extra_file(module: str, feature: str, package: str, extra: str, place: str) -> str:
+    """A file of an optional package, `place` being its path within the package, with slashes.
+
+    Raises:
+        ImportError: the package is not installed; the message names the extra.
+        FileNotFoundError: the package is there, the file is not.
+
+    >>> import os
+    >>> from tatamikomi.data.extras import extra_file
+    >>> os.path.basename(extra_file("numpy", "the example", "numpy", "none", "version.py"))
+    'version.py'
+    """
+    path = os.path.join(extra_folder(module, feature, package, extra), *place.split("/"))
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{feature}: {package} is installed, but has no file {path}")
+    return path

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.dataset import Batch, Dataset, SampleDataset, gather
-from tatamikomi.data.prefetch import in_order, prefetch
+from tatamikomi.data.prefetch import prefetch
 from tatamikomi.data.transforms_mix import BatchMix
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import checked_integer, permutation
@@ -35,13 +36,14 @@ class DataLoader:
         drop_last: leave a shorter last batch out.
         transform: called as transform(x, indices, epoch) on each batch's x; indices count within the data
             set.
-        workers: threads that prepare batches in the background; 0 for none. The bits are the same. With several, a
-            transform or a data set of one's own is called by several threads at once.
+        target_transform: called likewise on each batch's y, such as the `masks` of the transform.
+        workers: how many background threads prepare batches; the bits are the same. More than one call data set and
+            transform at the same time.
         mix: mixes each sample, transformed, with a partner out of the whole data set, transformed likewise, and
             their labels: a MixUp or a CutMix.
 
     Raises:
-        TypeError: batch_size or seed is not an integer, or the data set has neither batch nor [index].
+        TypeError: batch_size, workers or seed is not an integer, or the data set has neither batch nor [index].
         ValueError: batch_size < 1, workers < 0, seed is out of range; in a pass, mix meets samples with weights.
 
     >>> import numpy as np
@@ -61,12 +63,12 @@ class DataLoader:
         transform: Transform | None = None,
         workers: int = 0,
         mix: BatchMix | None = None,
+        target_transform: Transform | None = None,
     ) -> None:
-        for name, given, low in (("batch_size", batch_size, 1), ("workers", workers, 0)):
-            if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
-                raise bad_type("DataLoader", name, type(given).__name__, "an integer")
-            if given < low:
-                raise bad_value("DataLoader", name, int(given), f"{name} >= {low}")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
+            raise bad_type("DataLoader", "batch_size", type(batch_size).__name__, "an integer")
+        if batch_size < 1:
+            raise bad_value("DataLoader", "batch_size", int(batch_size), "batch_size >= 1")
         if not hasattr(dataset, "batch") and not hasattr(dataset, "__getitem__"):
             raise bad_type("DataLoader", "dataset", type(dataset).__name__, "a data set with batch or [index]")
         self.dataset = dataset
@@ -75,8 +77,9 @@ class DataLoader:
         self.seed = checked_integer("DataLoader", "seed", seed)
         self.drop_last = drop_last
         self.transform = transform
+        self.target_transform = target_transform
         self.mix = mix
-        self.workers = int(workers)
+        self.workers = checked_integer("DataLoader", "workers", workers)
         self._epoch = 0
 
     @property
@@ -102,27 +105,32 @@ class DataLoader:
         """Begin the next pass."""
         epoch = self._epoch
         self._epoch += 1
-        if self.workers < 2:
-            return prefetch(lambda: self._batches(epoch)) if self.workers else self._batches(epoch)
-        order = self.order(epoch)
-        return in_order(lambda number: self._batch(order, number, epoch), len(self), self.workers)
+        return self._ahead(epoch) if self.workers else self._batches(self.order(epoch), epoch)
 
-    def _batches(self, epoch: int) -> Iterator[Batch]:
+    def _ahead(self, epoch: int) -> Iterator[Batch]:
+        """Worker i makes batches i, i + workers, ..."""
         order = self.order(epoch)
-        for number in range(len(self)):
-            yield self._batch(order, number, epoch)
+        lanes = [prefetch(partial(self._batches, order, epoch, first)) for first in range(self.workers)]
+        try:
+            for number in range(len(self)):
+                yield next(lanes[number % self.workers])
+        finally:
+            for lane in lanes:
+                lane.close()
 
-    def _batch(self, order: NDArray[np.int64], number: int, epoch: int) -> Batch:
-        indices = order[number * self.batch_size : (number + 1) * self.batch_size]
-        batch = self._samples(indices, epoch)
-        if self.mix is None:
-            return batch
-        if len(batch) > 2:
-            raise bad_value("DataLoader", "mix", repr(self.mix), "None where samples have weights")
-        partners = self._samples(self.mix.partners(indices, epoch, len(self.dataset)), epoch)
-        (x, y), (partner_x, partner_y) = batch, partners
-        return self.mix(x, y, partner_x, partner_y, indices, epoch)
+    def _batches(self, order: NDArray[np.int64], epoch: int, first: int = 0) -> Iterator[Batch]:
+        for number in range(first, len(self), max(self.workers, 1)):
+            indices = order[number * self.batch_size : (number + 1) * self.batch_size]
+            x, y, *weights = self._samples(indices, epoch)
+            if self.mix is not None:
+                if weights:
+                    raise bad_value("DataLoader", "mix", repr(self.mix), "None where samples have weights")
+                partner_x, partner_y = self._samples(self.mix.partners(indices, epoch, len(self.dataset)), epoch)
+                x, y = self.mix(x, y, partner_x, partner_y, indices, epoch)
+            yield (x, y, *weights)
 
     def _samples(self, indices: NDArray[np.int64], epoch: int) -> Batch:
-        x, *others = gather(self.dataset, indices)
-        return ((x if self.transform is None else self.transform(x, indices, epoch)), *others)
+        x, y, *weights = gather(self.dataset, indices)
+        if self.target_transform is not None:
+            y = self.target_transform(y, indices, epoch)
+        return ((x if self.transform is None else self.transform(x, indices, epoch)), y, *weights)

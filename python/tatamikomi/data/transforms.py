@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.data.batches import BatchTransform, floats, images, sample_indices
+from tatamikomi.data.batches import BatchTransform, InPlace, RandomTransform, floats, fresh, sample_indices
+from tatamikomi.data.geometric import Geometric, mapped_boxes
+from tatamikomi.data.transforms_fitted import FittedTransform
 from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.random import checked_integer, uniform
+from tatamikomi.random import uniform
 
 
 class Compose:
@@ -36,9 +38,55 @@ class Compose:
 
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch."""
+        ours = False  # whether x is an array that nobody else holds
         for transform in self.transforms:
-            x = transform(x, indices, epoch)
+            if ours and isinstance(transform, InPlace):
+                transform.change(x, sample_indices("Compose", x, indices), epoch)
+            else:
+                x = transform(x, indices, epoch)
+                ours = isinstance(transform, (RandomTransform, InPlace, ToFloat))
         return x
+
+    def masks(
+        self, masks: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0, fill: int = 0
+    ) -> NDArray[Any]:
+        """Masks moved as the images are, by the transforms that move pixels; see `Geometric.masks`.
+
+        Raises:
+            TypeError: what a transform does to a mask is not known.
+        """
+        for transform in self._movers("masks"):
+            masks = transform.masks(masks, indices, epoch, fill)
+        return masks
+
+    def boxes(
+        self, boxes: ArrayLike, size: tuple[int, int], indices: NDArray[np.int64] | None = None, epoch: int = 0
+    ) -> NDArray[np.float64]:
+        """Boxes (N, K, 4) moved as images of `size` are; see `Geometric.boxes`.
+
+        Raises:
+            TypeError: what a transform does to a box is not known.
+            NotImplementedError: a transform bends boxes.
+        """
+        moved = np.array(boxes, np.float64)
+        for transform in self._movers("boxes"):
+            moved, size = transform.boxes(moved, size, indices, epoch), transform.new_size(size)
+        return moved
+
+    def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (H, W) of what becomes of images of `size`."""
+        for transform in self._movers("boxes"):
+            size = transform.new_size(size)
+        return size
+
+    def _movers(self, method: str) -> list[Any]:
+        for transform in self.transforms:
+            if not hasattr(transform, method) and not isinstance(
+                transform, (RandomTransform, Normalize, ToFloat, FittedTransform)
+            ):
+                known = f"transforms that have a method {method}, or move no pixel"
+                raise bad_type(f"Compose.{method}", "transforms", type(transform).__name__, known)
+        return [transform for transform in self.transforms if hasattr(transform, method)]
 
     def __repr__(self) -> str:
         return f"Compose([{', '.join(map(repr, self.transforms))}])"
@@ -72,14 +120,25 @@ class Normalize:
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch (N, C, ...); indices and epoch play no part."""
         x = floats("Normalize", x)
+        y = fresh("Normalize", x)
+        mean, std = self._fitting(x)
+        np.divide(np.subtract(x, mean, out=y), std, out=y)
+        return y
+
+    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
+        """Do it in x itself."""
+        mean, std = self._fitting(floats("Normalize", x))
+        np.divide(np.subtract(x, mean, out=x), std, out=x)
+
+    def _fitting(self, x: NDArray[Any]) -> list[NDArray[Any]]:
+        """mean and std in x's dtype and in shapes that go with x."""
+        fitting = []
         for argument, value in (("mean", self.mean), ("std", self.std)):
             if value.ndim and (x.ndim < 2 or len(value) not in (1, x.shape[1])):
                 raise bad_value("Normalize", argument, f"{len(value)} for x of shape {x.shape}", "one per channel")
-        tail = (1,) * max(x.ndim - 2, 0)
-        mean = self.mean.astype(x.dtype).reshape(self.mean.shape + tail * self.mean.ndim)
-        std = self.std.astype(x.dtype).reshape(self.std.shape + tail * self.std.ndim)
-        result: NDArray[Any] = (x - mean) / std
-        return result
+            tail = (1,) * max(x.ndim - 2, 0)
+            fitting.append(value.astype(x.dtype).reshape(value.shape + tail * value.ndim))
+        return fitting
 
     def __repr__(self) -> str:
         return f"Normalize({self.mean.tolist()}, {self.std.tolist()})"
@@ -109,7 +168,7 @@ class ToFloat:
         return "ToFloat()"
 
 
-class RandomAffine:
+class RandomAffine(Geometric):
     """Rotate, scale, shear and shift each image by its own random amounts, about the image's centre.
 
     A pixel at p from the centre goes to M p + t with M = s R(angle) [[1, tan(shear)], [0, 1]]; the angle
@@ -145,6 +204,7 @@ class RandomAffine:
         fill: float = 0.0,
         seed: int = 0,
     ) -> None:
+        super().__init__(seed)
         self.degrees = _range("degrees", degrees)
         self.scale = _range("scale", scale)
         self.shear = _range("shear", shear)
@@ -156,13 +216,16 @@ class RandomAffine:
         if not -90 < self.shear[0] <= self.shear[1] < 90:
             raise bad_value("RandomAffine", "shear", repr(shear), "degrees within (-90, 90)")
         self.fill = float(fill)
-        self.seed = checked_integer("RandomAffine", "seed", seed)
 
-    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
-        """Transform a batch (N, C, H, W) of float32 or float64."""
-        x = images("RandomAffine", x)
-        indices = sample_indices("RandomAffine", x, indices)
-        return warp_affine(x, self.matrices(indices, epoch, x.shape[2], x.shape[3]), self.fill)
+    def _moved(
+        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
+    ) -> NDArray[Any]:
+        return warp_affine(x, self.matrices(indices, epoch, x.shape[2], x.shape[3]), fill, nearest)
+
+    def _boxed(
+        self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
+    ) -> NDArray[np.float64]:
+        return mapped_boxes(boxes, self.matrices(indices, epoch, *size))
 
     def matrices(self, indices: NDArray[np.int64], epoch: int, height: int, width: int) -> NDArray[np.float64]:
         """(N, 2, 3): where each output pixel (column, row) lies in the input, the inverse of M p + t."""

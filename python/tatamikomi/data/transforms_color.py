@@ -1,4 +1,4 @@
-"""Brightness, contrast and saturation, changed at random."""
+"""Brightness, contrast, saturation and hue, changed at random."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from tatamikomi.data import pixel_ops
 from tatamikomi.data.batches import RandomTransform, place
 from tatamikomi.errors import bad_value
 
-_CHANGES = (pixel_ops.brightness, pixel_ops.contrast, pixel_ops.saturation)
-_ORDERS = tuple(itertools.permutations(range(3)))
+_CHANGES = (pixel_ops.brightness, pixel_ops.contrast, pixel_ops.saturation, pixel_ops.hue)
+_ORDERS = tuple(itertools.permutations(range(4)))
 
 
 class ColorJitter(RandomTransform):
-    """Change brightness, contrast and saturation of each image by factors of its own, in an order of its own.
+    """Change brightness, contrast, saturation and hue of each image by amounts of its own, in an order of its own.
 
-    A factor mixes the image with black, with the mean of its greys, or with its greys: see data/pixel_ops.py. Each
-    is even in its range; four numbers per image, the first of which chooses one of the six orders.
+    A factor mixes the image with black, with the mean of its greys, or with its greys; the hue is turned: see
+    data/pixel_ops.py. Each is even in its range; five numbers per image, the first of which chooses one of the 24
+    orders.
 
     Args:
         brightness, contrast, saturation: r for factors in (max(0, 1 - r), 1 + r), or (low, high), 0 <= low <= high.
+        hue: r for turns in (-r, r), 0 <= r <= 0.5, or (low, high), -0.5 <= low <= high <= 0.5.
         seed: 0 <= seed < 2**63.
 
     Raises:
@@ -42,12 +44,17 @@ class ColorJitter(RandomTransform):
         brightness: float | tuple[float, float] = 0.0,
         contrast: float | tuple[float, float] = 0.0,
         saturation: float | tuple[float, float] = 0.0,
+        hue: float | tuple[float, float] = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__(seed)
         self.brightness = self._range("brightness", brightness)
         self.contrast = self._range("contrast", contrast)
         self.saturation = self._range("saturation", saturation)
+        low, high = (-hue, hue) if isinstance(hue, (int, float)) else hue
+        if not -0.5 <= low <= high <= 0.5:
+            raise bad_value(self._op, "hue", repr(hue), "-0.5 <= low <= high <= 0.5, or one number from 0 to 0.5")
+        self.hue = (float(low) + 0.0, float(high))  # 0.0 rather than -0.0
 
     def _range(self, argument: str, value: float | tuple[float, float]) -> tuple[float, float]:
         if isinstance(value, (int, float)):
@@ -60,16 +67,16 @@ class ColorJitter(RandomTransform):
 
     def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
         y = pixel_ops.unit_images(self._op, x)
-        limits = (self.brightness, self.contrast, self.saturation)
-        for image, draw in zip(y, self._draws(indices, epoch, 4), strict=True):
+        limits = (self.brightness, self.contrast, self.saturation, self.hue)
+        for image, draw in zip(y, self._draws(indices, epoch, 5), strict=True):
             for change in _ORDERS[place(draw[0], len(_ORDERS))]:
                 low, high = limits[change]
-                if (low, high) != (1.0, 1.0):
+                if low != high or low != (0.0 if change == 3 else 1.0):
                     image[:] = _CHANGES[change](image, low + (high - low) * draw[1 + change])
         return y
 
     def __repr__(self) -> str:
         return (
             f"ColorJitter(brightness={self.brightness}, contrast={self.contrast}, saturation={self.saturation}, "
-            f"seed={self.seed})"
+            f"hue={self.hue}, seed={self.seed})"
         )

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, images, place
+from tatamikomi.data.batches import images, places
+from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
 from tatamikomi.errors import bad_type, bad_value, unknown_name
@@ -16,7 +17,7 @@ from tatamikomi.errors import bad_type, bad_value, unknown_name
 _PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
 
-class RandomCrop(RandomTransform):
+class RandomCrop(Geometric):
     """Cut a part of one size out of each image, after padding it; every place where it fits is as likely.
 
     Two numbers per image: with n = H + top + bottom - height + 1 places down, floor(u0 n), and likewise across.
@@ -56,26 +57,89 @@ class RandomCrop(RandomTransform):
             raise unknown_name(self._op, "padding_mode", padding_mode, _PADDING_MODES)
         self.padding_mode = padding_mode
 
-    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
+    def _moved(
+        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
+    ) -> NDArray[Any]:
+        rows, columns = self._starts(x.shape[2:], indices, epoch)
+        if self.padding_mode != "constant":
+            left, top, right, bottom = self.padding
+            widths = ((0, 0), (0, 0), (top, bottom), (left, right))
+            x, rows, columns = np.pad(x, widths, self.padding_mode), rows + top, columns + left  # type: ignore[call-overload]
+        return windows(np.ascontiguousarray(x, x.dtype.newbyteorder("=")), rows, columns, self.size, fill)
+
+    def _starts(
+        self, size: tuple[int, ...], indices: NDArray[np.int64], epoch: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The row and the column of each image where its part begins; negative within the padding."""
         left, top, right, bottom = self.padding
-        if any(self.padding):
-            options: dict[str, Any] = {"constant_values": self.fill} if self.padding_mode == "constant" else {}
-            x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), self.padding_mode, **options)  # type: ignore[call-overload]
-        height, width = self.size
-        down, across = x.shape[2] - height + 1, x.shape[3] - width + 1
+        padded = size[0] + top + bottom, size[1] + left + right
+        down, across = (whole - part + 1 for whole, part in zip(padded, self.size, strict=True))
         if min(down, across) < 1:
-            raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {x.shape[2:]}")
-        y = np.empty((*x.shape[:2], height, width), x.dtype.newbyteorder("="))
-        for part, image, draw in zip(y, x, self._draws(indices, epoch, 2), strict=True):
-            row, column = place(draw[0], down), place(draw[1], across)
-            part[:] = image[:, row : row + height, column : column + width]
-        return y
+            raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {padded}")
+        draw = self._numbers(indices, epoch, 2)
+        return places(draw[:, 0], down) - top, places(draw[:, 1], across) - left
+
+    def _boxed(
+        self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
+    ) -> NDArray[np.float64]:
+        rows, columns = self._starts(size, indices, epoch)
+        return boxes - np.stack([columns, rows, columns, rows], axis=1)[:, None]
+
+    def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (H, W) of a part."""
+        return self.size
 
     def __repr__(self) -> str:
         return (
             f"RandomCrop({self.size}, padding={self.padding}, fill={self.fill}, "
             f"padding_mode={self.padding_mode!r}, seed={self.seed})"
         )
+
+
+def windows(
+    x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int], fill: float = 0.0
+) -> NDArray[Any]:
+    """Of each image the part of one size that begins at its row and column; outside of the image lies `fill`.
+
+    Args:
+        x: (N, C, H, W), C-contiguous.
+        rows, columns: (N,); negative ones, above and on the left of the image.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.transforms_crop import windows
+    >>> windows(np.arange(9.0).reshape(1, 1, 3, 3), np.array([1]), np.array([-1]), (1, 3)).tolist()
+    [[[[0.0, 3.0, 4.0]]]]
+    """
+    (n, channels, full, across), (height, width) = x.shape, size
+    if x.size < width or not n:
+        return _one_by_one(x, rows, columns, size, fill)
+    # A row of the part is copied at once: each place of x, seen as the beginning of `width` numbers.
+    runs = np.ndarray((x.size - width + 1,), f"V{width * x.itemsize}", x, strides=(x.itemsize,))
+    planes = np.arange(n * channels).reshape(n, channels, 1) * full
+    first = (planes + rows[:, None, None] + np.arange(height)) * across + columns[:, None, None]
+    parts: NDArray[Any] = runs[np.clip(first, 0, len(runs) - 1)]
+    y = parts.view(x.dtype).reshape(n, channels, height, width)
+    # What was taken from beside the image, and the few images where the run would have left the array.
+    for axis, start, count, whole in ((2, rows, height, full), (3, columns, width, across)):
+        place = start[:, None] + np.arange(count)
+        np.moveaxis(y, axis, 1)[(place < 0) | (place >= whole)] = fill
+    beyond = ((first < 0) | (first >= len(runs))).any(axis=(1, 2))
+    y[beyond] = _one_by_one(x[beyond], rows[beyond], columns[beyond], size, fill)
+    return y
+
+
+def _one_by_one(
+    x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int], fill: float
+) -> NDArray[Any]:
+    y = np.full((*x.shape[:2], *size), fill, x.dtype)
+    for part, image, *start in zip(y, x, rows.tolist(), columns.tolist(), strict=True):
+        ends = [min(first + count, whole) for first, count, whole in zip(start, size, x.shape[2:], strict=True)]
+        begins = [max(first, 0) for first in start]
+        (top, bottom), (left, right) = zip(begins, ends, strict=True)
+        if top < bottom and left < right:
+            into = part[:, top - start[0] : bottom - start[0], left - start[1] : right - start[1]]
+            into[:] = image[:, top:bottom, left:right]
+    return y
 
 
 class CenterCrop:

@@ -8,26 +8,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, probability
+from tatamikomi.data.batches import fresh, images, probability
+from tatamikomi.data.geometric import Geometric, mapped_boxes
 from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_value
 
 
-class _Flip(RandomTransform):
+class _Flip(Geometric):
     """Turn each image round along one axis, where its number is below p."""
 
-    _axis = 0  # of an image (C, H, W)
+    _axis = 0  # of (N, C, H, W)
 
     def __init__(self, p: float = 0.5, seed: int = 0) -> None:
         super().__init__(seed)
         self.p = probability(self._op, "p", p)
 
-    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
-        y = np.array(x, x.dtype.newbyteorder("="), order="C")
-        for image, draw in zip(y, self._draws(indices, epoch, 1), strict=True):
-            if draw[0] < self.p:
-                image[:] = np.flip(image, self._axis).copy()
+    def _moved(
+        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
+    ) -> NDArray[Any]:
+        y = fresh(self._op, x)
+        y[:] = x
+        self.change(y, indices, epoch)
         return y
+
+    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
+        """Do it in x itself."""
+        images(self._op, x)
+        turned = self._turned(indices, epoch)
+        x[turned] = np.flip(x[turned], self._axis)
+
+    def _turned(self, indices: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
+        return self._numbers(indices, epoch, 1)[:, 0] < self.p
+
+    def _boxed(
+        self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
+    ) -> NDArray[np.float64]:
+        ends = [0, 2] if self._axis == 3 else [1, 3]
+        turned = np.flatnonzero(self._turned(indices, epoch))[:, None]
+        boxes[turned, :, ends] = size[self._axis - 2] - boxes[turned, :, ends[::-1]]
+        return boxes
 
     def __repr__(self) -> str:
         return f"{self._op}(p={self.p}, seed={self.seed})"
@@ -49,7 +68,7 @@ class RandomHorizontalFlip(_Flip):
     [[[[2.0, 1.0, 0.0], [5.0, 4.0, 3.0]]]]
     """
 
-    _axis = 2
+    _axis = 3
 
 
 class RandomVerticalFlip(_Flip):
@@ -68,10 +87,10 @@ class RandomVerticalFlip(_Flip):
     [[[[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]]]]
     """
 
-    _axis = 1
+    _axis = 2
 
 
-class RandomRotation(RandomTransform):
+class RandomRotation(Geometric):
     """Rotate each image about its centre by an angle of its own, drawn evenly; see `warp_affine` for the sampling.
 
     Args:
@@ -96,11 +115,20 @@ class RandomRotation(RandomTransform):
         self.degrees = (float(low) + 0.0, float(high))  # 0.0 rather than -0.0
         self.fill = float(fill)
 
-    def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
+    def _matrices(self, indices: NDArray[np.int64], epoch: int, height: int, width: int) -> NDArray[np.float64]:
         low, high = self.degrees
         angles = [low + (high - low) * draw[0] for draw in self._draws(indices, epoch, 1)]
-        matrices = np.array([affine_map(x.shape[2], x.shape[3], angle) for angle in angles]).reshape(-1, 2, 3)
-        return warp_affine(x, matrices, self.fill)
+        return np.array([affine_map(height, width, angle) for angle in angles]).reshape(-1, 2, 3)
+
+    def _moved(
+        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
+    ) -> NDArray[Any]:
+        return warp_affine(x, self._matrices(indices, epoch, x.shape[2], x.shape[3]), fill, nearest)
+
+    def _boxed(
+        self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
+    ) -> NDArray[np.float64]:
+        return mapped_boxes(boxes, self._matrices(indices, epoch, *size))
 
     def __repr__(self) -> str:
         return f"RandomRotation({self.degrees}, fill={self.fill}, seed={self.seed})"

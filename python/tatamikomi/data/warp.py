@@ -51,7 +51,7 @@ def affine_map(
     return (a, b, middle_x - a * u - b * v), (d, e, middle_y - d * u - e * v)
 
 
-def warp_affine(x: NDArray[Any], matrix: ArrayLike, fill: float = 0.0) -> NDArray[Any]:
+def warp_affine(x: NDArray[Any], matrix: ArrayLike, fill: float = 0.0, nearest: bool = False) -> NDArray[Any]:
     """Draw each output pixel from where an affine map places it in the input.
 
     With matrix[n] = [[a, b, c], [d, e, f]], output pixel (column u, row v) of image n takes its value at
@@ -64,6 +64,7 @@ def warp_affine(x: NDArray[Any], matrix: ArrayLike, fill: float = 0.0) -> NDArra
         x: (N, C, H, W) float32 or float64, any strides; never written to.
         matrix: (N, 2, 3), finite.
         fill: the value outside of the image.
+        nearest: take the nearest pixel in place of the mean of four, as masks want it.
 
     Returns:
         (N, C, H, W) in the dtype of x, freshly made.
@@ -94,11 +95,34 @@ def warp_affine(x: NDArray[Any], matrix: ArrayLike, fill: float = 0.0) -> NDArra
     step = max(1, _BLOCK // max(1, channels * height * width))
     for start in range(0, n, step):
         block = slice(start, start + step)
-        _warp_block(y[block], x[block], matrix[block], fill)
+        _warp_block(y[block], x[block], matrix[block], fill, nearest)
     return y
 
 
-def _warp_block(y: NDArray[Any], x: NDArray[Any], matrix: NDArray[Any], fill: float) -> None:
+def _warp_block(y: NDArray[Any], x: NDArray[Any], matrix: NDArray[Any], fill: float, nearest: bool) -> None:
+    u = np.arange(x.shape[3], dtype=y.dtype)
+    v = np.arange(x.shape[2], dtype=y.dtype)[:, None]
+    a, b, c, d, e, f = (matrix[:, i, j, None, None] for i in range(2) for j in range(3))
+    sample(y, x, a * u + (b * v + c), d * u + (e * v + f), fill, nearest)
+
+
+def sample(
+    y: NDArray[Any],
+    x: NDArray[Any],
+    across: NDArray[Any],
+    down: NDArray[Any],
+    fill: float,
+    nearest: bool = False,
+) -> None:
+    """Fill y (N, C, H, W) with what x has at columns `across` and rows `down` (N, H, W), as `warp_affine` says it.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.warp import sample
+    >>> y = np.empty((1, 1, 1, 2))
+    >>> sample(y, np.array([[[[1.0, 2.0]]]]), np.array([[[0.5, 1.0]]]), np.zeros((1, 1, 2)), 0.0)
+    >>> y.tolist()
+    [[[[1.5, 2.0]]]]
+    """
     n, channels, height, width = x.shape
     if not x.size:
         return
@@ -107,12 +131,9 @@ def _warp_block(y: NDArray[Any], x: NDArray[Any], matrix: NDArray[Any], fill: fl
     padded = np.full((n, channels, rows, columns), fill, y.dtype)
     padded[:, :, 1 : 1 + height, 1 : 1 + width] = x
     flat = padded.reshape(-1)
-
-    u = np.arange(width, dtype=y.dtype)
-    v = np.arange(height, dtype=y.dtype)[:, None]
-    a, b, c, d, e, f = (matrix[:, i, j, None, None] for i in range(2) for j in range(3))
-    across = np.clip(a * u + (b * v + c), -1, width)  # (n, H, W)
-    down = np.clip(d * u + (e * v + f), -1, height)
+    if nearest:
+        across, down = np.floor(across + 0.5), np.floor(down + 0.5)
+    across, down = np.clip(across, -1, width), np.clip(down, -1, height)
     left, top = np.floor(across), np.floor(down)
     across -= left
     down -= top

@@ -7,6 +7,7 @@ from tatamikomi.models.autoencoder import Autoencoder
 from tatamikomi.models.convnets import deep_convnet, double_convnet, keras_example, lenet5, simple_convnet
 from tatamikomi.models.densenet import DenseNet
 from tatamikomi.models.efficientnet import EfficientNet, compound_scale
+from tatamikomi.models.fcn1d import fcn1d
 from tatamikomi.models.googlenet import GoogLeNet
 from tatamikomi.models.inception import InceptionV3
 from tatamikomi.models.lenet import LeNet5
@@ -54,6 +55,7 @@ __all__ = [
     "create",
     "deep_convnet",
     "double_convnet",
+    "fcn1d",
     "keras_example",
     "lenet5",
     "list",

@@ -45,13 +45,15 @@ class SmallBlock(Module):
 class SmallResNet(Module):
     """Residual network for images of 32 x 32: a convolution, three stages of n blocks, means of the channels, linear.
 
-    The stages are 16, 32 and 64 channels wide on the full, half and quarter size: 6 n + 2 layers with parameters.
+    The stages are 16, 32 and 64 channels wide, or as many times `width`, on the full, half and quarter size: 6 n + 2
+    layers with parameters.
 
     Args:
         num_classes, in_channels, generator: as `create`.
         depth: 6 n + 2, such as 20, 32, 44, 56, 110.
         shortcuts: False leaves out the "+ x" of every block: the plain network of the paper, which gets worse with
             depth. It has the same parameters.
+        width: channels of the first stage.
 
     Shape: x (N, in_channels, H, W) -> logits (N, num_classes); H = W = 32 in the paper, others as well.
 
@@ -71,20 +73,21 @@ class SmallResNet(Module):
         *,
         depth: int = 20,
         shortcuts: bool = True,
+        width: int = 16,
     ) -> None:
         super().__init__()
         blocks, rest = divmod(checks.integer("SmallResNet", "depth", depth, 8) - 2, 6)
         if rest:
             raise bad_value("SmallResNet", "depth", depth, "6 n + 2")
         checks.flag("SmallResNet", "shortcuts", shortcuts)
-        self.conv1 = Conv2d(in_channels, 16, 3, 1, 1, bias=False, generator=generator)
-        self.bn1 = BatchNorm2d(16, activation="relu")
-        channels = 16
-        for i, width in enumerate((16, 32, 64)):
+        channels = checks.integer("SmallResNet", "width", width, 1)
+        self.conv1 = Conv2d(in_channels, channels, 3, 1, 1, bias=False, generator=generator)
+        self.bn1 = BatchNorm2d(channels, activation="relu")
+        for i in range(3):
             stage: list[Module] = []
             for j in range(blocks):
-                stage.append(SmallBlock(channels, width, 2 if i and not j else 1, shortcuts, generator))
-                channels = width
+                stage.append(SmallBlock(channels, width << i, 2 if i and not j else 1, shortcuts, generator))
+                channels = width << i
             self.add_module(f"layer{i + 1}", Sequential(*stage))
         self.avgpool = GlobalAvgPool()
         self.fc = Linear(channels, num_classes, generator=generator)
@@ -97,5 +100,5 @@ class SmallResNet(Module):
         return y
 
 
-for _depth in (20, 32, 44, 56, 110):
+for _depth in (8, 20, 32, 44, 56, 110):
     register_variant(f"resnet{_depth}_cifar", SmallResNet, depth=_depth)

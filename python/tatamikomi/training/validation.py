@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tatamikomi.data import stratified_folds
 from tatamikomi.data.labels import as_labels
 from tatamikomi.errors import bad_value
 from tatamikomi.metrics import accuracy
 from tatamikomi.optim import checks
-from tatamikomi.random import child_seed, permutation
+from tatamikomi.random import child_seed
 from tatamikomi.training.learner import Fitter, arrays
 
 Array = NDArray[Any]
@@ -65,15 +66,8 @@ def kfold(n: int, folds: int = 5, *, labels: ArrayLike | None = None, repeats: i
     known = None if labels is None else as_labels(op, "labels", labels)
     if known is not None and len(known) != n:
         raise bad_value(op, "labels", len(known), f"one per sample, {n}")
-    cut: list[Fold] = []
-    for repeat in range(repeats):
-        order = permutation(seed, (repeat,), n)
-        # Dealt class by class, without a new beginning, so that sizes stay even.
-        dealt = order if known is None else order[np.argsort(known[order], kind="stable")]
-        fold = np.empty(n, np.int64)
-        fold[dealt] = np.arange(n) % folds
-        cut += [(order[fold[order] != number], order[fold[order] == number]) for number in range(folds)]
-    return cut
+    dealt = np.zeros(n, np.int64) if known is None else known
+    return [fold for repeat in range(repeats) for fold in stratified_folds(dealt, folds, child_seed(seed, repeat))]
 
 
 def cross_validate(
