@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypedDict
 
@@ -316,3 +317,47 @@ def _path_key(seed: int, *path: int) -> tuple[int, int]:
         folded = philox(tagged, key)
         key = int(folded[0]), int(folded[1])
     return key
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside of a with block the default Generator begins at `seed`; afterwards it is where it was.
+
+    >>> from tatamikomi.random import default_generator, seeded
+    >>> before = default_generator().state()
+    >>> with seeded(5):
+    ...     default_generator().take()
+    (5, 0)
+    >>> default_generator().state() == before
+    True
+    """
+    state = _default.state()
+    manual_seed(seed)
+    try:
+        yield
+    finally:
+        _default.set_state(state)
+
+
+def child_seed(seed: int, *path: int) -> int:
+    """A seed for one of several that share a seed, such as the members of an ensemble: of (seed, path) alone.
+
+    >>> from tatamikomi.random import child_seed
+    >>> child_seed(1, 0) == child_seed(1, 0) != child_seed(1, 1)
+    True
+    """
+    high, low = _words("child_seed", seed, path, np.zeros(1, np.int64), 2)[0].tolist()
+    return int(high << 31 ^ low)
+
+
+def bootstrap(seed: int, path: Sequence[int], n: int) -> NDArray[np.int64]:
+    """n draws from 0 .. n-1 with replacement, which depend on (seed, path, n) alone.
+
+    >>> from tatamikomi.random import bootstrap
+    >>> draws = bootstrap(0, (), 1000)
+    >>> len(draws), 600 < len(set(draws.tolist())) < 660  # 1 - 1/e of all
+    (1000, True)
+    """
+    high, low = _words("bootstrap", seed, path, np.arange(n), 2).astype(np.float64).T
+    places: NDArray[np.int64] = ((high + low * 2.0**-32) * (n * 2.0**-32)).astype(np.int64)
+    return places.clip(max=n - 1)  # the product may round up to n

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from tatamikomi.data import ArrayDataset, DataLoader, RandomAffine, Subset
+from tatamikomi.data import ArrayDataset, DataLoader, MixUp, RandomAffine, Subset
 
 N = 23
 DATA = ArrayDataset(np.random.default_rng(0).random((N, 1, 6, 5), dtype=np.float32), np.arange(N), classes=N)
@@ -144,7 +144,20 @@ def test_an_exception_in_the_background_reaches_the_caller(workers):
     with pytest.raises(RuntimeError, match="sample 8 is bad"):
         found.extend(y.tolist() for _, y in loader)
     assert joined(found) == list(range(8))
-    assert not [thread for thread in threading.enumerate() if thread.name == "tatamikomi-prefetch"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tatamikomi-prefetch")]
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_weights_travel_with_their_samples(workers):
+    weights = np.arange(N) * 0.5
+    data = Subset(ArrayDataset(DATA.x, DATA.y, weights=weights), np.arange(N)[::-1])
+    for x, y, share in DataLoader(data, 4, shuffle=True, seed=5, transform=lambda x, *_: -x, workers=workers):
+        assert np.array_equal(x, -DATA.x[y])
+        assert np.array_equal(share, weights[y])
+    alone = [data.dataset[i] for i in range(3)]
+    assert next(iter(DataLoader(alone, 3)))[2].tolist() == [0.0, 0.5, 1.0]
+    with pytest.raises(ValueError, match="DataLoader: mix: expected None where samples have weights, got MixUp"):
+        next(iter(DataLoader(data, 4, mix=MixUp(N))))
 
 
 def test_single_samples_are_stacked():

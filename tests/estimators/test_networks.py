@@ -20,8 +20,14 @@ import tatamikomi as tk
 from tatamikomi import nn
 from tatamikomi.estimators import TatamikomiClassifier, TatamikomiRegressor
 
+# A sample of weight 2 is met once per epoch, one that is there twice in two batches.
+SHUFFLED = {"check_sample_weight_equivalence_on_dense_data": "batches are shuffled"}
 
-@parametrize_with_checks([TatamikomiClassifier(epochs=30), TatamikomiRegressor(epochs=60)])
+
+@parametrize_with_checks(
+    [TatamikomiClassifier(epochs=30), TatamikomiRegressor(epochs=60)],
+    expected_failed_checks=lambda estimator: SHUFFLED,
+)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
@@ -110,3 +116,49 @@ def test_refused(options, error, message):
     X, y = digits()
     with pytest.raises(error, match=f"^TatamikomiClassifier: {message}"):
         TatamikomiClassifier(**options).fit(X[:20], y[:20])
+
+
+@pytest.mark.parametrize("kind", ["classes", "values"])
+def test_a_whole_weight_is_as_many_copies_where_a_batch_holds_all(kind):
+    X, y = make_regression(20, 3, random_state=1)
+    estimator = TatamikomiRegressor(epochs=8, batch_size=99)
+    if kind == "classes":
+        y, estimator = np.digitize(y, [-20, 20]), TatamikomiClassifier(epochs=8, batch_size=99, label_smoothing=0.1)
+    counts = np.r_[np.zeros(3, int), np.arange(17) % 3 + 1]
+    weighted = clone(estimator).fit(X, y, sample_weight=counts)
+    copied = clone(estimator).fit(np.repeat(X, counts, 0), np.repeat(y, counts))
+    plain = clone(estimator).fit(X, y)
+    outputs = [one.network_(tk.tensor(X.astype(np.float32))).numpy() for one in (weighted, copied, plain)]
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-4, atol=1e-4)
+    assert np.abs(outputs[0] - outputs[2]).max() > 1e-2
+    np.testing.assert_allclose(weighted.predict(X), copied.predict(X), rtol=1e-4, atol=1e-3)
+
+
+def test_weights_of_classes_and_smoothing():
+    X = np.random.default_rng(0).standard_normal((200, 2)) + [[1, 0]]
+    y = (X[:, 0] + np.random.default_rng(1).standard_normal(200) > 3).astype(int)  # few ones
+    shares = []
+    for weight in (None, "balanced", {1: 50.0}):
+        model = TatamikomiClassifier(epochs=5, class_weight=weight).fit(X, y)
+        shares.append(model.predict(X).mean())
+    assert shares[0] < shares[1] < shares[2]
+    balanced = 200 / (2 * np.bincount(y))
+    given = TatamikomiClassifier(epochs=5).fit(X, y, sample_weight=balanced[y])
+    same = TatamikomiClassifier(epochs=5, class_weight="balanced").fit(X, y)
+    assert np.array_equal(same.predict_proba(X), given.predict_proba(X))
+    sure, soft = (TatamikomiClassifier(epochs=20, label_smoothing=s).fit(X, y).predict_proba(X) for s in (0.0, 0.4))
+    assert soft.max() < 0.95 < sure.max()
+    with pytest.raises(ValueError, match="TatamikomiClassifier: class_weight: expected a dict or None for partial_fit"):
+        same.partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"TatamikomiRegressor: sample_weight: expected finite numbers >= 0, got -1.0"):
+        TatamikomiRegressor().fit(X, X[:, 0], sample_weight=[-1.0] * 200)
+    with pytest.raises(ValueError, match=r"Classifier: sample_weight: expected .*, got every weight zero"):
+        TatamikomiClassifier().fit(X, y, sample_weight=y * 0)
+
+
+def test_scikit_learns_adaboost_takes_them():
+    from sklearn.ensemble import AdaBoostClassifier
+
+    X, y = digits()
+    boosted = AdaBoostClassifier(TatamikomiClassifier(epochs=2), n_estimators=2).fit(X[:200], y[:200])
+    assert boosted.score(X[:200], y[:200]) > 0.5

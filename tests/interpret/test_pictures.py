@@ -9,6 +9,7 @@ import pytest
 
 import tatamikomi as tk
 from tatamikomi import interpret, nn
+from tatamikomi.training import LearningCurve
 
 pytest.importorskip("matplotlib")
 from matplotlib.axes import Axes
@@ -75,6 +76,7 @@ PLOTS = {
     "plot_features": (np.ones((4, 5, 5)),),
     "plot_heatmap": (np.ones((1, 8, 8)), np.eye(2)),
     "plot_history": ([{"epoch": 1, "loss": 2.0}],),
+    "plot_learning_curve": (LearningCurve(np.array([5, 9]), np.ones((2, 3)), np.arange(6.0).reshape(2, 3)),),
     "plot_confusion_matrix": (np.eye(2, dtype=int),),
     "plot_misclassified": (np.ones((2, 4, 4)), np.eye(2), [1, 1]),
     "plot_gradient_flow": (interpret.gradient_flow(nn.Linear(2, 2), np.ones((1, 2), np.float32), [1]),),
@@ -125,6 +127,16 @@ def test_importing_the_room_imports_no_matplotlib():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     assert tk.interpret is interpret
+
+
+def test_learning_curves_show_means_and_spreads():
+    curve = LearningCurve(np.array([5, 9]), np.array([[4.0, 6.0], [5.0, 5.0]]), np.array([[1.0, 3.0], [2.0, 6.0]]))
+    ax = interpret.plot_learning_curve(curve, measure="accuracy")
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[5.0, 5.0], [2.0, 4.0]]
+    assert ax.lines[0].get_xdata().tolist() == [5, 9]
+    low, high = (edge(ax.collections[1].get_paths()[0].vertices[:, 1]) for edge in (np.min, np.max))
+    assert (low, high) == pytest.approx((2 - 2**0.5, 4 + 8**0.5))
+    assert ax.get_ylabel() == "accuracy"
 
 
 def test_history_confusion_and_mistakes():

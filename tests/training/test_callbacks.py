@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import tatamikomi as tk
 from tatamikomi import nn, optim, training
 from tatamikomi.training import snapshot
 
@@ -151,3 +152,29 @@ def test_progress_bar(capsys):
 def test_bad_arguments_are_named(build, message):
     with pytest.raises((TypeError, ValueError), match=message):
         build()
+
+
+def test_early_stopping_brings_the_average_of_the_best_epoch_back(tmp_path):
+    """What was measured was the average: both go back, and a resumed run knows both."""
+
+    def build(*more):
+        model = nn.Linear(1, 1, generator=tk.Generator(2))
+        stopping = training.EarlyStopping("score", patience=2)
+        script = Scripted(5, 4, 6, 7, 3)
+        ema = optim.EMA(model, 0.5)
+        return training.Trainer(
+            model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss(), callbacks=[script, stopping, *more], average=ema
+        )
+
+    best, trainer = build(), build()
+    best.fit([BATCH], epochs=2)
+    trainer.fit([BATCH], epochs=5)
+    assert trainer.epoch == 4
+    build(training.Checkpoint(tmp_path)).fit([BATCH], epochs=3)
+    resumed = build()
+    resumed.load_checkpoint(tmp_path / "last.safetensors")
+    resumed.fit([BATCH], epochs=5)
+    for one in (trainer, resumed):
+        assert one.average.updates == best.average.updates == 2
+        assert [mean.tolist() for mean in one.average.averages()] == [mean.tolist() for mean in best.average.averages()]
+        assert one.model.bias.item() == 2.0

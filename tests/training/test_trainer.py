@@ -232,7 +232,10 @@ def test_a_loss_that_is_not_finite_ends_the_run():
         (lambda: trainer().fit(loader(), epochs=-1), "fit: epochs: expected an integer >= 0, got -1"),
         (lambda: trainer().fit(loader(), epochs=1.0), "fit: epochs: expected an integer, got float"),
         (lambda: trainer().fit([], epochs=1), "fit: train: expected at least one batch, got no samples"),
-        (lambda: trainer().fit([1], epochs=1), r"fit: train: expected batches \(x, labels\), got int"),
+        (
+            lambda: trainer().fit([1], epochs=1),
+            r"fit: train: expected batches \(x, labels\) or \(x, labels, weights\), got int",
+        ),
         (lambda: trainer().fit(None), "fit: train: expected an iterable of batches, got NoneType"),
         (lambda: trainer().fit(loader(), 3), "fit: validation: expected an iterable of batches, got int"),
         (lambda: trainer().evaluate(None), "evaluate: loader: expected an iterable of batches, got NoneType"),

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.data.labels import as_labels, check_range
+from tatamikomi.data.labels import as_labels, check_range, checked_weights
 from tatamikomi.data.mapped import RowReader, take_rows
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import checked_integer, permutation
 
-Batch = tuple[NDArray[Any], NDArray[Any]]
+Batch = tuple[NDArray[Any], ...]  # x, y and, where samples have weights, those
 
 
 class Dataset(Protocol):
@@ -24,7 +24,7 @@ class Dataset(Protocol):
         ...
 
     def batch(self, indices: NDArray[np.int64]) -> Batch:
-        """The samples at `indices`, in that order: x (N, ...) and y (N, ...)."""
+        """The samples at `indices`, in that order: x (N, ...), y (N, ...) and perhaps weights (N,)."""
         ...
 
 
@@ -35,8 +35,8 @@ class SampleDataset(Protocol):
         """The number of samples."""
         ...
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """One sample: x and y, of the same shapes for every index."""
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """One sample: x, y and perhaps its weight, of the same shapes for every index."""
         ...
 
 
@@ -52,7 +52,7 @@ def gather(dataset: Dataset | SampleDataset, indices: NDArray[np.int64]) -> Batc
         batch: Batch = dataset.batch(indices)
         return batch
     samples = [dataset[index] for index in indices.tolist()]
-    return np.stack([np.asarray(x) for x, _ in samples]), np.stack([np.asarray(y) for _, y in samples])
+    return tuple(np.stack([np.asarray(one) for one in part]) for part in zip(*samples, strict=True))
 
 
 class ArrayDataset:
@@ -65,10 +65,12 @@ class ArrayDataset:
         x: (N, ...) samples.
         y: (N, ...) targets; with `classes`, (N,) integers, kept as int64.
         classes: when given, every label must lie in 0 .. classes - 1.
+        weights: (N,) numbers >= 0, how much each sample counts; they come as third of a batch's arrays.
 
     Raises:
-        TypeError: labels are not integers although classes are given.
-        ValueError: lengths differ, an array has no dimension, or a label is out of range.
+        TypeError: labels are not integers although classes are given, or weights no numbers.
+        ValueError: lengths differ, an array has no dimension, a label is out of range, or a weight negative or not
+            finite.
 
     >>> import numpy as np
     >>> from tatamikomi.data import ArrayDataset
@@ -77,7 +79,9 @@ class ArrayDataset:
     (3, 2, array([1, 0]))
     """
 
-    def __init__(self, x: ArrayLike, y: ArrayLike, classes: int | None = None) -> None:
+    def __init__(
+        self, x: ArrayLike, y: ArrayLike, classes: int | None = None, weights: ArrayLike | None = None
+    ) -> None:
         self.x: NDArray[Any] = np.asarray(x)
         self.y: NDArray[Any] = np.asarray(y) if classes is None else as_labels("ArrayDataset", "y", y)
         if self.x.ndim == 0 or self.y.ndim == 0:
@@ -87,18 +91,21 @@ class ArrayDataset:
         if classes is not None:
             check_range("ArrayDataset", "y", self.y, classes)
         self.classes = classes
+        self.weights = None if weights is None else checked_weights("ArrayDataset", weights, len(self.x))
         self._files = RowReader.of(self.x), RowReader.of(self.y)
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         """One sample, as views."""
-        return self.x[index], self.y[index]
+        sample = self.x[index], self.y[index]
+        return sample if self.weights is None else (*sample, self.weights[index])
 
     def batch(self, indices: NDArray[np.int64]) -> Batch:
         """The samples at `indices`, copied."""
-        return take_rows(self.x, self._files[0], indices), take_rows(self.y, self._files[1], indices)
+        batch = take_rows(self.x, self._files[0], indices), take_rows(self.y, self._files[1], indices)
+        return batch if self.weights is None else (*batch, self.weights[indices])
 
 
 class Subset:

@@ -1,4 +1,4 @@
-"""What a vector of class labels must be."""
+"""What vectors of class labels, and of weights, must be."""
 
 from __future__ import annotations
 
@@ -48,3 +48,26 @@ def check_range(op: str, argument: str, labels: NDArray[np.int64], classes: int)
     if wrong.any():
         place = int(wrong.argmax())
         raise bad_value(op, argument, f"{labels[place]} at position {place}", f"0 <= label < {classes}")
+
+
+def checked_weights(op: str, weights: ArrayLike, count: int, argument: str = "weights") -> NDArray[Any]:
+    """How much each of `count` samples counts: (count,) float32 or float64, other numbers as float64.
+
+    Raises:
+        TypeError: they are no numbers.
+        ValueError: another shape, or a weight is negative or not finite.
+
+    >>> from tatamikomi.data.labels import checked_weights
+    >>> checked_weights("fit", [1, 0, 2.5], 3)
+    array([1. , 0. , 2.5])
+    """
+    array: NDArray[Any] = np.asarray(weights)
+    if array.dtype.kind not in "fiu":
+        raise bad_type(op, argument, str(array.dtype), "numbers")
+    if array.shape != (count,):
+        raise bad_value(op, argument, f"shape {array.shape}", f"shape ({count},), one per sample")
+    wrong = ~(np.isfinite(array) & (array >= 0))
+    if wrong.any():
+        place = int(wrong.argmax())
+        raise bad_value(op, argument, f"{array[place]} at position {place}", "finite numbers >= 0")
+    return array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)

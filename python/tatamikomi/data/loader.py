@@ -20,7 +20,7 @@ Transform = Callable[[NDArray[Any], NDArray[np.int64], int], NDArray[Any]]
 
 
 class DataLoader:
-    """Iterate over a data set in batches (x, y) of NumPy arrays.
+    """Iterate over a data set in batches (x, y) of NumPy arrays, or (x, y, weights) where its samples have weights.
 
     A pass's order, and what a seeded transform does to each sample, depend on (seed, epoch) alone: after
     `set_epoch(n)` the next pass is pass n, whatever happened before, so that a resumed run sees what an
@@ -44,7 +44,7 @@ class DataLoader:
 
     Raises:
         TypeError: batch_size, workers or seed is not an integer, or the data set has neither batch nor [index].
-        ValueError: batch_size < 1, workers < 0, or seed is out of range.
+        ValueError: batch_size < 1, workers < 0, seed is out of range; in a pass, mix meets samples with weights.
 
     >>> import numpy as np
     >>> from tatamikomi.data import ArrayDataset, DataLoader
@@ -121,14 +121,16 @@ class DataLoader:
     def _batches(self, order: NDArray[np.int64], epoch: int, first: int = 0) -> Iterator[Batch]:
         for number in range(first, len(self), max(self.workers, 1)):
             indices = order[number * self.batch_size : (number + 1) * self.batch_size]
-            x, y = self._samples(indices, epoch)
+            x, y, *weights = self._samples(indices, epoch)
             if self.mix is not None:
-                partners = self.mix.partners(indices, epoch, len(self.dataset))
-                x, y = self.mix(x, y, *self._samples(partners, epoch), indices, epoch)
-            yield x, y
+                if weights:
+                    raise bad_value("DataLoader", "mix", repr(self.mix), "None where samples have weights")
+                partner_x, partner_y = self._samples(self.mix.partners(indices, epoch, len(self.dataset)), epoch)
+                x, y = self.mix(x, y, partner_x, partner_y, indices, epoch)
+            yield (x, y, *weights)
 
     def _samples(self, indices: NDArray[np.int64], epoch: int) -> Batch:
-        x, y = gather(self.dataset, indices)
+        x, y, *weights = gather(self.dataset, indices)
         if self.target_transform is not None:
             y = self.target_transform(y, indices, epoch)
-        return (x if self.transform is None else self.transform(x, indices, epoch)), y
+        return ((x if self.transform is None else self.transform(x, indices, epoch)), y, *weights)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi import nn, optim
 from tatamikomi.data import ArrayDataset, DataLoader
+from tatamikomi.data.labels import checked_weights
 from tatamikomi.errors import bad_type, bad_value, missing_extra, unknown_name
 from tatamikomi.functional import softmax
 from tatamikomi.models import create
-from tatamikomi.random import default_generator, manual_seed
+from tatamikomi.random import seeded
 from tatamikomi.training import Trainer
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
@@ -78,16 +79,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]
             raise bad_type(type(self).__name__, "model", self.model, "a name, a function or None")
         return self.model(shape, outputs)
 
-    @contextmanager
-    def _seeded(self) -> Iterator[None]:
-        """The default generator started at random_state, and afterwards where it was."""
-        state = default_generator().state()
-        manual_seed(int(self.random_state))
-        try:
-            yield
-        finally:
-            default_generator().set_state(state)
-
     def _begin(self, X: NDArray[np.float32], outputs: int) -> None:
         if self.optimizer not in _OPTIMIZERS:
             raise unknown_name(type(self).__name__, "optimizer", self.optimizer, _OPTIMIZERS)
@@ -97,12 +88,23 @@ class _Network(BaseEstimator):  # type: ignore[misc]
             self.network_, _OPTIMIZERS[self.optimizer](self.network_.parameters(), **options), self._loss(), metrics={}
         )
 
-    def _go_on(self, X: NDArray[np.float32], y: NDArray[Any], epochs: int) -> None:
-        batch_size = min(int(self.batch_size), len(X))
-        loader = DataLoader(ArrayDataset(X, y), batch_size, shuffle=True, seed=int(self.random_state))
+    def _go_on(self, X: NDArray[np.float32], y: NDArray[Any], epochs: int, weights: NDArray[Any] | None) -> None:
+        if weights is not None:  # a batch of weights 0 alone has no mean
+            X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
+        dataset = ArrayDataset(X, y, weights=weights)
+        loader = DataLoader(dataset, min(int(self.batch_size), len(X)), shuffle=True, seed=int(self.random_state))
         self._trainer.fit(loader, epochs=self._trainer.epoch + epochs)
         self.history_ = self._trainer.history
         self.n_iter_ = self._trainer.epoch
+
+    def _weights(self, X: NDArray[np.float32], given: Any) -> NDArray[Any] | None:
+        if given is None:
+            return None
+        op, argument = type(self).__name__, "sample_weight"
+        weights = checked_weights(op, given, len(X), argument)
+        if not weights.any():
+            raise bad_value(op, argument, "every weight zero", "at least one above")
+        return weights
 
     def _checked(self, X: Any, reset: bool) -> NDArray[np.float32]:
         array: NDArray[np.float32] = validate_data(self, X, reset=reset, dtype=np.float32, allow_nd=True)
@@ -124,6 +126,9 @@ class TatamikomiClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         optimizer: "adam", "adamw" or "sgd" (Nesterov's momentum 0.9).
         lr, weight_decay: of the optimizer.
         random_state: decides initial values, order and masks.
+        class_weight: None; "balanced" for N / (classes * samples of the class), in fit alone; or a dict of label ->
+            weight, 1 where one is missing. A class's weight is a factor of its samples' weights.
+        label_smoothing: how much of each label is spread over all classes, from 0 to 1.
 
     Attributes:
         classes_: the labels, sorted.
@@ -140,22 +145,58 @@ class TatamikomiClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     ['ka', 'ki', 'ku']
     """
 
-    def _loss(self) -> nn.Module:
-        return nn.CrossEntropyLoss()
+    def __init__(
+        self,
+        model: str | Builder | None = None,
+        *,
+        epochs: int = 50,
+        batch_size: int = 32,
+        optimizer: str = "adam",
+        lr: float = 0.01,
+        weight_decay: float = 0.0,
+        random_state: int = 0,
+        class_weight: str | dict[Any, float] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(
+            model,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            lr=lr,
+            weight_decay=weight_decay,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
 
-    def fit(self, X: Any, y: ArrayLike) -> TatamikomiClassifier:
-        """Train a new network on X (N, ...) and labels y (N,)."""
+    def _loss(self) -> nn.Module:
+        return nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
+
+    def _weighed(self, X: NDArray[np.float32], y: ArrayLike, given: Any) -> NDArray[Any] | None:
+        """The weights of samples times those of their classes."""
+        weights = self._weights(X, given)
+        if self.class_weight is None:
+            return weights
+        of_class = compute_sample_weight(self.class_weight, y)
+        return self._weights(X, of_class if weights is None else of_class * weights)
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> TatamikomiClassifier:
+        """Train a new network on X (N, ...) and labels y (N,), whose losses count for sample_weight (N,)."""
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"{type(self).__name__}: y: expected two classes at least, got one class")
-        with self._seeded():
+        weights = self._weighed(X, y, sample_weight)
+        with seeded(int(self.random_state)):
             self._begin(X, len(self.classes_))
-            self._go_on(X, numbers.astype(np.int64), int(self.epochs))
+            self._go_on(X, numbers.astype(np.int64), int(self.epochs), weights)
         return self
 
-    def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> TatamikomiClassifier:
+    def partial_fit(
+        self, X: Any, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> TatamikomiClassifier:
         """One epoch more on these data; the first call names all classes."""
         first = not hasattr(self, "network_")
         if first and classes is None:
@@ -169,10 +210,13 @@ class TatamikomiClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         known = numbers < len(self.classes_)
         if not known.all() or not np.array_equal(self.classes_[numbers], y):
             raise ValueError(f"{type(self).__name__}: y: expected labels among classes, got others")
-        with self._seeded():
+        if self.class_weight == "balanced":
+            raise bad_value(type(self).__name__, "class_weight", "'balanced'", "a dict or None for partial_fit")
+        weights = self._weighed(X, y, sample_weight)
+        with seeded(int(self.random_state)):
             if first:
                 self._begin(X, len(self.classes_))
-            self._go_on(X, numbers.astype(np.int64), 1)
+            self._go_on(X, numbers.astype(np.int64), 1, weights)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -202,25 +246,27 @@ class TatamikomiRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     def _loss(self) -> nn.Module:
         return nn.MSELoss()
 
-    def fit(self, X: Any, y: ArrayLike) -> TatamikomiRegressor:
-        """Train a new network on X (N, ...) and targets y (N,) or (N, targets)."""
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> TatamikomiRegressor:
+        """Train a new network on X (N, ...) and targets y (N,) or (N, targets), which count for sample_weight (N,)."""
         X, y = self._pair(X, y, reset=True)
-        self._scale(y)
-        with self._seeded():
+        weights = self._weights(X, sample_weight)
+        self._scale(y, weights)
+        with seeded(int(self.random_state)):
             self._begin(X, y.shape[1])
-            self._go_on(X, (y - self._mean) / self._spread, int(self.epochs))
+            self._go_on(X, (y - self._mean) / self._spread, int(self.epochs), weights)
         return self
 
-    def partial_fit(self, X: Any, y: ArrayLike) -> TatamikomiRegressor:
+    def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> TatamikomiRegressor:
         """One epoch more on these data; the first call's targets give the scale."""
         first = not hasattr(self, "network_")
         X, y = self._pair(X, y, reset=first)
+        weights = self._weights(X, sample_weight)
         if first:
-            self._scale(y)
-        with self._seeded():
+            self._scale(y, weights)
+        with seeded(int(self.random_state)):
             if first:
                 self._begin(X, y.shape[1])
-            self._go_on(X, (y - self._mean) / self._spread, 1)
+            self._go_on(X, (y - self._mean) / self._spread, 1, weights)
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -237,8 +283,10 @@ class TatamikomiRegressor(RegressorMixin, _Network):  # type: ignore[misc]
             self._flat = targets.ndim == 1
         return X, targets.reshape(len(targets), -1)
 
-    def _scale(self, y: NDArray[np.float32]) -> None:
-        self._mean, spread = y.mean(0), y.std(0)
+    def _scale(self, y: NDArray[np.float32], weights: NDArray[Any] | None) -> None:
+        mean = np.average(y, 0, weights)
+        spread = np.sqrt(np.average((y - mean) ** 2, 0, weights))
+        self._mean = mean.astype(np.float32)
         self._spread = np.where(spread > 0, spread, 1).astype(np.float32)
 
     def predict(self, X: Any) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from tatamikomi.interpret.plots_training import (
     plot_gradient_flow,
     plot_histograms,
     plot_history,
+    plot_learning_curve,
     plot_misclassified,
 )
 from tatamikomi.interpret.profiling import LayerProfile, Profile, profile
@@ -78,6 +79,7 @@ __all__ = [
     "plot_histograms",
     "plot_history",
     "plot_image",
+    "plot_learning_curve",
     "plot_misclassified",
     "profile",
     "receptive_field",

@@ -17,6 +17,8 @@ from tatamikomi.interpret.plots import axes_for, plot_image
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from tatamikomi.training import LearningCurve
+
 
 def plot_history(history: Sequence[Mapping[str, Any]], ax: Axes | None = None, *, measure: str = "loss") -> Axes:
     """One measure over the epochs, in training and, where it was measured, in validation.
@@ -47,6 +49,33 @@ def plot_history(history: Sequence[Mapping[str, Any]], ax: Axes | None = None, *
             ax.plot(np.array(epochs), np.array(values, np.float64), label=label)
     ax.locator_params("x", integer=True)
     ax.set_xlabel("epoch")
+    ax.set_ylabel(measure)
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
+
+
+def plot_learning_curve(curve: LearningCurve, ax: Axes | None = None, *, measure: str = "score") -> Axes:
+    """Mean scores by the number of training samples, each in a band of one standard deviation over the folds.
+
+    Args:
+        curve: what `training.learning_curve` gives.
+        ax: where to draw.
+        measure: the name of the scores.
+
+    >>> import numpy as np
+    >>> from tatamikomi import interpret, training
+    >>> scores = np.ones((2, 2)), np.array([[0.5, 0.7], [0.7, 0.9]])
+    >>> curve = training.LearningCurve(np.array([10, 20]), *scores)
+    >>> [line.get_ydata().round(2).tolist() for line in interpret.plot_learning_curve(curve).lines]
+    [[1.0, 1.0], [0.6, 0.8]]
+    """
+    ax = axes_for("plot_learning_curve", ax)
+    for scores, label in ((curve.train, "training"), (curve.validation, "validation")):
+        mean, spread = scores.mean(1), scores.std(1, ddof=1)
+        ax.plot(curve.sizes, mean, marker=".", label=label)
+        ax.fill_between(curve.sizes, mean - spread, mean + spread, alpha=0.2)
+    ax.set_xlabel("training samples")
     ax.set_ylabel(measure)
     ax.grid(alpha=0.3)
     ax.legend()

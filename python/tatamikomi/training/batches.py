@@ -45,11 +45,11 @@ def samples_of(loader: Any) -> int | None:
     return size - size % loader.batch_size if getattr(loader, "drop_last", False) else size
 
 
-def batches(op: str, argument: str, loader: Any, epoch: int) -> Iterator[tuple[Any, Any]]:
-    """(x, labels) of one pass through a loader, which is told the epoch if it wants to know."""
+def batches(op: str, argument: str, loader: Any, epoch: int) -> Iterator[tuple[Any, Any, Any]]:
+    """(x, labels, weights or None) of one pass through a loader, which is told the epoch if it wants to know."""
     if hasattr(loader, "set_epoch"):
         loader.set_epoch(epoch)
     for batch in loader:
-        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-            raise bad_type(op, argument, type(batch).__name__, "batches (x, labels)")
-        yield batch[0], batch[1]
+        if not isinstance(batch, (tuple, list)) or not 2 <= len(batch) <= 3:
+            raise bad_type(op, argument, type(batch).__name__, "batches (x, labels) or (x, labels, weights)")
+        yield batch[0], batch[1], batch[2] if len(batch) == 3 else None

@@ -18,9 +18,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Callback:
     """Base class; every method does nothing unless a subclass says otherwise.
 
-    In an epoch the order is: `on_epoch_start`, `on_batch_end` after every step, then, the epoch being
-    measured and entered in `trainer.history`, `on_epoch_end` of all callbacks, which may change the course of
-    the run, and `on_epoch_recorded` of all callbacks, which write down where the run stands.
+    In an epoch the order is: `on_epoch_start`, `transform` before every batch and `on_batch_end` after it, then, the
+    epoch being measured and entered in `trainer.history`, `on_epoch_end` of all callbacks, which may change the
+    course of the run, and `on_epoch_recorded` of all callbacks, which write down where the run stands.
 
     >>> import tatamikomi as tk
     >>> class Say(tk.training.Callback):
@@ -33,6 +33,10 @@ class Callback:
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Before an epoch; `trainer.epoch` epochs are complete."""
+
+    def transform(self, trainer: Trainer, x: Any) -> Any:
+        """What is trained on in place of a batch's x; called of all callbacks in their order."""
+        return x
 
     def on_batch_end(self, trainer: Trainer, samples: int, measures: Mapping[str, float]) -> None:
         """After a step on `samples` samples; `measures` are the means of the epoch so far."""

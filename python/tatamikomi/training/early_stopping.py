@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from tatamikomi.training.trainer import Trainer
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_MARK = "average#"
 
 
 class EarlyStopping(Callback):
     """Stop when a measure has not improved for `patience` epochs.
 
     The model always ends with the weights of its best epoch, whether the run was stopped, reached its last
-    epoch or was interrupted. A checkpoint keeps both the last and the best weights, so that a resumed run
-    continues from the last.
+    epoch or was interrupted; so does a Trainer's average, which is what was measured. A checkpoint keeps both the
+    last and the best weights, so that a resumed run continues from the last.
 
     Args:
         monitor: a key of the history, such as "validation_loss".
@@ -50,6 +51,7 @@ class EarlyStopping(Callback):
         self.waited = 0
         self._best = Best("EarlyStopping", monitor, mode, min_delta)
         self._weights: dict[str, Array] = {}
+        self._average: dict[str, Any] = {}
 
     @property
     def best(self) -> float | None:
@@ -59,7 +61,7 @@ class EarlyStopping(Callback):
     def on_fit_start(self, trainer: Trainer) -> None:
         """A run that was stopped before stays stopped; what another trainer left is forgotten."""
         if self._best.begin(trainer):
-            self._weights = {}
+            self._weights, self._average = {}, {}
             self.waited = 0
         trainer.stop = trainer.stop or self.waited >= self.patience
 
@@ -67,6 +69,7 @@ class EarlyStopping(Callback):
         """Compare, remember, count, stop."""
         if self._best.update(trainer):
             self._weights = dict(trainer.model.state_dict())
+            self._average = {} if trainer.average is None else trainer.average.state_dict()
             self.waited = 0
         else:
             self.waited += 1
@@ -76,14 +79,18 @@ class EarlyStopping(Callback):
         """Go back to the best weights."""
         if self._weights:
             trainer.model.load_state_dict(self._weights)
+            if trainer.average is not None and self._average:
+                trainer.average.load_state_dict(self._average)
 
     def state_dict(self) -> dict[str, Any]:
         """The best value and the epochs since."""
-        return {**self._best.state_dict(), "waited": self.waited}
+        average = {key: value for key, value in self._average.items() if key != "averages"}
+        return {**self._best.state_dict(), "waited": self.waited, **({"average": average} if average else {})}
 
     def arrays(self) -> dict[str, Array]:
-        """The best weights."""
-        return dict(self._weights)
+        """The best weights, and their averages under names that no weight has."""
+        averages = self._average.get("averages", [])
+        return {**self._weights, **{f"{_MARK}{index}": array for index, array in enumerate(averages)}}
 
     def load_state_dict(self, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
         """Continue with the best value and weights of before.
@@ -93,4 +100,6 @@ class EarlyStopping(Callback):
         """
         self._best.load_state_dict(state)
         self.waited = int(state["waited"])
-        self._weights = {key: array.copy() for key, array in arrays.items()}
+        self._weights = {key: array.copy() for key, array in arrays.items() if not key.startswith(_MARK)}
+        averages = [arrays[f"{_MARK}{index}"].copy() for index in range(len(arrays) - len(self._weights))]
+        self._average = {**state["average"], "averages": averages} if averages else {}

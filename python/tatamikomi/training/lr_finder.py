@@ -15,6 +15,7 @@ from tatamikomi.nn import CrossEntropyLoss, Module
 from tatamikomi.optim import Optimizer
 from tatamikomi.random import default_generator
 from tatamikomi.training.batches import batches, expect_iterable
+from tatamikomi.training.weighing import mean_loss
 
 _DIVERGED = 4.0  # times the best loss
 
@@ -52,7 +53,7 @@ def find_lr(
 
     Args:
         model, optimizer: what will be trained.
-        loader: batches (x, labels), gone through as often as it takes.
+        loader: batches (x, labels) or (x, labels, weights), gone through as often as it takes.
         loss: called as loss(output, labels); CrossEntropyLoss when None.
         low, high: 0 < low < high.
         steps: at least 2.
@@ -98,12 +99,12 @@ def _trial(
     mean, epoch = 0.0, 0
     while len(tried) < len(rates):
         before = len(tried)
-        for x, labels in batches("find_lr", "loader", loader, epoch):
+        for x, labels, weights in batches("find_lr", "loader", loader, epoch):
             rate = float(rates[len(tried)])
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
-            value = loss(model(as_tensor(x)), labels)
+            value, _ = mean_loss("find_lr", loss, model(as_tensor(x)), labels, weights)
             mean = smoothing * mean + (1 - smoothing) * value.item()
             level = mean / (1 - smoothing ** (len(tried) + 1))
             if not math.isfinite(level) or (smoothed and level > _DIVERGED * min(smoothed)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 
@@ -18,14 +19,17 @@ class Means:
 
     def __init__(self) -> None:
         self.samples = 0
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, tuple[float, float]] = {}  # of weight * value, of weight
 
-    def add(self, samples: int, measures: Mapping[str, float]) -> None:
-        """Count a batch whose means are `measures`."""
+    def add(self, samples: int, measures: Mapping[str, float], **weights: float) -> None:
+        """Count a batch whose means are `measures`; a measure named in `weights` counts for that much instead."""
         self.samples += samples
         for name, value in measures.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value * samples
+            total, weight = self._sums.get(name, (0.0, 0.0))
+            own = weights.get(name, samples)
+            self._sums[name] = total + value * own, weight + own
 
     def values(self) -> dict[str, float]:
-        """The means so far; an empty dict before the first sample."""
-        return {name: total / self.samples for name, total in self._sums.items()} if self.samples else {}
+        """The means so far; an empty dict before the first sample, NaN for a measure without any weight."""
+        known = self._sums.items() if self.samples else ()
+        return {name: total / weight if weight else math.nan for name, (total, weight) in known}

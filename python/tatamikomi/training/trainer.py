@@ -22,6 +22,7 @@ from tatamikomi.training.batches import batches, evaluating, expect_iterable, sa
 from tatamikomi.training.callback import Callback
 from tatamikomi.training.means import Means
 from tatamikomi.training.update import Update
+from tatamikomi.training.weighing import mean_loss
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Metric = Callable[[Array, Array], float]
@@ -33,7 +34,8 @@ class Trainer:
     Args:
         model: the Module.
         optimizer: an Optimizer of its parameters.
-        loss: called as loss(output, labels), the mean over the batch; CrossEntropyLoss when None.
+        loss: called as loss(output, labels), the mean over the batch; CrossEntropyLoss when None. Weights of classes
+            and smoothing of labels are its arguments.
         scheduler: moved on by one after every epoch, or after every step.
         callbacks: called in their order, see `Callback`.
         schedule: "epoch" or "step", when the scheduler moves.
@@ -43,8 +45,9 @@ class Trainer:
         monitor: the key of the history that a ReduceLROnPlateau watches; None is "validation_loss", or "loss"
             without validation data.
         accumulate: batches per step. Their gradients are averaged, each batch counting for what it holds: k batches
-            of n give the step of one of k * n, to rounding, where the loss is a mean over samples and no layer
-            looks across a batch, as batch normalisation does. The last step of an epoch takes what is left.
+            of n give the step of one of k * n, to rounding, where the loss is a mean over samples, weighted or not,
+            and no layer looks across a batch, as batch normalisation does. The last step of an epoch takes what is
+            left.
         clip_grad_value, agc, clip_grad_norm: limits for the gradients before each step, in this order: of
             `nn.utils.clip_grad_value_`, `adaptive_clip_grad_` and `clip_grad_norm_`, over all parameters of the
             optimizer.
@@ -145,7 +148,8 @@ class Trainer:
         are told and KeyboardInterrupt goes on.
 
         Args:
-            train: an iterable of (x, labels), gone through once per epoch; a DataLoader or a list of batches.
+            train: an iterable of (x, labels) or (x, labels, weights), gone through once per epoch; a DataLoader or
+                a list of batches. Weights (N,) are finite and >= 0: the loss, one of nn, is then the weighted mean.
             validation: the same, measured after every epoch; None measures nothing.
             epochs: where to end, >= 0.
 
@@ -220,17 +224,19 @@ class Trainer:
         self.model.train()
         self.update.reset()
         means = Means()
-        for batch, (x, labels) in enumerate(batches("fit", "train", train, self.epoch)):
+        for batch, (x, labels, weights) in enumerate(batches("fit", "train", train, self.epoch)):
             self.update.begin()
+            for callback in self.callbacks:
+                x = callback.transform(self, x)
             output = self.model(as_tensor(x))
-            loss = self.loss(output, labels)
+            loss, weight = mean_loss("fit", self.loss, output, labels, weights)
             value = loss.item()
             if not math.isfinite(value):
                 at = f"{value} in epoch {self.epoch + 1}, batch {batch + 1}"
                 raise FloatingPointError(f"fit: loss: expected a finite number, got {at}; try a smaller lr")
-            if self.update.add(loss, len(x)):
+            if self.update.add(loss, weight):
                 self._stepped()
-            means.add(len(x), {"loss": value, **self._measure(output.numpy(), labels)})
+            means.add(len(x), {"loss": value, **self._measure(output.numpy(), labels)}, loss=weight)
             for callback in self.callbacks:
                 callback.on_batch_end(self, len(x), means.values())
         if self.update.flush():
@@ -253,8 +259,8 @@ class Trainer:
     def evaluate(self, loader: Any) -> dict[str, float]:
         """The loss and the metrics over all samples of `loader`, in evaluation mode.
 
-        The loss is the mean over the samples, a short batch counting for what it holds; metrics see all
-        outputs at once.
+        The loss is the mean over the samples, each counting for its weight and a short batch for what it holds;
+        metrics see all outputs at once, and no weights.
 
         Raises:
             TypeError: loader is not iterable.
@@ -265,9 +271,10 @@ class Trainer:
         outputs: list[Array] = []
         answers: list[Array] = []
         with evaluating(self.model), self._averaged():
-            for x, labels in batches("evaluate", "loader", loader, self.epoch):
+            for x, labels, weights in batches("evaluate", "loader", loader, self.epoch):
                 output = self.model(as_tensor(x))
-                means.add(len(x), {"loss": self.loss(output, labels).item()})
+                loss, weight = mean_loss("evaluate", self.loss, output, labels, weights)
+                means.add(len(x), {"loss": loss.item()}, loss=weight)
                 outputs.append(output.numpy())
                 answers.append(np.asarray(labels))
         if not means.samples:

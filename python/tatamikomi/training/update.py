@@ -70,25 +70,28 @@ class Update:
         self.regularizer = regularizer
         self.constraint = constraint
         self._batches = 0
-        self._samples = 0
+        self._weight = 0.0
 
     def reset(self) -> None:
         """Forget what was added since the last step."""
-        self._batches = self._samples = 0
+        self._batches, self._weight = 0, 0.0
 
     def begin(self) -> None:
         """Before a batch: the gradients of the step before are not needed any more."""
         if not self._batches:
             self.optimizer.zero_grad()
 
-    def add(self, loss: Tensor, samples: int) -> bool:
-        """Add the gradients of a batch's mean loss; step if it is the last batch of a step, and say so."""
+    def add(self, loss: Tensor, weight: float) -> bool:
+        """Add the gradients of a batch's mean loss; step if it is the last batch of a step, and say so.
+
+        `weight` is what the batch counts among those of a step: its samples, or the sum of their weights.
+        """
         if self.accumulate == 1:
             loss.backward()
         else:  # sums over samples, whose number is known at the end: batches may differ in size
-            loss.backward(np.asarray(samples, loss.dtype))
+            loss.backward(np.asarray(weight, loss.dtype))
         self._batches += 1
-        self._samples += samples
+        self._weight += weight
         return self._batches == self.accumulate and self.flush()
 
     def flush(self) -> bool:
@@ -96,10 +99,10 @@ class Update:
         if not self._batches:
             return False
         params = [param for group in self.optimizer.param_groups for param in group["params"]]
-        if self.accumulate > 1 and self._samples:
+        if self.accumulate > 1 and self._weight:
             for param in params:
                 if param.grad is not None:
-                    param.grad = param.grad.data / np.asarray(self._samples, param.dtype)
+                    param.grad = param.grad.data / np.asarray(self._weight, param.dtype)
         self.reset()
         if self.regularizer is not None and not self.regularizer.proximal:
             for param in self._weights():
