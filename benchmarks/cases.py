@@ -27,6 +27,7 @@ DIRECTIONS: dict[str, tuple[str, ...]] = {
     "linear": ("forward", "backward_input", "backward_weight"),
     "step": ("step",),
     "memory": ("step",),
+    "inference": ("forward",),
     "overhead": ("array", "tape", "tape_backward"),
 }
 
@@ -91,7 +92,7 @@ def _fingerprint(case: Case) -> tuple[Any, ...]:
     """Alike where two cases measure the same: everything but the names, defaults written out."""
     if case.family == "conv":
         return (case.family, case.direction, conv_of(case))
-    if case.family in ("step", "memory"):
+    if case.family in ("step", "memory", "inference"):
         return (case.key,)
     rest = {name: value for name, value in case.layer.items() if name not in ("name", "batches")}
     return (case.family, case.n, case.direction, repr(sorted(rest.items())))

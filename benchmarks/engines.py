@@ -38,7 +38,7 @@ def has(engine: str) -> bool:
 def takes_part(engine: str, case: Case) -> bool:
     """Whether a case may be for this engine: spares a process work that leads to nothing."""
     if engine in PEERS:
-        return case.family == "conv" and case.direction == "forward"
+        return case.family == "inference" or (case.family == "conv" and case.direction == "forward")
     return case.family == "linear" if engine == "numpy" else True
 
 

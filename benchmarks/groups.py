@@ -44,8 +44,8 @@ def group_of(case: Case) -> str:
     """The group of a case, from its shape and direction alone."""
     if case.family == "conv":
         return _conv_group(case)
-    if case.family == "step":
-        return f"step.{case.model}"
+    if case.family in ("step", "inference"):
+        return f"{case.family}.{case.model}"
     return case.family if case.family in GROUPS else "layers"
 
 

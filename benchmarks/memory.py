@@ -1,4 +1,4 @@
-"""Peak memory of training steps: python -m benchmarks.memory ENGINE MODEL BATCH prints bytes.
+"""Peak memory of training steps: python -m benchmarks.memory ENGINE MODEL [BATCH] prints bytes.
 
 That is the peak of the resident set over three steps, less what was resident before the first.
 """
@@ -33,9 +33,11 @@ def status(field: str) -> int:
 
 
 def main() -> None:
+    from benchmarks.nets import NETS
     from benchmarks.training_step import build
 
-    engine, model, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    engine, model, *rest = sys.argv[1:]
+    batch = int(rest[0]) if rest else NETS[model].batch
     if not engine.startswith("torch"):
         import tatamikomi as tk
 

@@ -1,10 +1,12 @@
-"""Training steps of deep_convnet and LeNet-5, engine against engine, in turns of a second.
+"""Training steps of whole networks, or inference with them, engine against engine, in turns of a second.
 
-    python -m benchmarks.steps [--models NAME ...] [--engines NAME ...] [--batch 100] [--threads 2] [--isa avx2]
+    python -m benchmarks.steps [--models NAME ...] [--engines NAME ...] [--batch N ...] [--threads 2] [--isa avx2]
+    python -m benchmarks.steps --memory --models resnet50      # peak memory of a step beside it
+    python -m benchmarks.steps --inference --engines native torch onnxruntime openvino ncnn
 
-The same measurement as compare.py makes (one process per engine, only one of them running), at any batch size and with
-the reference among the engines. First all must agree with the reference on the loss and on the size of the gradient.
-Prints a table and a JSON object; writes nothing, unless --json names a file.
+The same measurement as compare.py makes (one process per engine, only one of them running). First all must agree on the
+loss and on the size of the gradient, or on the outputs. Prints tables and a JSON object; writes nothing, unless --json
+names a file.
 """
 
 from __future__ import annotations
@@ -17,44 +19,61 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.cases import Case
-from benchmarks.engines import has_torch
-from benchmarks.measure import Engines, in_turns
-from benchmarks.training_step import MODELS
+from benchmarks.engines import PEERS, has_torch
+from benchmarks.measure import Engines, in_turns, peak_memory
+from benchmarks.nets import NETS
 
-ENGINES = ("native", "reference", "torch", "torch-channels-last")
+ENGINES = ("native", "reference", "torch", "torch-channels-last", *(one for one in PEERS if one != "MNN"))
+DIGITS = ("deep_convnet", "lenet5")
 
 
-def table(model: str, row: dict[str, Any], versions: dict[str, str]) -> str:
+def table(title: str, row: dict[str, Any], versions: dict[str, str]) -> str:
     """One line per engine."""
-    lines = [f"{model}", f"  {'engine':<21}{'median ms':>11}{'min ms':>10}{'x native':>10}"]
+    unit, factor = ("MiB", 2.0**-20) if row.get("unit") == "bytes" else ("ms", 1e3)
+    lines = [title, f"  {'engine':<21}{f'median {unit}':>11}{f'min {unit}':>10}{'x native':>10}"]
     for engine, median in row["median"].items():
         ratio = f"{median / row['median']['native']:>10.2f}" if "native" in row["median"] else ""
-        lines.append(
-            f"  {engine:<21}{1e3 * median:>11.2f}{1e3 * row['min'][engine]:>10.2f}{ratio:>10}  {versions[engine]}"
-        )
+        least = factor * row["min"][engine]
+        lines.append(f"  {engine:<21}{factor * median:>11.2f}{least:>10.2f}{ratio:>10}  {versions.get(engine, '')}")
+    if row.get("others", 0.0) > 0.25:
+        lines.append(f"  disturbed: others kept {row['others']:.1f} processors busy")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steps", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, help="default: all that are installed")
-    parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--models", nargs="+", choices=NETS, default=list(DIGITS), help="default: those for digits")
+    parser.add_argument(
+        "--engines", nargs="+", choices=ENGINES, help="default: ours and torch; for digits the reference"
+    )
+    parser.add_argument("--batch", nargs="+", type=int, help="default: each network's own; 1 and 16 with --inference")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=7, help="turns of about a second for each engine")
     parser.add_argument("--isa", choices=("baseline", "avx2", "avx512"), help="avx2 holds torch to AVX2 as well")
+    parser.add_argument("--inference", action="store_true", help="outputs in evaluation mode in place of steps")
+    parser.add_argument("--memory", action="store_true", help="the peak memory of a step too")
     parser.add_argument("--json", metavar="FILE", help="write the JSON object to FILE too")
     options = parser.parse_args()
-    names = options.engines or [engine for engine in ENGINES if has_torch() or not engine.startswith("torch")]
-    results = {}
-    with Engines(names, options.threads, options.isa) as engines:
-        for model in options.models:
-            case = Case("step", model, "step", options.batch, "step", {})
-            row = in_turns(case, engines, options.rounds, 0.0, 1.0)
-            if "faults" in row:
-                raise SystemExit(f"steps: {model}: {row['faults']}")
-            results[f"{model}, batch {options.batch}, {options.threads} threads"] = row
-            print(table(list(results)[-1], row, engines.versions), flush=True)
+    if options.memory and options.inference:
+        parser.error("--memory is that of steps: leave out --inference")
+    family, direction = ("inference", "forward") if options.inference else ("step", "step")
+    results: dict[str, Any] = {}
+    for model in options.models:
+        names = options.engines or ["native", *(["reference"] if model in DIGITS else [])]
+        if options.engines is None and has_torch():
+            names += ["torch", "torch-channels-last"]
+        with Engines(names, options.threads, options.isa) as engines:
+            for n in options.batch or ([1, 16] if options.inference else [NETS[model].batch]):
+                title = f"{model}, {family}, batch {n}, {options.threads} threads"
+                row = in_turns(Case(family, model, family, n, direction, {}), engines, options.rounds, 0.0, 1.0)
+                if "faults" in row:
+                    raise SystemExit(f"steps: {model}: {row['faults']}")
+                results[title] = row
+                print(table(title, row, engines.versions), flush=True)
+                if options.memory:
+                    title = f"{title}, peak memory"
+                    results[title] = peak_memory(Case("memory", model, "step", n, "step", {}), engines)
+                    print(table(title, results[title], {}), flush=True)
     text = json.dumps({"machine": machine.describe(), "results": results}, indent=2)
     print(text)
     if options.json:

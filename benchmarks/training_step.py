@@ -1,20 +1,25 @@
-"""One training step (forward, loss, backward, Adam) in tatamikomi and in torch, on the same values and data."""
+"""One training step (forward, loss, backward, Adam) in tatamikomi and in torch, on the same values and data.
+
+python -m benchmarks.training_step ENGINE MODEL BATCH prints the loss and the norm of the gradient.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import tatamikomi as tk
+from benchmarks.nets import NETS
 
-MODELS = ("deep_convnet", "lenet5")
 LR = 1e-3
 
 
 class Probe(NamedTuple):
-    """What must agree before anything is timed: without dropout, the loss and the gradient's norm."""
+    """What must agree before anything is timed: in training without dropout, the loss and the gradient's norm."""
 
     loss: float
     gradient: float
@@ -30,10 +35,12 @@ class Step(ABC):
     def run(self) -> None: ...
 
 
-def batch_of(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels in 0..1 and labels, the same for every engine."""
-    random = np.random.default_rng(0)
-    return random.random((size, 1, 28, 28), dtype=np.float32), np.arange(size) % 10
+def without_dropout(model: Any) -> None:
+    """Training mode, except for what is left to chance: of ours and of torch's."""
+    model.train()
+    for module in model.modules():
+        if type(module).__name__ in ("Dropout", "DropPath"):
+            module.eval()
 
 
 def _norm(gradients: Any) -> float:
@@ -44,9 +51,9 @@ class Ours(Step):
     """tatamikomi on the active backend."""
 
     def __init__(self, name: str, batch: int) -> None:
-        x, self.labels = batch_of(batch)
+        x, self.labels = NETS[name].data(batch)
         self.x = tk.tensor(x)
-        self.model = tk.models.create(name, seed=1)
+        self.model = NETS[name].create()
         self.loss = tk.nn.CrossEntropyLoss()
         self.optimizer = tk.optim.Adam(self.model.parameters(), lr=LR)
 
@@ -57,7 +64,7 @@ class Ours(Step):
         return loss
 
     def probe(self) -> Probe:
-        self.model.eval()
+        without_dropout(self.model)
         loss = self._backward().item()
         self.model.train()
         return Probe(loss, _norm([p.grad.numpy() for p in self.model.parameters()]))
@@ -76,9 +83,9 @@ class Torch(Step):
         from benchmarks.torch_twins import twin
 
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        x, labels = batch_of(batch)
+        x, labels = NETS[name].data(batch)
         self.x, self.labels = torch.from_numpy(x).to(memory_format=layout), torch.from_numpy(labels)
-        self.model = twin(tk.models.create(name, seed=1), name).to(memory_format=layout)
+        self.model = twin(NETS[name].create(), name).to(memory_format=layout)
         self.loss = torch.nn.CrossEntropyLoss()
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LR, fused=True)
 
@@ -89,7 +96,7 @@ class Torch(Step):
         return loss
 
     def probe(self) -> Probe:
-        self.model.eval()
+        without_dropout(self.model)
         loss = self._backward().item()
         self.model.train()
         return Probe(loss, _norm([p.grad.numpy() for p in self.model.parameters()]))
@@ -109,7 +116,18 @@ def build(engine: str, name: str, batch: int) -> Step:
 def agree(one: Probe, other: Probe, name: str) -> bool:
     """Whether two engines computed the same step, up to rounding: gamma_K, K the multiply-adds in a row on the longest
     way through the network and back, of terms that cancel by no more than the widest layer's fan-in."""
-    fans = [int(np.prod(p.shape[1:])) for p in tk.models.create(name, seed=1).parameters() if p.ndim > 1]
+    fans = [int(np.prod(p.shape[1:])) for p in NETS[name].create().parameters() if p.ndim > 1]
     terms = 2 * (sum(fans) + max(fans))
     bound = terms * float(np.finfo(np.float32).eps) / 2
     return all(abs(a - b) <= bound * max(abs(a), abs(b)) for a, b in zip(one, other, strict=True))
+
+
+def main() -> None:
+    engine, name, batch = sys.argv[1:]
+    if not engine.startswith("torch"):
+        tk.set_backend(engine)
+    print(json.dumps(build(engine, name, int(batch)).probe()))
+
+
+if __name__ == "__main__":
+    main()

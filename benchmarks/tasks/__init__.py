@@ -8,6 +8,7 @@ from benchmarks.tasks.activation_kinds import ActivationKind
 from benchmarks.tasks.conv import Convolution
 from benchmarks.tasks.conv_transpose import TransposedConvolution
 from benchmarks.tasks.group_norm import GroupNorm
+from benchmarks.tasks.inference import Inference
 from benchmarks.tasks.linear import Linear
 from benchmarks.tasks.loss import Loss
 from benchmarks.tasks.norm import Norm
@@ -31,6 +32,7 @@ TASKS: dict[str, type[Task]] = {
     "optimizer": OptimizerStep,
     "linear": Linear,
     "step": TrainingStep,
+    "inference": Inference,
     "overhead": Overhead,
 }
 

@@ -2,14 +2,18 @@
 
 namespace tk {
 
-#define TK_DECLARE_ISA(isa)      \
-    namespace isa {              \
-    extern const IsaTable table; \
-    }
-TK_DECLARE_ISA(baseline)
+namespace baseline {
+extern const Kernels<float> single;
+extern const Kernels<double> twice;
+}   // namespace baseline
 #ifdef TK_X86_LEVELS
-TK_DECLARE_ISA(avx2)
-TK_DECLARE_ISA(avx512)
+namespace avx2 {
+extern const Kernels<float> single;
+extern const Kernels<double> twice;
+}   // namespace avx2
+namespace avx512 {
+extern const Kernels<float> single;   // float64 runs AVX2's kernels: a twelfth of the wheel
+}   // namespace avx512
 #endif
 
 namespace {
@@ -33,10 +37,10 @@ const Isa* active = nullptr;
 const std::vector<Isa>& isas() {
     static const std::vector<Isa> list = {
 #ifdef TK_X86_LEVELS
-        {"avx512", "x86-64-v4", runs_v4(), &avx512::table},
-        {"avx2", "x86-64-v3", runs_v3(), &avx2::table},
+        {"avx512", "x86-64-v4", runs_v4(), &avx512::single, &avx2::twice},
+        {"avx2", "x86-64-v3", runs_v3(), &avx2::single, &avx2::twice},
 #endif
-        {"baseline", "baseline", true, &baseline::table},
+        {"baseline", "baseline", true, &baseline::single, &baseline::twice},
     };
     return list;
 }

@@ -11,7 +11,8 @@ struct Isa {
     const char* name;    // TATAMIKOMI_ISA's word, the namespace of its kernels
     const char* level;   // the x86-64 level it is compiled for
     bool supported;      // by this processor
-    const IsaTable* table;
+    const Kernels<float>* single;
+    const Kernels<double>* twice;
 };
 
 const std::vector<Isa>& isas();   // best first
@@ -20,8 +21,8 @@ const Isa& active_isa();
 bool select_isa(const std::string& name);
 
 template <class T> const Kernels<T>& kernels();
-template <> inline const Kernels<float>& kernels<float>() { return active_isa().table->single; }
-template <> inline const Kernels<double>& kernels<double>() { return active_isa().table->twice; }
+template <> inline const Kernels<float>& kernels<float>() { return *active_isa().single; }
+template <> inline const Kernels<double>& kernels<double>() { return *active_isa().twice; }
 
 // Every name of kernels.def.
 const std::vector<const char*>& kernel_names();

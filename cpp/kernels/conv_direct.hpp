@@ -167,5 +167,68 @@ template <class T, bool AlongPixels> void direct(const DirectCall<T>& a, const D
     });
 }
 
+// Problems that run together: one's columns of y lie between those of the next. What they need in all.
+struct Company {
+    int64_t work, packed, scratch, strips;
+};
+inline Company company_of(const DirectProblem* parts, int64_t count) {
+    Company all{};
+    for (int64_t i = 0; i < count; ++i) {
+        const DirectProblem& p = parts[i];
+        all.work += p.n * p.groups * p.oc * p.ic * p.taps() * p.d.grid * p.h.grid * p.w.grid;
+        all.packed = larger(all.packed, ceil_div(p.packed, 64) * 64);
+        all.scratch = larger(all.scratch, p.scratch);
+        all.strips = larger(all.strips, p.row_strips);
+    }
+    return all;
+}
+inline int64_t company_workspace(const DirectProblem* parts, int64_t count, int threads) {
+    const Company all = company_of(parts, count);
+    return count * all.packed + threads * all.scratch;   // weights of each, then scratch of each thread
+}
+
+// Whether a strip of `p` holds in scratch what one of `q` has left there.
+inline bool same_strips(const DirectProblem& p, const DirectProblem& q) {
+    return p.c_blocks == 1 && p.column_strips == 1 && p.rows == q.rows && p.lists == q.lists &&
+           p.row_pitch == q.row_pitch && same_input(p.d, q.d) && same_input(p.h, q.h) && same_input(p.w, q.w);
+}
+
+// Planned problems, strip by strip: lines of y are visited again while they are near.
+template <class T, bool AlongPixels>
+void direct_together(const DirectCall<T>& a, const DirectProblem* parts, int64_t count) {
+    const Company all = company_of(parts, count);
+    const DirectProblem& first = parts[0];   // batch, groups, channels and depth are everybody's
+    const int64_t blocks = first.groups * first.k_blocks, strips = first.d.grid * all.strips;
+    if (all.work == 0) return;
+    parallel_for(count * blocks, count * all.packed, [&](int64_t unit, int) {
+        const int64_t block = unit % blocks;
+        const DirectProblem& p = parts[unit / blocks];
+        pack(a.workspace + unit / blocks * all.packed + block * p.packed_block, a.weight, p, block / p.k_blocks,
+             block % p.k_blocks);
+    });
+    const int64_t images = first.n * first.groups;
+    const int64_t k_splits = larger(1, smaller(first.k_blocks, ceil_div(8, images * strips)));
+    parallel_for(images * strips * k_splits, all.work, [&](int64_t unit, int thread) {
+        const int64_t k_split = unit % k_splits, image = unit / k_splits / strips, group = image % first.groups;
+        const int64_t od = unit / k_splits % strips / all.strips, row = unit / k_splits % all.strips;
+        const int64_t k_begin = first.k_blocks * k_split / k_splits;
+        const int64_t k_end = first.k_blocks * (k_split + 1) / k_splits;
+        T* scratch = a.workspace + count * all.packed + thread * all.scratch;
+        const DirectProblem* before = nullptr;
+        for (int64_t i = 0; i < count; ++i) {
+            const DirectProblem& p = parts[i];
+            if (row >= p.row_strips) continue;
+            const T* packed = a.workspace + i * all.packed + (group * p.k_blocks + k_begin) * p.packed_block;
+            const T* staged = before && same_strips(p, *before) ? scratch + p.lists : nullptr;
+            before = &p;
+            for (int64_t column = 0; column < p.column_strips; ++column) {
+                const int64_t strip = (od * p.row_strips + row) * p.column_strips + column;
+                compute_strip<T, AlongPixels>(a, packed, p, strip_of(p, image / p.groups, group, strip), k_begin, k_end,
+                                              staged, scratch);
+            }
+        }
+    });
+}
+
 }   // namespace
 }   // namespace tk::TK_ISA

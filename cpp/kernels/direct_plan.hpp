@@ -33,6 +33,11 @@ struct Axis {
     int64_t span(int64_t outputs) const { return (outputs - 1) * step + (taps - 1) * reach + 1; }
 };
 
+inline bool same_input(const Axis& a, const Axis& b) {
+    return a.in == b.in && a.grid == b.grid && a.taps == b.taps && a.step == b.step && a.reach == b.reach &&
+           a.origin == b.origin && a.stride == b.stride;
+}
+
 inline Axis forward_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
     return {in, out, kernel, stride, dilation, -pad, 1};
 }
@@ -80,6 +85,7 @@ struct DirectProblem {
     int64_t out_plane, out_offset, out_d, out_h, out_w;     // elements between outputs
     int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w;   // strides of the weight as the user keeps it
     bool along_pixels;                                      // what vectors hold: pixels, or output channels
+    int64_t most_rows;                                      // of a strip; 0: as many as fit
     // derived by plan():
     int64_t width, tile_pixels;   // of a tile: output channels as packed, and pixels
     int64_t phases, rows, row_strips, columns, column_strips, k_blocks, k_splits;
@@ -144,7 +150,8 @@ template <class T> bool cut(DirectProblem& p, int64_t budget) {
     p.channel_pitch = p.phases * p.position_pitch;
     if (p.channel_pitch % 64 == 0) p.channel_pitch += 16;   // channels must not share one set of the cache
     p.row_pitch = p.c_block * p.channel_pitch;
-    while (p.rows < p.h.grid) {
+    const int64_t most_rows = p.most_rows ? smaller(p.most_rows, p.h.grid) : p.h.grid;
+    while (p.rows < most_rows) {
         ++p.rows;
         if (p.row_slots() * p.row_pitch > budget) {
             --p.rows;

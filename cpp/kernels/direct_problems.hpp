@@ -162,10 +162,36 @@ template <bool AlongPixels> const char* backward_input_declines(const ConvShape&
 }
 // Seen from dx, the borders of dy are padding, whatever the layer's own padding.
 inline bool always(const ConvShape&) { return true; }
+
+// The parts with taps, planned: f(parts, count). Those that write one plane of dx come together, up to kTogether of
+// them and with strips of as many rows, unless their weights pass the caches.
+constexpr int64_t kTogether = 4;
+template <class T, bool AlongPixels, class F> void for_each_company(const ConvShape& s, F&& f) {
+    DirectProblem parts[kTogether];
+    int64_t count = 0, left = smaller(s.sh, s.ih) * smaller(s.sw, s.iw), rows = s.ih;
+    bool together = true;
+    for_each_part<AlongPixels>(s, [&](const DirectProblem& part) {
+        if (part.taps()) {
+            DirectProblem& p = parts[count++] = planned<T>(part);
+            together = together && !p.by_blocks;
+            rows = smaller(rows, p.rows);
+        }
+        if (--left > 0 && count < kTogether) return;
+        together = together && count > 1;
+        for (int64_t i = 0; i < count; ++i) {
+            parts[i].most_rows = rows;
+            if (together && parts[i].rows > rows) plan<T>(parts[i]);
+            if (!together) f(parts + i, int64_t{1});
+        }
+        if (together) f(parts, count);
+        if (left == 0) left = smaller(s.sh, s.ih) * smaller(s.sw, s.iw);
+        count = 0, rows = s.ih, together = true;
+    });
+}
 template <class T, bool AlongPixels> int64_t backward_input_workspace(const ConvShape& s, int threads, bool) {
     int64_t most = 0;
-    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) {
-        if (p.taps()) most = larger(most, direct_workspace(planned<T>(p), threads));
+    for_each_company<T, AlongPixels>(s, [&](const DirectProblem* parts, int64_t count) {
+        most = larger(most, count == 1 ? direct_workspace(*parts, threads) : company_workspace(parts, count, threads));
     });
     return most;
 }
@@ -176,9 +202,10 @@ template <class T, bool AlongPixels> void run_backward_input(const BackwardInput
         parallel_chunks(s.n * s.ic * in_plane(s), 1 << 16, 1, [&](int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) a.dx[i] = 0;
         });
-    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) {
-        if (p.taps())
-            direct<T, AlongPixels>({a.dx, a.dy, a.y, a.weight, nullptr, nullptr, false, a.workspace}, planned<T>(p));
+    const DirectCall<T> call{a.dx, a.dy, a.y, a.weight, nullptr, nullptr, false, a.workspace};
+    for_each_company<T, AlongPixels>(s, [&](const DirectProblem* parts, int64_t count) {
+        if (count == 1) direct<T, AlongPixels>(call, *parts);
+        else direct_together<T, AlongPixels>(call, parts, count);
     });
 }
 template <class T, bool AlongPixels> constexpr BackwardInputAlgorithm<T> backward_input_entry(ConvAlgorithm id) {

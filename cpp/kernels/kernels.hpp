@@ -13,9 +13,12 @@ namespace tk::TK_ISA {
 #include "kernels/kernels.def"
 #undef KERNEL
 
-// At the end of a kernel's file: emit both precisions.
-#define TK_EMIT(name)                                                    \
-    [[gnu::used]] static auto* const emit_##name##_float = &name<float>; \
-    [[gnu::used]] static auto* const emit_##name##_double = &name<double>;
+// At the end of a kernel's file: emit the precisions that this ISA has.
+#define TK_EMIT_OF(name, T) [[gnu::used]] static auto* const emit_##name##_##T = &name<T>;
+#ifdef TK_SINGLE_ONLY
+#define TK_EMIT(name) TK_EMIT_OF(name, float)
+#else
+#define TK_EMIT(name) TK_EMIT_OF(name, float) TK_EMIT_OF(name, double)
+#endif
 
 }   // namespace tk::TK_ISA

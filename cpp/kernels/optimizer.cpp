@@ -11,17 +11,17 @@ void sgd_step(T* const* params, const T* const* grads, T* const* velocities, con
               bool maximize) {
     const T rate = static_cast<T>(lr), keep = static_cast<T>(momentum), take = static_cast<T>(1 - dampening);
     const Slope<T> slope{static_cast<T>(weight_decay), maximize};
-    const bool moves = momentum != 0;
-    Lists<T, 1>{params, grads, offsets, arrays, {moves ? velocities : nullptr}}.update(
-        2, [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
-            Vec<T> g = slope(grad, w);
-            if (moves) {
-                const Vec<T> v = first ? g : keep * state[0] + take * g;
-                state[0] = v;
-                g = nesterov ? g + keep * v : v;
-            }
-            return w - rate * g;
-        });
+    if (momentum == 0) {
+        Lists<T, 0>{params, grads, offsets, arrays, {}}.update(
+            2, [=](Vec<T> w, Vec<T> grad, Vec<T>*) { return w - rate * slope(grad, w); });
+        return;
+    }
+    Lists<T, 1>{params, grads, offsets, arrays, {velocities}}.update(2, [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
+        const Vec<T> g = slope(grad, w);
+        const Vec<T> v = first ? g : keep * state[0] + take * g;
+        state[0] = v;
+        return w - rate * (nesterov ? g + keep * v : v);
+    });
 }
 
 // m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2;  with a list of largest: v = largest = max(largest, v)
@@ -35,18 +35,22 @@ void adam_step(T* const* params, const T* const* grads, T* const* exp_avgs, T* c
     const T take1 = static_cast<T>(1 - beta1), keep2 = static_cast<T>(beta2), take2 = static_cast<T>(1 - beta2);
     const T scale = static_cast<T>(unbias), small = static_cast<T>(eps), remain = static_cast<T>(shrink);
     const Slope<T> slope{static_cast<T>(weight_decay), maximize};
-    Lists<T, 3>{params, grads, offsets, arrays, {exp_avgs, exp_avg_sqs, max_exp_avg_sqs}}.update(
-        8, [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
+    const auto rule = [=](auto largest) {
+        return [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
             w = remain * w;
             const Vec<T> g = slope(grad, w);
             state[0] += take1 * (g - state[0]);
-            state[1] = keep2 * state[1] + take2 * g * g;
-            state[2] = select<T>(state[2] >= state[1], state[2], state[1]);   // NaN in v passes
+            Vec<T> v = state[1] = keep2 * state[1] + take2 * g * g;
+            if constexpr (largest) v = state[2] = select<T>(state[2] >= v, state[2], v);   // NaN in v passes
             Vec<T> move = of_mean * state[0];
             if (of_grad != 0) move += of_grad * g;
-            if (scale != 0) move /= square_root(max_exp_avg_sqs ? state[2] : state[1]) * scale + small;
+            if (scale != 0) move /= square_root(v) * scale + small;
             return w - step * move;
-        });
+        };
+    };
+    if (max_exp_avg_sqs)
+        Lists<T, 3>{params, grads, offsets, arrays, {exp_avgs, exp_avg_sqs, max_exp_avg_sqs}}.update(8, rule(kYes));
+    else Lists<T, 2>{params, grads, offsets, arrays, {exp_avgs, exp_avg_sqs}}.update(8, rule(kNo));
 }
 
 // m += (1 - beta1) (g - m);  u = max(beta2 u, |g| + eps);  w -= rate m / u

@@ -36,13 +36,17 @@ template <class T> struct Slope {
     }
 };
 
-// Parameters, gradients and what the method keeps of each parameter; a kind of state that is not in use is null.
+// For rules that differ in what they keep: `if constexpr (flag)`.
+constexpr std::true_type kYes{};
+constexpr std::false_type kNo{};
+
+// Parameters, gradients and what the method keeps of each parameter, `States` arrays of its size.
 template <class T, int States> struct Lists {
     T* const* params;
     const T* const* grads;
     const int64_t* offsets;
     int64_t arrays;
-    T* const* states[States];
+    T* const* states[States > 0 ? States : 1];
 
     // w = rule(w, grad, state) on vectors; the rule changes the states where they are.
     template <class Rule> TK_INLINE void update(int64_t cost, Rule rule) const {
@@ -50,16 +54,14 @@ template <class T, int States> struct Lists {
         for_each_piece(offsets, arrays, cost, [=, *this](int64_t array, int64_t begin, int64_t end) {
             T* w = params[array];
             const T* grad = grads[array];
-            T* kept[States];
-            for (int k = 0; k < States; ++k) kept[k] = states[k] ? states[k][array] : nullptr;
+            T* kept[States > 0 ? States : 1];
+            for (int k = 0; k < States; ++k) kept[k] = states[k][array];
             for (int64_t i = begin; i < end; i += L) {
                 const int64_t count = end - i < L ? end - i : L;
-                Vec<T> state[States] = {};
-                for (int k = 0; k < States; ++k)
-                    if (kept[k]) state[k] = load_first(kept[k] + i, count);
+                Vec<T> state[States > 0 ? States : 1];
+                for (int k = 0; k < States; ++k) state[k] = load_first(kept[k] + i, count);
                 const Vec<T> moved = rule(load_first(w + i, count), load_first(grad + i, count), state);
-                for (int k = 0; k < States; ++k)
-                    if (kept[k]) store_first(kept[k] + i, state[k], count);
+                for (int k = 0; k < States; ++k) store_first(kept[k] + i, state[k], count);
                 store_first(w + i, moved, count);
             }
         });

@@ -43,20 +43,30 @@ void rmsprop_step(T* const* params, const T* const* grads, T* const* square_avgs
     const T rate = static_cast<T>(lr), keep = static_cast<T>(alpha), take = static_cast<T>(1 - alpha);
     const T small = static_cast<T>(eps), friction = static_cast<T>(momentum);
     const Slope<T> slope{static_cast<T>(weight_decay), maximize};
-    Lists<T, 3>{params, grads, offsets, arrays, {square_avgs, momentum_buffers, grad_avgs}}.update(
-        8, [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
+    // The states in this order: squares, buffers, means.
+    const auto rule = [=](auto buffers, auto means) {
+        return [=](Vec<T> w, Vec<T> grad, Vec<T>* state) {
             const Vec<T> g = slope(grad, w);
-            state[0] = keep * state[0] + take * g * g;
-            Vec<T> spread = state[0];
-            if (grad_avgs) {
-                state[2] += take * (g - state[2]);
-                spread = spread - state[2] * state[2];
+            Vec<T> spread = state[0] = keep * state[0] + take * g * g;
+            if constexpr (means) {
+                Vec<T>& mean = state[buffers ? 2 : 1];
+                mean += take * (g - mean);
+                spread = spread - mean * mean;
                 spread = select<T>(spread < 0, Vec<T>{}, spread);   // a variance; NaN passes
             }
             Vec<T> move = g / (square_root(spread) + small);
-            if (momentum_buffers) state[1] = move = friction * state[1] + move;
+            if constexpr (buffers) state[1] = move = friction * state[1] + move;
             return w - rate * move;
-        });
+        };
+    };
+    if (momentum_buffers && grad_avgs)
+        Lists<T, 3>{params, grads, offsets, arrays, {square_avgs, momentum_buffers, grad_avgs}}.update(
+            8, rule(kYes, kYes));
+    else if (momentum_buffers)
+        Lists<T, 2>{params, grads, offsets, arrays, {square_avgs, momentum_buffers}}.update(8, rule(kYes, kNo));
+    else if (grad_avgs)
+        Lists<T, 2>{params, grads, offsets, arrays, {square_avgs, grad_avgs}}.update(8, rule(kNo, kYes));
+    else Lists<T, 1>{params, grads, offsets, arrays, {square_avgs}}.update(8, rule(kNo, kNo));
 }
 
 TK_EMIT(adagrad_step)

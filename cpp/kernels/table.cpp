@@ -1,4 +1,4 @@
-// The table of this ISA, filled from kernels.def.
+// The tables of this ISA, filled from kernels.def.
 #include "kernels/kernels.hpp"
 
 namespace tk::TK_ISA {
@@ -11,7 +11,11 @@ template <class T> static constexpr Kernels<T> fill() {
 }
 #undef KERNEL
 
-extern const IsaTable table;
-const IsaTable table = {fill<float>(), fill<double>()};
+extern const Kernels<float> single;
+const Kernels<float> single = fill<float>();
+#ifndef TK_SINGLE_ONLY
+extern const Kernels<double> twice;
+const Kernels<double> twice = fill<double>();
+#endif
 
 }   // namespace tk::TK_ISA

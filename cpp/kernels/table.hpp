@@ -10,9 +10,4 @@ template <class T> struct Kernels {
 #undef KERNEL
 };
 
-struct IsaTable {
-    Kernels<float> single;
-    Kernels<double> twice;
-};
-
 }   // namespace tk

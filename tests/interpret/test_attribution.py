@@ -7,6 +7,7 @@ import pytest
 
 import tatamikomi as tk
 from tatamikomi import interpret, nn
+from tatamikomi.interpret.outputs import last_maps
 
 RNG = np.random.default_rng(7)
 
@@ -112,6 +113,31 @@ def numeric_gradient(net, maps, behind, target, n):
             sides.append(behind(moved)[0, target])
         g[place] = (sides[0] - sides[1]) / 2e-5
     return g
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "size", "layer"),
+    [
+        ("lenet5", {}, (1, 28, 28), "features.4"),
+        ("mobilenet_v2", {"width_mult": 0.1}, (3, 33, 33), "features"),
+        ("resnet20_cifar", {}, (3, 8, 8), "layer3"),
+        ("squeezenet1_1", {}, (3, 33, 33), "classifier.2"),
+    ],
+)
+def test_the_default_layer_ends_what_the_last_convolution_began(name, options, size, layer):
+    net, x = tk.models.create(name, 3, seed=0, **options), RNG.random((1, *size)).astype(np.float32)
+    assert last_maps("grad_cam", net, x) == layer
+    if name == "lenet5":
+        assert np.array_equal(interpret.grad_cam(net, x, 1), interpret.grad_cam(net, x, 1, layer=layer))
+
+
+def test_a_default_layer_needs_a_convolution_with_positions():
+    x = np.ones((1, 1, 3, 3), np.float32)
+    twice = nn.Conv2d(1, 1, 3, padding=1)
+    for layers in ([nn.Conv2d(1, 2, 3)], [twice, twice], [nn.ReLU()]):
+        net = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(2))
+        with pytest.raises(ValueError, match=r"grad_cam: layer: .* no convolution in the model gives more than one"):
+            interpret.grad_cam(net, x)
 
 
 def test_grad_cam_and_its_plus_plus_by_plain_loops():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
 
 import numpy as np
@@ -102,14 +101,9 @@ def test_plots_draw_on_the_axes_they_get(name):
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    find = builtins.__import__
-
-    def refuse(name, *rest):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return find(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"plot_image needs matplotlib: pip install 'tatamikomi\[plot\]'"):
         interpret.plot_image(np.eye(2))
 

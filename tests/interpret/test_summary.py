@@ -50,6 +50,15 @@ def test_macs_of_a_convolution_are_its_explained_flops():
     assert 2 * rows(nn.Conv2d(6, 4, 3, 2, 1, groups=2), (2, 6, 9, 9))[""].macs == told.flops
 
 
+@pytest.mark.parametrize(("name", "published"), [("mobilenet_v2", 300e6), ("efficientnet_b0", 0.39e9)])
+def test_macs_are_those_of_the_papers(name, published):
+    told = tk.summary(tk.models.create(name, seed=0), (1, 3, 224, 224))
+    assert told.not_counted == ()
+    assert told.macs == pytest.approx(published, rel=0.03)
+    weighted = sum(row.macs for row in told.layers if row.kind in ("Conv2d", "Linear"))
+    assert weighted == pytest.approx(published, rel=0.03)
+
+
 def test_lenet_by_hand():
     told = tk.summary(tk.models.create("lenet5"), (1, 1, 28, 28))
     assert told.parameters == told.trainable == 61706
@@ -97,6 +106,20 @@ def test_integer_inputs_and_several_inputs():
     assert rows(nn.Embedding(9, 4), (2, 3), dtype=np.int64)[""].output_shape == (2, 3, 4)
     assert rows(nn.Bilinear(3, 4, 5), [(2, 3), (2, 4)])[""].macs == 2 * 5 * 12
     assert rows(nn.Linear(2, 2, dtype="float64"), (1, 2))[""].memory == 16
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_models_in_half_are_looked_at_too(name):
+    kind = np.float16 if name == "float16" else pytest.importorskip("ml_dtypes").bfloat16
+    net = tk.models.create("lenet5", seed=0).to(kind)
+    told = tk.summary(net, (2, 1, 28, 28))
+    assert (told.macs, told.layers[2].memory, told.layers[3].field_size) == (2 * 422824, 2 * 6 * 14 * 14 * 2, (14, 14))
+    told = tk.summary(net, (2, 1, 28, 28), dtype="float32")
+    assert told.layers[2].memory == 2 * 6 * 14 * 14 * 4
+    x = np.ones((2, 1, 28, 28), kind)
+    rows = interpret.profile(net, x, 1).layers
+    expected = tk.explain_conv(x.shape, (6, 1, 5, 5), 1, 2).chosen("forward").name
+    assert (rows[0].memory, rows[0].algorithms["forward"]) == (2 * 6 * 28 * 28 * 2, expected)
 
 
 def test_forms():

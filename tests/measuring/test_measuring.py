@@ -13,9 +13,11 @@ import pytest
 from benchmarks import clock, measure
 from benchmarks.cases import Case, every
 from benchmarks.engines import has_torch
+from benchmarks.nets import NETS
 from benchmarks.processes import ChildEndedError, Runner, environment
 from benchmarks.records import DISTURBED
 from benchmarks.tasks import TASKS, task_of
+from benchmarks.tasks.step import TrainingStep
 
 import tatamikomi as tk
 
@@ -59,6 +61,7 @@ DIRECTED = [
     for direction in dict.fromkeys(one.direction for one in every() if one.family == case.family)
     if not (case.name in ("add_relu", "tanh") and direction == "backward")
 ]
+DIRECTED.append(Case("inference", "lenet5", "inference", 1, "forward", {}))
 CASES = [pytest.param(case, id=f"{case.family}-{case.name}-{case.direction}") for case in DIRECTED]
 
 
@@ -102,7 +105,28 @@ def test_torch_computes_the_same(case, engine):
 
 
 def test_every_family_has_a_small_case():
-    assert {case.family for case in SMALL} == set(TASKS) - {"step"}
+    assert {case.family for case in DIRECTED} == set(TASKS) - {"step"}
+
+
+@pytest.mark.skipif(not has_torch(), reason="torch is not installed")
+@pytest.mark.parametrize("name", ["deep_convnet", "resnet18_32", "mobilenet_v2", "efficientnet_b0"])
+def test_twins_have_the_keys_of_ours(name):
+    import torch
+    from benchmarks.torch_twins import TWINS
+
+    net = NETS[name]
+    with torch.device("meta"):
+        twin = TWINS[net.model](net.classes, net.x[0])
+    theirs = {key: tuple(value.shape) for key, value in twin.state_dict().items()}
+    assert theirs == {key: value.shape for key, value in net.create().state_dict().items()}
+
+
+def test_a_step_of_another_network_is_told():
+    task = TrainingStep(Case("step", "lenet5", "step", 2, "step", {}))
+    task.check(task.calls("native")["native"]())
+    task.probe = task.probe._replace(gradient=1.001 * task.probe.gradient)
+    with pytest.raises(AssertionError, match="expected Probe"):
+        task.check(None)
 
 
 def test_a_process_is_stopped_until_it_is_asked():

@@ -33,6 +33,7 @@ FLOORS = [
     {"data", "metrics"},
     {"models", "training"},
     {"ensemble", "estimators", "interpret"},
+    {"course"},
     {"cli"},
 ]
 TAPE = {

@@ -21,11 +21,7 @@ def run(args: argparse.Namespace) -> int:
     from tatamikomi.optim import SGD
     from tatamikomi.training import Trainer
 
-    arrays, config = run_folder.read_model(args.run)
-    machine.use(args.backend or config.backend, args.threads)
-    split = recipe.load_data(config, args.data_dir)
-    model = recipe.build_model(config, split)
-    model.load_state_dict(arrays)
+    config, split, model = recipe.finished(args)
     trainer = Trainer(model, SGD(model.parameters()))
     measured = trainer.evaluate(recipe.test_loader(split, config.batch_size))
     images = f"{len(split.test_x):,} images"

@@ -24,17 +24,12 @@ def run(args: argparse.Namespace) -> int:
 
     from tatamikomi import functional
     from tatamikomi.autograd import no_grad
-    from tatamikomi.cli import recipe, run_folder
+    from tatamikomi.cli import recipe
     from tatamikomi.data import read_image
 
     if args.top < 1:
         raise bad_option("--top", args.top, "an integer >= 1")
-    arrays, config = run_folder.read_model(args.run)
-    machine.use(args.backend or config.backend, args.threads)
-    split = recipe.load_data(config, args.data_dir)  # the model's sizes follow from its data
-    model = recipe.build_model(config, split)
-    model.load_state_dict(arrays)
-    model.eval()
+    _, split, model = recipe.finished(args)
     channels, *size = split.train_x.shape[1:]
     if len(size) != 2:
         raise ValueError(f"{args.run}: its model takes series, and pictures have two axes")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tatamikomi.cli import machine, run_folder
 from tatamikomi.cli.configuration import Configuration
 from tatamikomi.cli.options import bad_option
 from tatamikomi.data import (
@@ -63,6 +65,25 @@ def build_model(configuration: Configuration, split: Split) -> Module:
         {"image_size": int(split.train_x.shape[2])} if "image_size" in options(configuration.model) else {}
     )
     return create(configuration.model, split.classes, split.train_x.shape[1], **size)
+
+
+def finished(args: Namespace) -> tuple[Configuration, Split, Module]:
+    """What the folder of a finished run tells: its configuration, its data and its model, in evaluation mode; backend
+    and threads are set as the run or the command line wants them.
+
+    Args:
+        args: the command's: run, data_dir, backend, threads.
+
+    Raises:
+        ValueError: the run is not finished or damaged, or as `load_data`.
+        FileNotFoundError: there is no run, or no data.
+    """
+    arrays, configuration = run_folder.read_model(args.run)
+    machine.use(args.backend or configuration.backend, args.threads)
+    split = load_data(configuration, args.data_dir)  # the model's sizes follow from its data
+    model = build_model(configuration, split)
+    model.load_state_dict(arrays)
+    return configuration, split, model.eval()
 
 
 def test_loader(split: Split, batch_size: int) -> DataLoader:

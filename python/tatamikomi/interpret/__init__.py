@@ -16,6 +16,7 @@ from tatamikomi.interpret.fields import Field
 from tatamikomi.interpret.landscape import Plane, Surface, WeightPath, descend, loss_surface, surface
 from tatamikomi.interpret.maximise import Maximised, maximise_activation
 from tatamikomi.interpret.outputs import features
+from tatamikomi.interpret.peak import machine_peak
 from tatamikomi.interpret.pictures import feature_sheet, filter_sheet, sheet
 from tatamikomi.interpret.plots import plot_features, plot_filters, plot_heatmap, plot_image
 from tatamikomi.interpret.plots_training import (
@@ -35,6 +36,7 @@ from tatamikomi.interpret.receptive import (
     effective_receptive_field,
     receptive_field,
 )
+from tatamikomi.interpret.reporting import report
 from tatamikomi.interpret.summaries import LayerSummary, Summary, summary
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "grad_cam_plus_plus",
     "gradient_flow",
     "loss_surface",
+    "machine_peak",
     "maximise_activation",
     "misclassified",
     "occlusion",
@@ -80,6 +83,7 @@ __all__ = [
     "plot_misclassified",
     "profile",
     "receptive_field",
+    "report",
     "saliency",
     "sheet",
     "summary",

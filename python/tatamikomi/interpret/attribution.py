@@ -91,7 +91,7 @@ def cam(
     return weighted(weight, maps)
 
 
-def grad_cam(model: Module, x: ArrayLike | Tensor, target: Any = None, *, layer: str) -> NDArray[Any]:
+def grad_cam(model: Module, x: ArrayLike | Tensor, target: Any = None, *, layer: str | None = None) -> NDArray[Any]:
     """Maps of a layer, weighted by the mean gradient of the target's score.
 
         weight[n, k] = mean over p of d score / d maps[n, k, p]
@@ -99,7 +99,8 @@ def grad_cam(model: Module, x: ArrayLike | Tensor, target: Any = None, *, layer:
 
     Args:
         model, x, target: as in `cam`, with any layers between `layer` and the scores.
-        layer: the path of the module whose maps are looked at, the last convolution as a rule.
+        layer: the path of the module whose maps are looked at; when None the last one whose maps are as large as those
+            of the last convolution, such as the activation behind it or the block that ends with it.
 
     Returns:
         (N, *sizes) in the size of the layer's maps, >= 0. Under a global average pool and one Linear it is the positive
@@ -122,7 +123,9 @@ def grad_cam(model: Module, x: ArrayLike | Tensor, target: Any = None, *, layer:
     return positive(weighted(weight, maps))
 
 
-def grad_cam_plus_plus(model: Module, x: ArrayLike | Tensor, target: Any = None, *, layer: str) -> NDArray[Any]:
+def grad_cam_plus_plus(
+    model: Module, x: ArrayLike | Tensor, target: Any = None, *, layer: str | None = None
+) -> NDArray[Any]:
     """Grad-CAM whose weights let every position count for what it adds, so that several objects of a class show.
 
         g = d score / d maps      alpha = g^2 / (2 g^2 + sum over p of maps * g^3), 0 where g is

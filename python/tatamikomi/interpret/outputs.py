@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from tatamikomi.autograd import Tensor, as_tensor, enable_grad, grad, no_grad, t
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.interpret.trace import arrays_in
 from tatamikomi.interpret.untouched import expect_model, untouched
+from tatamikomi.interpret.windows import CONVS
 from tatamikomi.nn import Module
 
 
@@ -123,10 +125,41 @@ def gradient_of_scores(op: str, y: Tensor, target: Any, behind: Tensor, what: st
     return found.numpy()
 
 
+def last_maps(op: str, model: Module, x: ArrayLike | Tensor) -> str:
+    """The path of the last module whose maps are as large as those of the last convolution that has several positions:
+    what follows it, an activation or the end of a block, counts, pooling does not. Of modules in one another it is the
+    outer one; one that is called twice is passed by.
+
+    Raises:
+        ValueError: there is no such convolution.
+    """
+    seen: list[tuple[str, Module, tuple[int, ...]]] = []
+
+    def look_at(path: str, module: Module) -> None:
+        def see(layer: Module, args: tuple[Any, ...], result: Any) -> None:
+            seen.extend((path, layer, one.shape) for one in arrays_in(result)[:1])
+
+        module.register_forward_hook(see)
+
+    with untouched(op, model), no_grad():
+        for path, module in model.named_modules():
+            if path:
+                look_at(path, module)
+        model(float_input(op, x)[:1])
+    paths = [path for path, _, _ in seen]
+    once = [one for one in seen if paths.count(one[0]) == 1]
+    sizes = [shape[2:] for _, layer, shape in once if isinstance(layer, CONVS) and math.prod(shape[2:]) > 1]
+    if not sizes:
+        raise bad_value(op, "layer", None, "a path: no convolution in the model gives more than one position")
+    return [path for path, _, shape in once if shape[2:] == sizes[-1]][-1]
+
+
 def maps_and_gradients(
-    op: str, model: Module, x: ArrayLike | Tensor, target: Any, layer: str
+    op: str, model: Module, x: ArrayLike | Tensor, target: Any, layer: str | None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """What a layer gives, (N, C, *sizes), and the gradient of the target's score with respect to it."""
+    if layer is None:
+        layer = last_maps(op, model, x)
     with untouched(op, model), enable_grad():
         kept = Kept(op, model, layer)
         y = model(float_input(op, x))

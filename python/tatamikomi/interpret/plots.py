@@ -10,34 +10,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tatamikomi.errors import bad_type, bad_value, missing_extra
+from tatamikomi.data.extras import extra_module
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.interpret.pictures import feature_sheet, filter_sheet
 from tatamikomi.nn import Module
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def _matplotlib(op: str, part: str) -> Any:
+    return extra_module(f"matplotlib.{part}", op, "matplotlib", "plot")
+
+
+def new_figure(op: str, size: tuple[float, float]) -> Figure:
+    """A figure that no window knows of, `size` in inches.
+
+    Raises:
+        ImportError: matplotlib is not installed; the message names the extra.
+    """
+    figure: Figure = _matplotlib(op, "figure").Figure(figsize=size, layout="constrained")
+    _matplotlib(op, "backends.backend_agg").FigureCanvasAgg(figure)
+    return figure
 
 
 def axes_for(op: str, ax: Axes | None, size: tuple[float, float] = (6.4, 4.8)) -> Axes:
-    """The Axes that were given, or those of a new figure that no window knows of.
+    """The Axes that were given, or those of a new figure.
 
     Raises:
         ImportError: matplotlib is not installed; the message names the extra.
         TypeError: something else than Axes.
     """
-    try:
-        from matplotlib.axes import Axes as Kind
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise missing_extra(op, "matplotlib", "plot") from None
-    if ax is None:
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
-        return figure.subplots()
-    if not isinstance(ax, Kind):
+    if ax is not None and not isinstance(ax, _matplotlib(op, "axes").Axes):
         raise bad_type(op, "ax", type(ax).__name__, "matplotlib Axes or None")
-    return ax
+    given: Axes = new_figure(op, size).add_subplot() if ax is None else ax
+    return given
 
 
 def plot_image(image: ArrayLike, ax: Axes | None = None, **options: Any) -> Axes:

@@ -47,6 +47,7 @@ def plot_history(history: Sequence[Mapping[str, Any]], ax: Axes | None = None, *
         if known:
             epochs, values = zip(*known, strict=True)
             ax.plot(np.array(epochs), np.array(values, np.float64), label=label)
+    ax.locator_params("x", integer=True)
     ax.set_xlabel("epoch")
     ax.set_ylabel(measure)
     ax.grid(alpha=0.3)

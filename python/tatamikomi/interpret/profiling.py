@@ -16,14 +16,18 @@ from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import window
 from tatamikomi.interpret.macs import macs_of
 from tatamikomi.interpret.stopwatch import Call, Hooks, Watch
-from tatamikomi.interpret.tables import as_html, as_text
+from tatamikomi.interpret.tables import as_html, as_text, in_bytes
 from tatamikomi.interpret.trace import arrays_in, layers
 from tatamikomi.interpret.untouched import expect_model, untouched
 from tatamikomi.interpret.windows import CONVS
-from tatamikomi.kernels import explain_conv
+from tatamikomi.kernels import AlgorithmNote, explain_conv
+from tatamikomi.kernels.half import is_half
 from tatamikomi.nn import Module
 
-_COLUMNS = ("layer", "kind", "output", "forward ms", "share", "GFLOP/s", "backward ms", "algorithm")
+_COLUMNS = (
+    *("layer", "kind", "output", "memory", "forward ms", "share", "GFLOP/s"),
+    *("of peak", "backward ms", "workspace", "algorithm"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class LayerProfile:
         forward, backward: seconds, medians over the repeats; backward is None where none was asked for, or no gradient
             comes by.
         gflops: 2 * macs / forward / 1e9; None without macs.
+        memory: bytes of its results.
         algorithms: of a convolution, direction -> name, as `tk.explain_conv` tells it; else empty.
+        workspace: bytes that they lease, the largest of the directions.
     """
 
     name: str
@@ -47,7 +53,9 @@ class LayerProfile:
     forward: float
     backward: float | None
     gflops: float | None
+    memory: int
     algorithms: dict[str, str]
+    workspace: int
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Profile:
         backward: the same of the backward pass, or None.
         repeats: passes that were timed.
         events: of the last pass: (name, kind, phase, begin, seconds), begin from the start of the pass.
+        peak: GFLOP/s that the layers are compared with, or None.
     """
 
     layers: tuple[LayerProfile, ...]
@@ -68,6 +77,7 @@ class Profile:
     backward: float | None
     repeats: int
     events: tuple[tuple[str, str, str, float, float], ...]
+    peak: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
@@ -108,10 +118,13 @@ class Profile:
                 one.name or "(model)",
                 one.kind,
                 str(one.output_shape),
+                in_bytes(one.memory),
                 f"{one.forward * 1e3:.3f}",
                 f"{one.forward / total:.1%}",
                 "-" if one.gflops is None else f"{one.gflops:.1f}",
+                "-" if one.gflops is None or self.peak is None else f"{one.gflops / self.peak:.0%}",
                 "-" if one.backward is None else f"{one.backward * 1e3:.3f}",
+                in_bytes(one.workspace) if one.algorithms else "-",
                 ", ".join(dict.fromkeys(one.algorithms.values())) or "-",
             ]
             for one in self.layers
@@ -119,7 +132,10 @@ class Profile:
 
     def _foot(self) -> str:
         back = "" if self.backward is None else f", backward {self.backward * 1e3:.3f} ms"
-        return f"unwatched: forward {self.forward * 1e3:.3f} ms{back}; medians of {self.repeats}"
+        peak = "" if self.peak is None else f"; peak {self.peak:.1f} GFLOP/s"
+        memory = in_bytes(sum(one.memory for one in self.layers))
+        told = f"unwatched: forward {self.forward * 1e3:.3f} ms{back}; medians of {self.repeats}"
+        return f"{told}; results {memory}{peak}"
 
     def __str__(self) -> str:
         return f"{as_text(_COLUMNS, self._rows())}\n{self._foot()}"
@@ -138,6 +154,7 @@ def profile(
     backward: bool = False,
     training: bool = False,
     warmup: int = 1,
+    peak: float | None = None,
 ) -> Profile:
     """Time every layer of a model, forward and, on request, backward; the model stays as it was.
 
@@ -152,14 +169,15 @@ def profile(
         backward: record the tape and walk back from ones at the output, to all parameters that want a gradient.
         training: the mode.
         warmup: passes before those that are timed, >= 0.
+        peak: GFLOP/s to compare layers with, such as `machine_peak()`.
 
     Returns:
         A Profile: `print` shows a table, `to_chrome_trace()` and `save_chrome_trace(path)` a picture for a browser.
 
     Raises:
         TypeError: model is no Module, or an argument of the wrong kind.
-        ValueError: repeats or warmup out of range; backward without a parameter that wants a gradient; a model that
-            calls other layers from pass to pass.
+        ValueError: repeats, warmup or peak out of range; backward without a parameter that wants a gradient; a model
+            that calls other layers from pass to pass.
 
     >>> import numpy as np, tatamikomi as tk
     >>> from tatamikomi import interpret
@@ -176,6 +194,8 @@ def profile(
             raise bad_type(op, name, type(number).__name__, "an integer")
         if number < low:
             raise bad_value(op, name, number, f"an integer >= {low}")
+    if peak is not None and not peak > 0:
+        raise bad_value(op, "peak", peak, "GFLOP/s > 0 or None")
     inputs = [as_tensor(one, op, "x") for one in (x if isinstance(x, tuple) else (x,))]
     with untouched(op, model, training), set_grad_enabled(backward):
         passes = _Passes(op, model, inputs, backward)
@@ -193,7 +213,7 @@ def profile(
         rows = tuple(_row(op, calls) for calls in _side_by_side(op, watched))
     there = float(np.median([one for one, _ in plain]))
     back = float(np.median([one for _, one in plain])) if backward else None
-    return Profile(rows, there, back, int(repeats), tuple(watched[-1].events()))
+    return Profile(rows, there, back, int(repeats), tuple(watched[-1].events()), peak)
 
 
 class _Passes:
@@ -238,6 +258,7 @@ def _row(op: str, calls: list[Call]) -> LayerProfile:
         call.back_end - call.back_begin for call in calls if call.back_begin is not None and call.back_end is not None
     ]
     macs = macs_of(first.module, first.inputs, first.output)
+    notes = _algorithms(op, first, bool(backs))
     return LayerProfile(
         first.name,
         type(first.module).__name__,
@@ -246,11 +267,13 @@ def _row(op: str, calls: list[Call]) -> LayerProfile:
         forward,
         float(np.median(backs)) if backs else None,
         2 * macs / forward / 1e9 if macs and forward > 0 else None,
-        _algorithms(op, first, bool(backs)),
+        first.nbytes,
+        {direction: note.name for direction, note in notes.items()},
+        max((note.workspace for note in notes.values()), default=0),
     )
 
 
-def _algorithms(op: str, call: Call, backward: bool) -> dict[str, str]:
+def _algorithms(op: str, call: Call, backward: bool) -> dict[str, AlgorithmNote]:
     layer: Any = call.module
     if not isinstance(layer, CONVS) or not call.inputs:
         return {}
@@ -263,6 +286,7 @@ def _algorithms(op: str, call: Call, backward: bool) -> dict[str, str]:
         padding = 0
     whole = (*(lead if len(lead) == 2 else (1, *lead)), *sizes)
     options = layer.stride, padding, layer.dilation, layer.groups
-    told = explain_conv(whole, layer.weight.shape, *options, dtype=call.dtype)
+    dtype = np.float32 if is_half(call.dtype) else call.dtype  # what 16-bit floats are computed with
+    told = explain_conv(whole, layer.weight.shape, *options, dtype=dtype)
     directions = ("forward", "backward_input", "backward_weight") if backward else ("forward",)
-    return {direction: told.chosen(direction).name for direction in directions}
+    return {direction: told.chosen(direction) for direction in directions}

@@ -13,13 +13,14 @@ from tatamikomi.nn import Module
 
 @dataclass
 class Call:
-    """One call of a layer in one pass: shapes, and times of `time.perf_counter`."""
+    """One call of a layer in one pass: shapes, bytes of the results, and times of `time.perf_counter`."""
 
     name: str
     module: Module
     inputs: list[tuple[int, ...]]
     output: tuple[int, ...] = ()
     dtype: Any = None
+    nbytes: int = 0
     begin: float = 0.0
     end: float = 0.0
     back_begin: float | None = None
@@ -87,6 +88,7 @@ class Hooks:
             call.end = time.perf_counter()
             found = arrays_in(result)
             call.output, call.dtype = (found[0].shape, found[0].dtype) if found else ((), None)
+            call.nbytes = sum(one.data.nbytes for one in found)
             self.watch.calls.append(call)
             if isinstance(result, tuple) and type(result) is tuple:
                 return tuple(_marked(one, call, self.watch.arrive) for one in result)

@@ -21,6 +21,7 @@ from tatamikomi.geometry import as_shape
 from tatamikomi.interpret.fields import Field, handed_out, itself, joined, through
 from tatamikomi.interpret.macs import is_counted, macs_of
 from tatamikomi.interpret.windows import steps_of, whole
+from tatamikomi.kernels.half import is_half
 from tatamikomi.nn import Module
 
 # Nodes of the tape that keep every position where it is, by the module that has them, and by name.
@@ -75,19 +76,21 @@ def arrays_in(value: Any) -> list[Tensor]:
 
 
 def zeros_for(op: str, model: Module, input_shape: Any, dtype: DTypeLike | None) -> list[Tensor]:
-    """Zeros of one shape, or of several; floats want a gradient, so that the tape knows where they go."""
+    """Zeros of one shape, or of several; floats want a gradient, so that the tape knows where they go, unless weights
+    are 16-bit floats, which have none."""
     several = isinstance(input_shape, (tuple, list)) and any(isinstance(one, (tuple, list)) for one in input_shape)
     shapes = [as_shape(op, "input_shape", one, 1) for one in (input_shape if several else [input_shape])]
     for shape in shapes:
         if not shape:
             raise bad_value(op, "input_shape", input_shape, "(N, ...)")
+    kinds = [p.dtype for module in model.modules() for p in vars(module)["_parameters"].values()]
     if dtype is None:
-        kinds = (p.dtype for module in model.modules() for p in vars(module)["_parameters"].values())
-        dtype = next((kind for kind in kinds if kind.kind == "f"), np.dtype(np.float32))
+        dtype = next((kind for kind in kinds if kind.kind == "f" or is_half(kind)), np.dtype(np.float32))
     kind = np.dtype(dtype)
-    if kind.kind not in "fiub":
+    if kind.kind not in "fiub" and not is_half(kind):
         raise bad_type(op, "dtype", str(kind), "a dtype of numbers")
-    return [tensor(np.zeros(shape, kind), requires_grad=kind.kind == "f") for shape in shapes]
+    taped = kind.kind == "f" and not any(map(is_half, [kind, *kinds]))
+    return [tensor(np.zeros(shape, kind), requires_grad=taped) for shape in shapes]
 
 
 def trace(op: str, model: Module, inputs: Sequence[Tensor]) -> list[Call]:

@@ -21,11 +21,10 @@ def _listed(op: str, argument: str, arrays: object, like: Sequence[object] | Non
     return list(arrays)
 
 
-def _fits(op: str, argument: str, i: int, array: Array, first: Array, like: Array) -> None:
+def _unfit(op: str, argument: str, i: int, array: Array, first: Array, like: Array) -> Exception:
     if array.dtype != first.dtype:
-        raise bad_type(op, f"{argument}[{i}]", str(array.dtype), f"{first.dtype} as params[0]")
-    if array.shape != like.shape:
-        raise bad_value(op, f"{argument}[{i}]", f"shape {array.shape}", f"shape {like.shape} as its parameter")
+        return bad_type(op, f"{argument}[{i}]", str(array.dtype), f"{first.dtype} as params[0]")
+    return bad_value(op, f"{argument}[{i}]", f"shape {array.shape}", f"shape {like.shape} as its parameter")
 
 
 def _updated(op: str, argument: str, arrays: object, params: list[Array] | None = None) -> list[Array]:
@@ -43,7 +42,8 @@ def _updated(op: str, argument: str, arrays: object, params: list[Array] | None 
             given = "a read-only array" if not array.flags.writeable else "another layout"
             raise bad_value(op, f"{argument}[{i}]", given, rule)
         checked.append(array)
-        _fits(op, argument, i, array, like[0], like[i])
+        if dtype != like[0].dtype or array.shape != like[i].shape:
+            raise _unfit(op, argument, i, array, like[0], like[i])
     return checked
 
 
@@ -51,7 +51,8 @@ def _gradients(op: str, grads: object, params: list[Array]) -> list[Array]:
     checked: list[Array] = []
     for i, grad in enumerate(_listed(op, "grads", grads, params)):
         array = as_float(op, f"grads[{i}]", grad)  # type: ignore[arg-type]
-        _fits(op, "grads", i, array, params[0], params[i])
+        if array.dtype != params[0].dtype or array.shape != params[i].shape:
+            raise _unfit(op, "grads", i, array, params[0], params[i])
         checked.append(array)
     return checked
 

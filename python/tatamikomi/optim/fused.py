@@ -60,14 +60,15 @@ class Fused(Optimizer):
     def step(self) -> None:
         """Change every parameter that has a gradient, in place."""
         for group in self.param_groups:
-            names = self.kept(group)
+            names, scalars = self.kept(group), sorted(self.scalars)
             # One entry, and one call, unless gradients came late or dtypes are mixed.
             alike: dict[tuple[Any, ...], list[tuple[Tensor, Memory]]] = {}
             for param, memory in self._ready(group):
-                for name in names - set(memory):
-                    memory[name] = np.full(param.shape, self.beginning(group), param.dtype)
+                for name in names:
+                    if name not in memory:
+                        memory[name] = np.full(param.shape, self.beginning(group), param.dtype)
                 self.advance(memory, group)
-                key = (param.dtype, *(memory[name] for name in sorted(self.scalars)))
+                key = (param.dtype, *[memory[name] for name in scalars])
                 alike.setdefault(key, []).append((param, memory))
             for some in alike.values():
                 self.update(

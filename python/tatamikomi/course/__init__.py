@@ -1,0 +1,1 @@
+"""The course on deep learning that this package accompanies: its experiments and its quizzes."""
