@@ -13,7 +13,7 @@ from tatamikomi.cli.options import bad_option, unknown_option
 LEARNING_RATES = {"adam": 0.002, "adamw": 0.002, "sgd": 0.02}
 WEIGHT_DECAYS = {"adam": 0.0, "adamw": 0.01, "sgd": 5e-4}
 # What happens to training images; cli/recipe.py knows how.
-AUGMENTS = ("affine", "elastic", "crop-flip", "none")
+AUGMENTS = ("affine", "affine-wide", "crop-flip", "none")
 
 
 @dataclass(frozen=True)

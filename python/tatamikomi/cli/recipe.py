@@ -16,7 +16,6 @@ from tatamikomi.data import (
     DataLoader,
     RandomAffine,
     RandomCrop,
-    RandomElastic,
     RandomHorizontalFlip,
     Split,
     load,
@@ -119,9 +118,8 @@ def _augment(configuration: Configuration, size: int) -> BatchTransform | None:
     seed = configuration.seed
     if configuration.augment == "affine":
         return RandomAffine(degrees=10.0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=10.0, seed=seed)
-    if configuration.augment == "elastic":
-        moved = RandomAffine(degrees=15.0, translate=(0.12, 0.12), scale=(0.85, 1.15), shear=12.0, seed=seed)
-        return Compose([moved, RandomElastic(seed=seed)])
+    if configuration.augment == "affine-wide":
+        return RandomAffine(degrees=15.0, translate=(0.12, 0.12), scale=(0.85, 1.15), shear=12.0, seed=seed)
     if configuration.augment == "crop-flip":
         return Compose([RandomCrop(size, padding=2, seed=seed), RandomHorizontalFlip(seed=seed)])
     return None

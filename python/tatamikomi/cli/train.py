@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weight-decay", type=float, metavar="X", help="default: 0, for adamw 0.01, for sgd 0.0005")
     add("--label-smoothing", type=float, metavar="X", help="share of each label spread over all classes; default: 0")
     add("--seed", type=int, metavar="N", help="decides everything random; default: 1")
-    add("--augment", metavar="NAME", help="affine, elastic, crop-flip or none; default: affine")
+    add("--augment", metavar="NAME", help="affine, affine-wide, crop-flip or none; default: affine")
     add("--no-augment", dest="augment", action="store_const", const="none", help="train on the images as they are")
     add("--samples", type=int, metavar="N", help="the first N for training and for testing alone; default: all")
     add("--folds", type=int, metavar="K", help="cross-validate: K runs, each tested on its share of all samples")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import images, places
+from tatamikomi.data.batches import fresh, images, places
 from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
@@ -61,11 +61,19 @@ class RandomCrop(Geometric):
         self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
     ) -> NDArray[Any]:
         rows, columns = self._starts(x.shape[2:], indices, epoch)
-        if self.padding_mode != "constant":
-            left, top, right, bottom = self.padding
+        left, top, right, bottom = self.padding
+        native = x.dtype.newbyteorder("=")
+        if not any(self.padding):
+            padded = np.ascontiguousarray(x, native)
+        elif self.padding_mode != "constant":
             widths = ((0, 0), (0, 0), (top, bottom), (left, right))
-            x, rows, columns = np.pad(x, widths, self.padding_mode), rows + top, columns + left  # type: ignore[call-overload]
-        return windows(np.ascontiguousarray(x, x.dtype.newbyteorder("=")), rows, columns, self.size, fill)
+            padded = np.ascontiguousarray(np.pad(x, widths, self.padding_mode), native)  # type: ignore[call-overload]
+        else:
+            height, width = x.shape[2:]
+            padded = fresh(self._op, x, (*x.shape[:2], top + height + bottom, left + width + right))
+            padded[:] = fill
+            padded[:, :, top : top + height, left : left + width] = x
+        return windows(padded, rows + top, columns + left, self.size)
 
     def _starts(
         self, size: tuple[int, ...], indices: NDArray[np.int64], epoch: int
@@ -96,50 +104,27 @@ class RandomCrop(Geometric):
         )
 
 
-def windows(
-    x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int], fill: float = 0.0
-) -> NDArray[Any]:
-    """Of each image the part of one size that begins at its row and column; outside of the image lies `fill`.
+def windows(x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int]) -> NDArray[Any]:
+    """Of each image the part of one size that begins at its row and column.
 
     Args:
         x: (N, C, H, W), C-contiguous.
-        rows, columns: (N,); negative ones, above and on the left of the image.
+        rows, columns: (N,), such that the part lies within the image.
 
     >>> import numpy as np
     >>> from tatamikomi.data.transforms_crop import windows
-    >>> windows(np.arange(9.0).reshape(1, 1, 3, 3), np.array([1]), np.array([-1]), (1, 3)).tolist()
-    [[[[0.0, 3.0, 4.0]]]]
+    >>> windows(np.arange(9.0).reshape(1, 1, 3, 3), np.array([1]), np.array([0]), (1, 2)).tolist()
+    [[[[3.0, 4.0]]]]
     """
     (n, channels, full, across), (height, width) = x.shape, size
-    if x.size < width or not n:
-        return _one_by_one(x, rows, columns, size, fill)
+    if not x.size:
+        return np.empty((n, channels, height, width), x.dtype)
     # A row of the part is copied at once: each place of x, seen as the beginning of `width` numbers.
     runs = np.ndarray((x.size - width + 1,), f"V{width * x.itemsize}", x, strides=(x.itemsize,))
     planes = np.arange(n * channels).reshape(n, channels, 1) * full
     first = (planes + rows[:, None, None] + np.arange(height)) * across + columns[:, None, None]
-    parts: NDArray[Any] = runs[np.clip(first, 0, len(runs) - 1)]
-    y = parts.view(x.dtype).reshape(n, channels, height, width)
-    # What was taken from beside the image, and the few images where the run would have left the array.
-    for axis, start, count, whole in ((2, rows, height, full), (3, columns, width, across)):
-        place = start[:, None] + np.arange(count)
-        np.moveaxis(y, axis, 1)[(place < 0) | (place >= whole)] = fill
-    beyond = ((first < 0) | (first >= len(runs))).any(axis=(1, 2))
-    y[beyond] = _one_by_one(x[beyond], rows[beyond], columns[beyond], size, fill)
-    return y
-
-
-def _one_by_one(
-    x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int], fill: float
-) -> NDArray[Any]:
-    y = np.full((*x.shape[:2], *size), fill, x.dtype)
-    for part, image, *start in zip(y, x, rows.tolist(), columns.tolist(), strict=True):
-        ends = [min(first + count, whole) for first, count, whole in zip(start, size, x.shape[2:], strict=True)]
-        begins = [max(first, 0) for first in start]
-        (top, bottom), (left, right) = zip(begins, ends, strict=True)
-        if top < bottom and left < right:
-            into = part[:, top - start[0] : bottom - start[0], left - start[1] : right - start[1]]
-            into[:] = image[:, top:bottom, left:right]
-    return y
+    parts: NDArray[Any] = runs[first]
+    return parts.view(x.dtype).reshape(n, channels, height, width)
 
 
 class CenterCrop:
