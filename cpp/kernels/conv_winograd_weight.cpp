@@ -295,14 +295,18 @@ const char* cannot_f4(const ConvShape& s) { return cannot(s, 1); }
 const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot(s, 1) : "for kernels of 3x3 alone"; }
 const char* cannot_strided(const ConvShape& s) { return s.kh == 3 ? cannot(s, 2) : "for kernels of 3x3 alone"; }
 
-const char* declines_f4(const ConvShape& s) {
+const char* declines_channels(const ConvShape& s) {
     if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
         return "fewer than 16 channels per group: transforms would outweigh the products saved";
     if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
         return "more than 1024 channels per group: the transformed weights would outgrow the caches";
-    return declines_dilated(s);
+    return nullptr;
 }
-const char* declines_f2(const ConvShape&) { return "winograd_f4 saves more products"; }
+const char* declines_f4(const ConvShape& s) {
+    if (const char* why = declines_channels(s)) return why;
+    return wasteful<F4>(s) ? kWasteful : nullptr;
+}
+const char* declines_f2(const ConvShape& s) { return declines_beside_f4(s, declines_channels); }
 const char* declines_strided(const ConvShape& s) {
     if (s.ic / s.groups < 32 || s.oc / s.groups < 32)
         return "fewer than 32 channels per group: transforms would outweigh the products saved";

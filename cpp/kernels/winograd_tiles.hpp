@@ -44,16 +44,27 @@ inline const char* cannot_dilated(const ConvShape& s, int64_t stride) {
         return "the taps lie so far apart that a block of tiles outgrows its scratch";
     return nullptr;
 }
-// Blocks that reach past the image's end compute what nobody asked for. Where they cover 2.04 times the outputs the
-// three directions are 1.4, 1.6 and 1.1 times as fast as direct, at 2.56 times 1.1, 1.2 and 0.86 times.
-constexpr double kMostCovered = 2.25;
-inline const char* declines_dilated(const ConvShape& s) {
-    if (dilation_h(s) * s.dil_w == 1) return nullptr;
+// ---- small outputs ------------------------------------------------------------------------------------------------
+
+// Outputs that tiles of Filter compute, over those asked for.
+template <class Filter> double coverage(const ConvShape& s) {
     const auto covered = [](int64_t size, int64_t block) { return static_cast<double>(ceil_div(size, block) * block); };
-    const double rows = s.kh > 1 ? covered(s.oh, F4::outputs * s.dil_h) : static_cast<double>(s.oh);
-    if (rows * covered(s.ow, F4::outputs * s.dil_w) > kMostCovered * out_plane(s))
-        return "the taps lie so far apart that tiles reach past the outputs";
-    return nullptr;
+    const double rows = s.kh > 1 ? covered(s.oh, Filter::outputs * s.dil_h) : static_cast<double>(s.oh);
+    return rows * covered(s.ow, Filter::outputs * s.dil_w) / static_cast<double>(larger(1, out_plane(s)));
+}
+// Direct is the faster beyond these. Maps of 5x5 (2.56) gain a quarter forward, those of 2x2 (4) lose a tenth; dilated
+// ones at 2.04 are 1.4, 1.6 and 1.1 times as fast as direct in the three directions, at 2.56 1.1, 1.2 and 0.86 times.
+constexpr double kMostCovered = 3, kMostCoveredDilated = 2.25;
+template <class Filter> bool wasteful(const ConvShape& s) {
+    return coverage<Filter>(s) > (dilation_h(s) * s.dil_w == 1 ? kMostCovered : kMostCoveredDilated);
+}
+constexpr const char* kWasteful = "tiles would reach far past the outputs";
+
+// F(2x2) saves fewer products than F(4x4), but its tiles fit maps of 2x2: twice as fast as direct there.
+template <class Reason> const char* declines_beside_f4(const ConvShape& s, Reason&& f4_channels) {
+    if (const char* why = f4_channels(s)) return why;
+    if (!wasteful<F4>(s)) return "winograd_f4 saves more products";
+    return wasteful<F2>(s) || dilation_h(s) * s.dil_w > 1 ? kWasteful : nullptr;
 }
 
 // ---- tiles --------------------------------------------------------------------------------------------------------
