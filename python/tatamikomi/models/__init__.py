@@ -6,6 +6,7 @@ from tatamikomi.models.alexnet import AlexNet, AlexNet2012
 from tatamikomi.models.autoencoder import Autoencoder
 from tatamikomi.models.convnets import deep_convnet, double_convnet, keras_example, lenet5, simple_convnet
 from tatamikomi.models.densenet import DenseNet
+from tatamikomi.models.detection import YOLOX, EfficientDet
 from tatamikomi.models.efficientnet import EfficientNet, compound_scale
 from tatamikomi.models.googlenet import GoogLeNet
 from tatamikomi.models.inception import InceptionV3
@@ -30,11 +31,13 @@ __all__ = [
     "FCN",
     "NIN",
     "VGG",
+    "YOLOX",
     "AlexNet",
     "AlexNet2012",
     "Autoencoder",
     "DeepLabV3",
     "DenseNet",
+    "EfficientDet",
     "EfficientNet",
     "GoogLeNet",
     "InceptionV3",

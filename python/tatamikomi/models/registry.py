@@ -14,7 +14,7 @@ from tatamikomi.random import Generator
 Builder = Callable[..., Module]
 B = TypeVar("B", bound=Builder)
 
-TASKS = ("classification", "segmentation", "sequence", "reconstruction")
+TASKS = ("classification", "segmentation", "sequence", "reconstruction", "detection")
 
 _builders: dict[str, Builder] = {}
 _tasks: dict[str, str] = {}
@@ -25,7 +25,7 @@ def register(name: str, task: str = "classification") -> Callable[[B], B]:
 
     It takes num_classes, in_channels and generator as keywords, each with a default of its own, and any options of its
     own. `task` is "classification" (images to logits), "segmentation" (logits for every place), "sequence" (logits for
-    every step) or "reconstruction" (x to x).
+    every step), "reconstruction" (x to x) or "detection" (boxes and classes: `tk.models.detection.Detector`).
 
     Raises:
         ValueError: the name is taken, or an unknown task.
