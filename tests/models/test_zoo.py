@@ -20,7 +20,7 @@ def count(net):
 
 def test_the_zoo_is_whole():
     registered = {name for name in models.list() if "-" not in name}  # other tests have theirs
-    assert registered == set(ZOO) | DIGITS
+    assert registered == set(ZOO) | DIGITS | set(models.list("detection"))
     assert set(PRINTS) <= set(TORCHVISION) <= set(ZOO)
     for task in ("segmentation", "sequence", "reconstruction"):
         assert set(models.list(task)) == {

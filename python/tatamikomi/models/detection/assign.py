@@ -46,9 +46,9 @@ def sim_ota(places: Array, boxes: Array, scores: Array, true: Array, labels: Arr
     Matches(places=array([1]), truth=array([0]), overlaps=array([0.875]))
     """
     middle = (places[:, None, :2] + places[:, None, 2:] / 2).astype(np.float64)  # (A, 1, 2)
-    inside = ((middle > true[None, :, :2]) & (middle < true[None, :, 2:])).all(2)
+    inside = np.all((middle > true[None, :, :2]) & (middle < true[None, :, 2:]), axis=2)
     reach = _RADIUS * places[:, None, 2:]
-    near = (abs(middle - (true[None, :, :2] + true[None, :, 2:]) / 2) < reach).all(2)
+    near = np.all(abs(middle - (true[None, :, :2] + true[None, :, 2:]) / 2) < reach, axis=2)
     candidates = np.flatnonzero((inside | near).any(1))
     if not candidates.size:
         return Matches(candidates, candidates, np.zeros(0))

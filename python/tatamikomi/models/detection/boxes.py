@@ -151,7 +151,7 @@ def paired_iou(boxes1: Tensor, boxes2: Tensor, generalized: bool = False) -> Ten
     >>> import tatamikomi as tk
     >>> a, b = tk.tensor([[0.0, 0.0, 2.0, 2.0]]), tk.tensor([[1.0, 0.0, 3.0, 4.0]])
     >>> tk.models.detection.paired_iou(a, b), tk.models.detection.paired_iou(a, b, generalized=True)
-    (tensor([0.33333334]), tensor([0.33333334]))
+    (tensor([0.2]), tensor([0.03333333]))
     """
     a, b = as_tensor(boxes1), as_tensor(boxes2)
     shared = _area((minimum(a[:, 2:], b[:, 2:]) - maximum(a[:, :2], b[:, :2])).clip(min=0.0))

@@ -141,6 +141,7 @@ class _Head(Module):
         outputs = []
         for i, x in enumerate(levels):
             for conv, norms in zip(self.convs, self.norms, strict=True):
+                assert isinstance(norms, ModuleList)
                 x = F.silu(norms[i](conv(x)))
             outputs.append(self.predict(x))
         return outputs
@@ -208,7 +209,7 @@ class EfficientDet(Detector):
         self.num_classes, self.anchor_scale = num_classes, checks.real("EfficientDet", "anchor_scale", anchor_scale)
         net = create(backbone, in_channels=in_channels, generator=generator, eps=1e-3, momentum=0.01)
         self.features = Sequential(*list(net.features)[:-1])
-        widths = [self.features[i][-1].block[-1][0].out_channels for i in (3, 5, 7)]
+        widths = [self.features.get_submodule(f"{i}.0").block[-1][0].out_channels for i in (3, 5, 7)]
         self.bifpn = BiFPN(widths, width, cells, 5, generator)
         count = len(_SHAPES)
         self.class_net = _Head(width, head_layers, 5, count * num_classes, generator)
@@ -238,8 +239,8 @@ class EfficientDet(Detector):
     def loss(self, output: Tensor, targets: ArrayLike) -> Tensor:
         """Focal loss (alpha 0.25, gamma 1.5) of the classes + 50 Huber loss (delta 0.1) of offsets, per own anchor.
 
-        An anchor is that of the box which it overlaps most, if by a half or more; every box has the anchor that overlaps
-        it most in any case.
+        An anchor belongs to the box that it overlaps most, if by a half or more; the anchor that overlaps a box most is
+        its in any case.
 
         Args:
             output: (N, anchors, 8 + num_classes).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,7 @@ from tatamikomi.errors import bad_value, unknown_name
 from tatamikomi.models.detection.assign import sim_ota
 from tatamikomi.models.detection.boxes import paired_iou
 from tatamikomi.models.detection.common import Array, Detector, grid, sigmoid, with_prior
-from tatamikomi.models.detection.darknet import PAFPN, base_conv, depthwise_conv
+from tatamikomi.models.detection.darknet import PAFPN, Conv, base_conv, depthwise_conv
 from tatamikomi.models.registry import register_variant
 from tatamikomi.nn import Conv2d, Module, ModuleList, Sequential
 from tatamikomi.random import Generator
@@ -31,7 +30,7 @@ class _Head(Module):
         widths: tuple[int, ...],
         width: int,
         num_classes: int,
-        conv: Callable[..., Module],
+        conv: Conv,
         generator: Generator | None,
     ) -> None:
         super().__init__()
@@ -62,9 +61,9 @@ class _Head(Module):
 class YOLOX(Detector):
     """CSPDarknet, a pyramid up and down, and a head of two branches; names and sizes are those of the authors' code.
 
-    Every place of the three features, with strides 8, 16 and 32, gives one box. The state dict at "model" in the
-    authors' files loads (their images are BGR from 0 to 255, letterboxed). Batch normalisation has eps 1e-3 and momentum
-    0.03 as there; initial values are those of the layers, and biases start with a probability of 0.01.
+    Every place of the three features, with strides 8, 16 and 32, gives one box. Their state dict, at "model" in their
+    files, loads; it is for images in BGR from 0 to 255. Batch normalisation has eps 1e-3 and momentum 0.03 as there;
+    initial values are those of the layers, and the last biases start with a probability of 0.01.
 
     Args:
         num_classes, in_channels, generator: as `create`; 80 classes are those of COCO.
@@ -73,7 +72,7 @@ class YOLOX(Detector):
         box_loss: "iou", 1 - IoU^2 as in the paper, or "giou", 1 - GIoU, which also moves boxes far from their aim.
 
     Shape: x (N, in_channels, H, W), H and W multiples of 32 -> (N, places, 8 + num_classes): left and upper edge of
-        the place and its stride; x1, y1, x2, y2, all in pixels; the logit of there being something; those of the classes.
+        the place and its stride; x1, y1, x2, y2, all in pixels; a logit of there being something; those of classes.
 
     Source: Z. Ge, S. Liu, F. Wang, Z. Li, J. Sun, "YOLOX: exceeding YOLO series in 2021", arXiv:2107.08430.
 
