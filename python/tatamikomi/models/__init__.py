@@ -26,6 +26,7 @@ from tatamikomi.models.unet import UNet
 from tatamikomi.models.vgg import VGG
 from tatamikomi.models.vit import VisionTransformer
 from tatamikomi.models.wavenet import WaveNet
+from tatamikomi.models.weights import from_timm, load_weights, read_weights
 
 __all__ = [
     "FCN",
@@ -57,10 +58,13 @@ __all__ = [
     "create",
     "deep_convnet",
     "double_convnet",
+    "from_timm",
     "keras_example",
     "lenet5",
     "list",
+    "load_weights",
     "options",
+    "read_weights",
     "register",
     "simple_convnet",
 ]
