@@ -111,6 +111,7 @@ STEPS = {
     "efficientnet_v2_s": {"depth_mult": 0.2, "width_mult": 0.5},
     "fcn": {"backbone": "resnet18"},
     "googlenet": {},
+    "inception_v2": {},
     "keras_example": {},
     "lenet5_1998": {},
     "mobilenet_v1": {"width_mult": 0.25},

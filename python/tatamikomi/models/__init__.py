@@ -10,6 +10,7 @@ from tatamikomi.models.detection import YOLOX, EfficientDet
 from tatamikomi.models.efficientnet import EfficientNet, compound_scale
 from tatamikomi.models.googlenet import GoogLeNet
 from tatamikomi.models.inception import InceptionV3
+from tatamikomi.models.inception_v2 import InceptionV2
 from tatamikomi.models.lenet import LeNet5
 from tatamikomi.models.mobilenet import MobileNetV1, MobileNetV2
 from tatamikomi.models.mobilenet_v3 import MobileNetV3
@@ -41,6 +42,7 @@ __all__ = [
     "EfficientDet",
     "EfficientNet",
     "GoogLeNet",
+    "InceptionV2",
     "InceptionV3",
     "LeNet5",
     "MobileNetV1",
