@@ -14,6 +14,7 @@ from tatamikomi.models.inception_v2 import InceptionV2
 from tatamikomi.models.lenet import LeNet5
 from tatamikomi.models.mobilenet import MobileNetV1, MobileNetV2
 from tatamikomi.models.mobilenet_v3 import MobileNetV3
+from tatamikomi.models.neocognitron import Neocognitron
 from tatamikomi.models.nin import NIN
 from tatamikomi.models.registry import create, options, register
 from tatamikomi.models.registry import names as list
@@ -48,6 +49,7 @@ __all__ = [
     "MobileNetV1",
     "MobileNetV2",
     "MobileNetV3",
+    "Neocognitron",
     "ResNet",
     "ResNet3d",
     "ShuffleNetV2",

@@ -106,8 +106,8 @@ def from_timm(state: Mapping[str, Any], net: Module) -> State:
 
     >>> import numpy as np, tatamikomi as tk
     >>> net = tk.models.create("mobilenet_v2")
-    >>> list(tk.models.from_timm({"blocks.1.0.conv_pwl.weight": 0, "conv_stem.weight": 0}, net))
-    ['features.2.conv.2.weight', 'features.0.0.weight']
+    >>> list(tk.models.from_timm({"conv_stem.weight": 0, "blocks.0.0.conv_dw.weight": 0}, net))
+    ['features.0.0.weight', 'features.1.conv.0.0.weight']
     """
     if "cls_token" in state:
         return {_by_rules(name, _TRANSFORMER): value for name, value in state.items()}
