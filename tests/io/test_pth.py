@@ -137,6 +137,9 @@ def test_a_key_leads_into_a_checkpoint(path):
         with pytest.raises(ValueError, match=message):
             load_pth(path, key)
 
+    with pytest.raises(TypeError, match="load_pth: key: expected a string or several, got 3"):
+        load_pth(path, 3)
+
 
 # Hostile ---------------------------------------------------------------------------------------------------
 

@@ -192,6 +192,17 @@ def test_nothing_is_drawn_where_weights_come(monkeypatch):
     assert len(drawn) == 20 + 1  # a weight each, once, and the bias of the linear layer
 
 
+def test_networks_of_others_take_weights_too():
+    @models.register("reads-what-it-draws")
+    def build(num_classes=2, in_channels=1, generator=None):
+        layer = nn.Linear(in_channels, num_classes, generator=generator)
+        assert layer.weight.numpy().any()  # drawn at once
+        return layer
+
+    state = {"weight": np.ones((2, 1)), "bias": np.zeros(2)}
+    assert models.create("reads-what-it-draws", weights=state)([[3.0]]).tolist() == [[3.0, 3.0]]
+
+
 def test_what_is_drawn_later_is_the_same():
     def values(later):
         first, second, third = (tk.tensor(np.zeros((40, 1000), np.float32)) for _ in range(3))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tatamikomi.errors import bad_type
 from tatamikomi.io.faults import bad_file
 from tatamikomi.io.pickles import Name, parse_pickle
 
@@ -73,6 +74,7 @@ def load_pth(path: str | os.PathLike[str], key: str | Sequence[str] | None = Non
         name -> array, writable, in the machine's byte order, in the order of the file.
 
     Raises:
+        TypeError: key is no string and holds none.
         ValueError: another format, a broken or truncated file, a pickle with more than tensors and plain values (the
             message gives its name), sizes beyond what is stored, no state dict at `key` (the message lists entries).
         OSError: the file cannot be opened.
@@ -141,7 +143,10 @@ class _Reader:
         except ValueError as error:
             told = f"data.pkl: {error}; what load_pth reads are tensors and plain values, a state_dict()"
             raise bad_file(self.path, told) from None
-        for one in (key,) if isinstance(key, str) else key or ():
+        keys = (key,) if isinstance(key, str) else () if key is None else key
+        if not isinstance(keys, Sequence) or not all(isinstance(one, str) for one in keys):
+            raise bad_type("load_pth", "key", repr(key), "a string or several")
+        for one in keys:
             if not isinstance(value, dict) or one not in value:
                 raise bad_file(self.path, f"no entry {one!r}{_listed(value)}")
             value = value[one]

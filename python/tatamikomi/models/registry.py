@@ -108,7 +108,8 @@ def create(
         with postponed() as waiting:  # what layers draw and the network draws anew is drawn once
             net = builder(generator=generator, **options)
             if weights is not None:
-                waiting.clear()
+                for parameter in net.parameters():
+                    waiting.pop(id(parameter), None)
     else:
         net = builder(generator=generator, **options)
     if weights is not None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tatamikomi.data import load_npz
 from tatamikomi.errors import bad_value
 from tatamikomi.io import load_file, load_pth
 from tatamikomi.nn import Module
@@ -76,6 +75,8 @@ def read_weights(path: str | os.PathLike[str], key: Any = None) -> State:
     ...     tk.models.read_weights(path)
     {'fc.bias': array([0., 0.])}
     """
+    from tatamikomi.data import load_npz
+
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     if suffix not in _SUFFIXES:
         raise bad_value("read_weights", "path", repr(os.fspath(path)), "a name that ends in " + ", ".join(_SUFFIXES))

@@ -63,15 +63,7 @@ def nms(boxes: ArrayLike, scores: ArrayLike, iou_threshold: float) -> NDArray[np
 def batched_nms(boxes: ArrayLike, scores: ArrayLike, idxs: ArrayLike, iou_threshold: float) -> NDArray[np.int64]:
     """`nms` within each class, all classes at once: boxes of different classes are moved apart first.
 
-    Args:
-        boxes, scores, iou_threshold: as `nms`.
-        idxs: (N,) class, or any other group, of each box.
-
-    Returns:
-        (K,) indices of those that stay, best first.
-
-    Raises:
-        TypeError, ValueError: as `nms`.
+    idxs (N,) is the class, or any other group, of each box; all else is as `nms` has it.
 
     >>> from tatamikomi.models.detection import batched_nms
     >>> batched_nms([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 9, 10]], [0.8, 0.9, 0.5], [1, 2, 2], 0.5).tolist()
@@ -122,9 +114,6 @@ def decode(offsets: ArrayLike, anchors: ArrayLike) -> NDArray[Any]:
     Returns:
         (N, 4): x1, y1, x2, y2.
 
-    Raises:
-        TypeError, ValueError: no numbers, or other shapes.
-
     >>> from tatamikomi.models.detection import decode
     >>> decode([[0.5, 0, 0, 0]], [[0, 0, 4, 4]]).tolist()
     [[2.0, 0.0, 6.0, 4.0]]
@@ -144,9 +133,6 @@ def paired_iou(boxes1: Tensor, boxes2: Tensor, generalized: bool = False) -> Ten
 
     Returns:
         (N,), from 0, or -1 where generalized, to 1.
-
-    Raises:
-        TypeError, ValueError: what the arithmetic of Tensors says.
 
     >>> import tatamikomi as tk
     >>> a, b = tk.tensor([[0.0, 0.0, 2.0, 2.0]]), tk.tensor([[1.0, 0.0, 3.0, 4.0]])

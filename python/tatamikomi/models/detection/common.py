@@ -58,7 +58,15 @@ class Detector(Module):
     num_classes: int
 
     def loss(self, output: Tensor, targets: ArrayLike) -> Tensor:
-        """The loss of an output for targets (N, M, 5) as `pad_targets` makes them, a 0-d Tensor."""
+        """The loss of an output, a 0-d Tensor.
+
+        Args:
+            output: what the network gave for N images.
+            targets: (N, M, 5), see `pad_targets`.
+
+        Raises:
+            TypeError, ValueError: targets of another kind or shape, or a label that is no class.
+        """
         raise NotImplementedError
 
     def candidates(self, output: Array) -> tuple[Array, Array]:

@@ -241,13 +241,6 @@ class EfficientDet(Detector):
 
         An anchor belongs to the box that it overlaps most, if by a half or more; the anchor that overlaps a box most is
         its in any case.
-
-        Args:
-            output: (N, anchors, 8 + num_classes).
-            targets: (N, M, 5), see `pad_targets`.
-
-        Raises:
-            TypeError, ValueError: targets of another kind or shape, or a label that is no class.
         """
         values, dtype = output.numpy(), output.dtype
         count, rows = values.shape[1], output.reshape(-1, values.shape[2])

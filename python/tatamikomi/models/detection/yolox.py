@@ -123,13 +123,6 @@ class YOLOX(Detector):
         """5 box loss + BCE of objectness + BCE of classes, summed, over the number of places that `sim_ota` assigns.
 
         The class of such a place is to have the overlap of its box as probability, the other classes none.
-
-        Args:
-            output: (N, places, 8 + num_classes).
-            targets: (N, M, 5), see `pad_targets`.
-
-        Raises:
-            TypeError, ValueError: targets of another kind or shape, or a label that is no class.
         """
         values = output.numpy()
         count, rows = values.shape[1], output.reshape(-1, values.shape[2])
