@@ -266,9 +266,9 @@ def test_options_and_tasks():
     assert models.options("resnet20_cifar")["shortcuts"] is True
     assert models.options("efficientnet_b3")["width_mult"] == 1.2
     assert models.options("vgg16_bn")["batch_norm"] is True
-    with pytest.raises(ValueError, match=r"list: task: expected one of 'classification', .* got 'detection'"):
-        models.list("detection")
-    with pytest.raises(ValueError, match=r"register: task: expected one of 'classification', .* got 'detection'"):
-        models.register("other-name", "detection")
+    with pytest.raises(ValueError, match=r"list: task: expected one of 'classification', .* got 'tracking'"):
+        models.list("tracking")
+    with pytest.raises(ValueError, match=r"register: task: expected one of 'classification', .* got 'tracking'"):
+        models.register("other-name", "tracking")
     with pytest.raises(ValueError, match="options: name: expected one of "):
         models.options("resnet")

@@ -20,7 +20,7 @@ def count(net):
 
 def test_the_zoo_is_whole():
     registered = {name for name in models.list() if "-" not in name}  # other tests have theirs
-    assert registered == set(ZOO) | DIGITS
+    assert registered == set(ZOO) | DIGITS | set(models.list("detection"))
     assert set(PRINTS) <= set(TORCHVISION) <= set(ZOO)
     for task in ("segmentation", "sequence", "reconstruction"):
         assert set(models.list(task)) == {
@@ -112,6 +112,7 @@ STEPS = {
     "fcn": {"backbone": "resnet18"},
     "fcn1d": {"width": 8},
     "googlenet": {},
+    "inception_v2": {},
     "keras_example": {},
     "lenet5_1998": {},
     "mobilenet_v1": {"width_mult": 0.25},

@@ -44,6 +44,7 @@ ZOO = {
     "fcn": Known(32_957_013, (3, 33, 40), (21, 33, 40)),
     "fcn1d": Known(264_962, (1, 20), (2,)),
     "googlenet": images(6_624_904, 32),
+    "inception_v2": images(11_285_224, 32),
     "inception_v3": images(23_834_568, 75),
     "keras_example": images(225_034, 28, 10, 1),
     "lenet5_1998": images(60_000, 28, 10, 1),

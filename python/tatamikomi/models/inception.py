@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from tatamikomi import functional as F
 from tatamikomi.autograd import Tensor, cat
 from tatamikomi.models.common import start
-from tatamikomi.models.googlenet import basic_conv
+from tatamikomi.models.googlenet import Outputs, basic_conv
 from tatamikomi.models.registry import register
-from tatamikomi.nn import Dropout, GlobalAvgPool, Linear, MaxPool2d, Module
+from tatamikomi.nn import Dropout, GlobalAvgPool, Linear, MaxPool2d, Module, checks
 from tatamikomi.random import Generator
 
 
@@ -143,16 +143,35 @@ class Mixed(Module):
         return y
 
 
+class AuxiliaryV3(Module):
+    """Means of 5 x 5 every third place, 1 x 1, 5 x 5, means, linear. Shape: x (N, in_channels, H, W), H, W >= 17 ->
+    logits (N, num_classes)."""
+
+    def __init__(self, in_channels: int, num_classes: int, generator: Generator | None = None) -> None:
+        super().__init__()
+        self.conv0 = basic_conv(in_channels, 128, 1, generator=generator)
+        self.conv1 = basic_conv(128, 768, 5, generator=generator)
+        self.fc = Linear(768, num_classes, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> logits (N, num_classes)."""
+        y = self.conv1(self.conv0(F.avg_pool2d(x, 5, 3)))
+        z: Tensor = self.fc(F.adaptive_avg_pool2d(y, 1).flatten(1))
+        return z
+
+
 @register("inception_v3")
 class InceptionV3(Module):
     """Five convolutions, eleven mixed blocks, means of the channels, a linear layer; torchvision's names.
 
-    The auxiliary classifier of the paper, which serves training alone, is left out; torchvision's state loads with
-    `aux_logits=False` there or `strict=False` here. Initial values are He's.
+    Initial values are He's.
 
     Args:
         num_classes, in_channels, generator: as `create`.
         dropout: before the linear layer, in training.
+        aux_logits: have the paper's auxiliary classifier after Mixed_6e, 27,161,264 parameters in all: in training the
+            output is `googlenet.Outputs`, for `googlenet.auxiliary_loss`, and images have 299 x 299 or more. Without
+            it, torchvision's state loads with `aux_logits=False` there or `strict=False` here.
 
     Shape: x (N, in_channels, H, W), at least 75 x 75, 299 x 299 in the paper -> logits (N, num_classes).
 
@@ -166,8 +185,10 @@ class InceptionV3(Module):
         generator: Generator | None = None,
         *,
         dropout: float = 0.5,
+        aux_logits: bool = False,
     ) -> None:
         super().__init__()
+        self.aux_logits = checks.flag("InceptionV3", "aux_logits", aux_logits)
         self.Conv2d_1a_3x3 = basic_conv(in_channels, 32, 3, 2, generator=generator)
         self.Conv2d_2a_3x3 = basic_conv(32, 32, 3, generator=generator)
         self.Conv2d_2b_3x3 = basic_conv(32, 64, 3, padding=1, generator=generator)
@@ -180,15 +201,20 @@ class InceptionV3(Module):
             block = Mixed(channels, branches, generator)
             self.add_module(name, block)
             channels = block.out_channels
-        self._order = list(self._modules)
+            if aux_logits and name == "Mixed_6e":
+                self.AuxLogits = AuxiliaryV3(channels, num_classes, generator)
+        self._order = [name for name in self._modules if name != "AuxLogits"]
         self.avgpool = GlobalAvgPool()
         self.dropout = Dropout(dropout)
         self.fc = Linear(channels, num_classes, generator=generator)
         start(self, generator, mode="fan_in", linear_std=0.01)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> logits (N, num_classes)."""
+    def forward(self, x: Tensor) -> Tensor | Outputs:
+        """(N, in_channels, H, W) -> logits (N, num_classes), or `Outputs`."""
+        auxiliary: tuple[Tensor, ...] = ()
         for name in self._order:
             x = getattr(self, name)(x)
+            if self.training and self.aux_logits and name == "Mixed_6e":
+                auxiliary = (self.AuxLogits(x),)
         y: Tensor = self.fc(self.dropout(self.avgpool(x).flatten(1)))
-        return y
+        return Outputs(y, auxiliary) if auxiliary else y

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.models.weights import load_weights
 from tatamikomi.nn import Module
+from tatamikomi.nn.init.common import postponed
 from tatamikomi.random import Generator
 
 Builder = Callable[..., Module]
 B = TypeVar("B", bound=Builder)
 
-TASKS = ("classification", "segmentation", "sequence", "reconstruction")
+TASKS = ("classification", "segmentation", "sequence", "reconstruction", "detection")
 
 _builders: dict[str, Builder] = {}
 _tasks: dict[str, str] = {}
@@ -25,7 +28,7 @@ def register(name: str, task: str = "classification") -> Callable[[B], B]:
 
     It takes num_classes, in_channels and generator as keywords, each with a default of its own, and any options of its
     own. `task` is "classification" (images to logits), "segmentation" (logits for every place), "sequence" (logits for
-    every step) or "reconstruction" (x to x).
+    every step), "reconstruction" (x to x) or "detection" (boxes and classes: `tk.models.detection.Detector`).
 
     Raises:
         ValueError: the name is taken, or an unknown task.
@@ -65,6 +68,7 @@ def create(
     *,
     seed: int | None = None,
     generator: Generator | None = None,
+    weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Module:
     """Build a model.
@@ -75,11 +79,13 @@ def create(
         in_channels: channels of the input; None is the model's own, 1 for networks on digits, 3 for those on photos.
         seed: draw the initial values from `Generator(seed)`.
         generator: draw them from this Generator; the default one when neither is given.
+        weights: load this in the place of initial values, which are not drawn then: a .safetensors, .npz, .pth or .pt
+            file, or names to arrays, such as `tk.io.load_pth(path, "model")`; see `load_weights`.
         **options: the model's own, such as image_size; see `tk.models.options(name)`.
 
     Raises:
-        ValueError: an unknown name (the message lists the valid ones), both seed and generator, or what the
-            model says.
+        ValueError: an unknown name (the message lists the valid ones), two of seed, generator and weights, what the
+            model says, or weights that do not fit, each with its name and shape.
         TypeError: an argument of the wrong kind, or an option that the model does not have.
 
     >>> import tatamikomi as tk
@@ -88,6 +94,8 @@ def create(
     61706
     """
     builder = _find("create", name)
+    if weights is not None and (seed is not None or generator is not None):
+        raise bad_value("create", "weights", "a seed or generator", "neither with weights")
     if seed is not None:
         if generator is not None:
             raise bad_value("create", "seed", seed, "None when a generator is given")
@@ -96,7 +104,17 @@ def create(
         options["num_classes"] = num_classes
     if in_channels is not None:
         options["in_channels"] = in_channels
-    return builder(generator=generator, **options)
+    if getattr(builder, "func", builder).__module__.startswith("tatamikomi."):
+        with postponed() as waiting:  # what layers draw and the network draws anew is drawn once
+            net = builder(generator=generator, **options)
+            if weights is not None:
+                for parameter in net.parameters():
+                    waiting.pop(id(parameter), None)
+    else:
+        net = builder(generator=generator, **options)
+    if weights is not None:
+        load_weights(net, weights)
+    return net
 
 
 def names(task: str | None = None) -> list[str]:

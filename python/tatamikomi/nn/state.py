@@ -83,8 +83,8 @@ def _load(module: Module, state_dict: Mapping[str, Any], strict: bool) -> LoadRe
     unexpected = [str(key) for key in state_dict if key not in here]
     faults: list[str] = []
     if strict:
-        faults += [f"missing key {key!r}" for key in missing]
-        faults += [f"unexpected key {key!r}" for key in unexpected]
+        faults += [f"missing key {key!r}{_shape(here[key].array) if key in here else ''}" for key in missing]
+        faults += [f"unexpected key {key!r}{_shape(value)}" for key, value in state_dict.items() if key not in here]
     values: dict[str, Array] = {}
     for key, place in here.items():
         if key in state_dict:
@@ -99,6 +99,10 @@ def _load(module: Module, state_dict: Mapping[str, Any], strict: bool) -> LoadRe
     for key, array in values.items():
         here[key].write(array)
     return LoadResult(missing, unexpected)
+
+
+def _shape(value: object) -> str:
+    return f", of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
 
 
 def _fit(target: Array, given: object) -> tuple[str | None, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from tatamikomi.autograd import Tensor
 from tatamikomi.errors import bad_value, unknown_name
 from tatamikomi.nn import checks
-from tatamikomi.nn.init.common import checked, fill, source
+from tatamikomi.nn.init.common import checked, fill, fill_scaled, now_or_later, source
 from tatamikomi.random import Generator
 
 _GAINS = {
@@ -86,7 +86,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     if low > high:
         raise bad_value("uniform_", "a, b", (low, high), "a <= b")
     checked("uniform_", tensor)
-    return fill(tensor, low + (high - low) * source("uniform_", generator).random(tensor.shape))
+    numbers = source("uniform_", generator)
+    return now_or_later(tensor, lambda: fill_scaled(tensor, numbers.random, low, high - low))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -104,7 +105,8 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     if width < 0:
         raise bad_value("normal_", "std", width, "a number >= 0")
     checked("normal_", tensor)
-    return fill(tensor, centre + width * source("normal_", generator).standard_normal(tensor.shape))
+    numbers = source("normal_", generator)
+    return now_or_later(tensor, lambda: fill_scaled(tensor, numbers.standard_normal, centre, width))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tatamikomi.autograd import Tensor
 from tatamikomi.errors import bad_value
 from tatamikomi.nn import checks
-from tatamikomi.nn.init.common import checked, fill, source
+from tatamikomi.nn.init.common import checked, fill, now_or_later, source
 from tatamikomi.random import Generator
 
 
@@ -46,7 +47,14 @@ def trunc_normal_(
     if low >= high:
         raise bad_value(op, "a, b", (low, high), "a < b")
     numbers = source(op, generator)
-    values = np.empty(math.prod(checked(op, tensor).shape))
+    checked(op, tensor)
+    return now_or_later(tensor, lambda: fill(tensor, _between(numbers, tensor.shape, centre, width, low, high)))
+
+
+def _between(
+    numbers: np.random.Generator, shape: tuple[int, ...], centre: float, width: float, low: float, high: float
+) -> NDArray[np.float64]:
+    values = np.empty(math.prod(shape))
     often = math.erf((high - centre) / width / math.sqrt(2.0)) - math.erf((low - centre) / width / math.sqrt(2.0)) > 0.6
     peak = min(max(centre, low), high)
     wanted = np.arange(values.size)
@@ -60,4 +68,4 @@ def trunc_normal_(
             kept = numbers.random(wanted.size) < np.exp(-exponent)
         values[wanted[kept]] = drawn[kept]
         wanted = wanted[~kept]
-    return fill(tensor, values.reshape(tensor.shape))
+    return values.reshape(shape)
