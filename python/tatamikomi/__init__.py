@@ -34,7 +34,7 @@ from tatamikomi.kernels import (
 from tatamikomi.random import Generator, default_generator, manual_seed
 
 if TYPE_CHECKING:
-    from tatamikomi import data, functional, interpret, metrics, models, nn, optim, training
+    from tatamikomi import course, data, functional, interpret, metrics, models, nn, optim, training
     from tatamikomi.interpret import receptive_field, summary
     from tatamikomi.training import Trainer
 
@@ -45,6 +45,7 @@ __all__ = [
     "__version__",
     "autograd",
     "backend",
+    "course",
     "data",
     "default_generator",
     "empty_cache",
@@ -81,7 +82,7 @@ __all__ = [
 ]
 
 # Arrays and gradients need none of these: each is imported when it is first asked for.
-_LAZY_ROOMS = ("data", "functional", "interpret", "metrics", "models", "nn", "optim", "training")
+_LAZY_ROOMS = ("course", "data", "functional", "interpret", "metrics", "models", "nn", "optim", "training")
 _LAZY_NAMES = {"Trainer": "training", "receptive_field": "interpret", "summary": "interpret"}
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package's

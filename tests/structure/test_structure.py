@@ -32,7 +32,7 @@ FLOORS = [
     {"nn", "optim"},
     {"data", "metrics"},
     {"models", "training"},
-    {"estimators", "interpret"},
+    {"course", "estimators", "interpret"},
     {"cli"},
 ]
 TAPE = {

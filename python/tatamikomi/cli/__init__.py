@@ -1,4 +1,4 @@
-"""The command line: `tatamikomi train`, `evaluate RUN`, `predict RUN IMAGE`, `runs`, `info`."""
+"""The command line: `tatamikomi train`, `evaluate RUN`, `predict RUN IMAGE`, `runs`, `info`, `course`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tatamikomi.cli import evaluate, info, predict, runs, train
+from tatamikomi.cli import course, evaluate, info, predict, runs, train
 from tatamikomi.cli.options import Parser
 
-_COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict, "runs": runs, "info": info}
+_COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict, "runs": runs, "info": info, "course": course}
 # What bad input, files and machines raise; anything else is a fault of ours and keeps its traceback.
 _FAULTS = (ValueError, OSError, ImportError, FloatingPointError, MemoryError)
 
