@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from typing import Any
-
-with suppress(ImportError):  # matplotlib asks for it by this name; without matplotlib nobody does
-    from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas  # noqa: F401
 
 BACKEND = f"module://{__name__}"
 
 _target = {"folder": "figures", "stem": "figure"}
 _count = 0
+
+
+def __getattr__(name: str) -> Any:
+    """The canvas that matplotlib asks a backend for; who does not draw need not wait for matplotlib."""
+    if name == "FigureCanvas":
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        return FigureCanvasAgg
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def save_to(folder: str, stem: str) -> None:

@@ -11,7 +11,16 @@ from types import ModuleType
 from tatamikomi.errors import bad_value
 
 _ROOM = "tatamikomi.course"
-_COMMON = "functions gradient layers multi_layer_net multi_layer_net_extend optimizer trainer util".split()
+_COMMON = (
+    "functions",
+    "gradient",
+    "layers",
+    "multi_layer_net",
+    "multi_layer_net_extend",
+    "optimizer",
+    "trainer",
+    "util",
+)
 _CHAPTERS = ("deep_convnet", "double_convnet", "simple_convnet", "two_layer_net")
 _installed: dict[str, ModuleType | None] = {}  # name -> what sys.modules held before
 

@@ -146,7 +146,7 @@ class Momentum(_Optimizer):
 
     def _step(self, w: list[Array], g: list[Array], states: _States) -> None:
         # The rate goes into the gradient: another rate later leaves the velocity as it is.
-        moves = [self.lr * one for one in g]
+        moves = [np.asarray(self.lr * one, one.dtype) for one in g]
         nesterov = self._nesterov and self.momentum > 0
         kernels.sgd_step(w, moves, states[0], lr=1.0, momentum=self.momentum, nesterov=nesterov)
 
