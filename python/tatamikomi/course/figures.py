@@ -20,6 +20,7 @@ def __getattr__(name: str) -> Any:
     if name == "FigureCanvas":
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+        globals()[name] = FigureCanvasAgg  # matplotlib goes through vars() of the module afterwards
         return FigureCanvasAgg
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
