@@ -209,7 +209,7 @@ def test_dtypes_mix_as_in_numpy():
     "layer", [layers.Relu(), layers.Pooling(2, 2), layers.Convolution(KERNEL, BIAS), layers.BatchNormalization(1, 0)]
 )
 def test_backward_wants_a_forward_before(layer):
-    with pytest.raises(TypeError, match="backward: .* a call of forward"):
+    with pytest.raises(TypeError, match=r"backward: .* a call of forward"):
         layer.backward(ROWS)
 
 

@@ -99,5 +99,5 @@ def test_numerical_gradient_leaves_x_as_it_was():
     with pytest.raises(KeyError):
         gradient.numerical_gradient(stumbles, x)
     assert x.tolist() == [[1, 2], [3, 4]]
-    with pytest.raises(TypeError, match="x: expected an array of floats.* got int64"):
+    with pytest.raises(TypeError, match=r"x: expected an array of floats.* got int64"):
         gradient.numerical_gradient(np.sum, np.arange(3))

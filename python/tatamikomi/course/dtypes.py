@@ -29,8 +29,8 @@ def set_default_dtype(dtype: object) -> None:
     try:
         chosen = np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:
-        chosen = None
-    if chosen not in _FLOATS:
+        chosen = np.dtype(object)
+    if dtype is None or chosen not in _FLOATS:  # NumPy takes None for float64
         raise bad_value("set_default_dtype", "dtype", dtype, "float32 or float64")
     _default.set(chosen)
 

@@ -78,6 +78,8 @@ class _Unpickler(pickle._Unpickler):
             known = {"ndarray": None, "dtype": lambda *given: _Dtype(*given)}
         elif module == "collections":
             known = {"OrderedDict": lambda *given: OrderedDict(*given)}
+        elif module in ("builtins", "__builtin__"):
+            known = {"bytes": lambda: b""}
         elif module == "_codecs":
             known = {"encode": lambda text, code: codecs.encode(text, {"latin1": "latin1"}[code])}
         if name in known:
