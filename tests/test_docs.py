@@ -20,8 +20,8 @@ def pages():
 
 PAGES = pages()
 WITH_PYTHON = [one for one in PAGES if "```python" in one.values[0].read_text(encoding="utf-8")]
-# README.md has a test of its own, test_readme.py.
-RUNNABLE = [one for one in WITH_PYTHON if one.id != "README.md"]
+# README.md has a test of its own, test_readme.py; README.ja.md has the same blocks.
+RUNNABLE = [one for one in WITH_PYTHON if one.id not in ("README.md", "README.ja.md")]
 
 
 def python_blocks(text):
