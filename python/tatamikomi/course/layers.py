@@ -6,34 +6,22 @@ never written to. What lessons look at but no step needs (Relu.mask, Convolution
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi import kernels
+from tatamikomi.course import functions
 from tatamikomi.course.dtypes import floats
-from tatamikomi.course.functions import (
-    class_labels,
-    cross_entropy_error,
-    identity_function,
-    log_loss,
-    mean_squared_error,
-    relu,
-    relu_grad,
-    sigmoid,
-    sigmoid_grad,
-    softmax,
-    softmax_loss,
-    step_function,
-    sum_squared_error,
-)
+from tatamikomi.course.functions import *  # noqa: F403 - scripts take them from here too
+from tatamikomi.course.functions import class_labels, log_loss, softmax
 from tatamikomi.course.layers_image import Convolution, Pooling
 from tatamikomi.course.util import col2im, im2col
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.kernels.arrays import Array
 
-# With the functions: scripts take all of them from here by `import *`.
 __all__ = [
     "Affine",
     "BatchNormalization",
@@ -45,20 +33,9 @@ __all__ = [
     "SoftmaxWithLoss",
     "Tanh",
     "col2im",
-    "cross_entropy_error",
-    "identity_function",
     "im2col",
-    "mean_squared_error",
-    "np",
-    "relu",
-    "relu_grad",
-    "sigmoid",
-    "sigmoid_grad",
-    "softmax",
-    "softmax_loss",
-    "step_function",
-    "sum_squared_error",
 ]
+__all__ += functions.__all__
 
 _EPS = 1e-6  # of batch normalisation
 
@@ -67,16 +44,22 @@ class _Activation:
     """A function of every element; its gradient follows from `out`, what forward returned."""
 
     out: Any = None
+    kernels: tuple[Callable[..., Array], Callable[..., Array]]
 
-    def _backward(self, backward: Any, dout: ArrayLike) -> Array:
+    def forward(self, x: ArrayLike) -> Array:
+        """The function of x, any shape."""
+        self.out = self.kernels[0](*floats(x))
+        return self.out  # type: ignore[no-any-return]
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dout times the derivative."""
         if self.out is None:
             raise bad_type(f"{type(self).__name__}.backward", "out", "None", "a call of forward before")
-        dx: Array = backward(*floats(dout, self.out))
-        return dx
+        return self.kernels[1](*floats(dout, self.out))
 
 
 class Relu(_Activation):
-    """max(x, 0), any shape. `mask` is True where x <= 0.
+    """max(x, 0), any shape; the derivative at 0 is 0. `mask` is True where x <= 0.
 
     >>> import numpy as np
     >>> from tatamikomi.course.layers import Relu
@@ -85,14 +68,7 @@ class Relu(_Activation):
     (array([0., 2.]), array([0., 3.]), array([ True, False]))
     """
 
-    def forward(self, x: ArrayLike) -> Array:
-        """max(x, 0)."""
-        self.out = kernels.relu_forward(*floats(x))
-        return self.out  # type: ignore[no-any-return]
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """dout where x > 0, else 0."""
-        return self._backward(kernels.relu_backward, dout)
+    kernels = (kernels.relu_forward, kernels.relu_backward)
 
     @property
     def mask(self) -> Array | None:
@@ -110,14 +86,7 @@ class Sigmoid(_Activation):
     (array([0.5]), array([0.25]))
     """
 
-    def forward(self, x: ArrayLike) -> Array:
-        """1 / (1 + exp(-x))."""
-        self.out = kernels.sigmoid_forward(*floats(x))
-        return self.out  # type: ignore[no-any-return]
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """dout * out * (1 - out)."""
-        return self._backward(kernels.sigmoid_backward, dout)
+    kernels = (kernels.sigmoid_forward, kernels.sigmoid_backward)
 
 
 class Tanh(_Activation):
@@ -130,14 +99,7 @@ class Tanh(_Activation):
     (array([0.]), array([1.]))
     """
 
-    def forward(self, x: ArrayLike) -> Array:
-        """tanh(x)."""
-        self.out = kernels.tanh_forward(*floats(x))
-        return self.out  # type: ignore[no-any-return]
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """dout * (1 - out**2)."""
-        return self._backward(kernels.tanh_backward, dout)
+    kernels = (kernels.tanh_forward, kernels.tanh_backward)
 
 
 class Affine:

@@ -23,11 +23,13 @@ class _Optimizer:
 
     kept: tuple[str, ...] = ()  # attributes that hold a state per parameter: None, then a dictionary
 
-    def __init__(self, lr: float | None, learning_rate: float | None, default: float = 0.01) -> None:
+    _default = 0.01
+
+    def __init__(self, lr: float | None = None, *, learning_rate: float | None = None) -> None:
         if lr is not None and learning_rate is not None:
             raise bad_type(type(self).__name__, "learning_rate", "both", "lr or learning_rate")
         given = learning_rate if lr is None else lr
-        self.lr: float = default if given is None else given
+        self.lr: float = self._default if given is None else given
         for name in self.kept:
             setattr(self, name, None)
 
@@ -112,9 +114,6 @@ class SGD(_Optimizer):
     (array([0.5]), 1.5)
     """
 
-    def __init__(self, lr: float | None = None, *, learning_rate: float | None = None) -> None:
-        super().__init__(lr, learning_rate)
-
     def _step(self, w: list[Array], g: list[Array], states: _States) -> None:
         kernels.sgd_step(w, g, lr=self.lr)
 
@@ -136,7 +135,7 @@ class Momentum(_Optimizer):
     _nesterov = False
 
     def __init__(self, lr: float | None = None, momentum: float = 0.9, *, learning_rate: float | None = None) -> None:
-        super().__init__(lr, learning_rate)
+        super().__init__(lr, learning_rate=learning_rate)
         self.momentum = momentum
 
     @property
@@ -181,9 +180,6 @@ class AdaGrad(_Optimizer):
     kept = ("h",)
     h: dict[str, Array] | None
 
-    def __init__(self, lr: float | None = None, *, learning_rate: float | None = None) -> None:
-        super().__init__(lr, learning_rate)
-
     def _step(self, w: list[Array], g: list[Array], states: _States) -> None:
         kernels.adagrad_step(w, g, states[0], lr=self.lr, eps=_SMALL)
 
@@ -205,7 +201,7 @@ class RMSprop(_Optimizer):
     def __init__(
         self, lr: float | None = None, decay_rate: float = 0.99, *, learning_rate: float | None = None
     ) -> None:
-        super().__init__(lr, learning_rate)
+        super().__init__(lr, learning_rate=learning_rate)
         self.decay_rate = decay_rate
 
     def _step(self, w: list[Array], g: list[Array], states: _States) -> None:
@@ -229,6 +225,7 @@ class Adam(_Optimizer):
     """
 
     kept = ("m", "v")
+    _default = 0.001
     m: dict[str, Array] | None
     v: dict[str, Array] | None
 
@@ -240,7 +237,7 @@ class Adam(_Optimizer):
         *,
         learning_rate: float | None = None,
     ) -> None:
-        super().__init__(lr, learning_rate, 0.001)
+        super().__init__(lr, learning_rate=learning_rate)
         self.beta1, self.beta2, self.iter = beta1, beta2, 0
 
     def _begin(self) -> None:
