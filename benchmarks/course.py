@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,9 @@ BACKENDS = ("native", "reference")
 
 
 def check(network: Any, x: Any, t: Any) -> None:
-    """Both backends give the same gradient, dropout drawn alike, up to the rounding of sums of x.size terms.
+    """Both backends give the same gradient, dropout drawn alike: of a difference that is small beside it.
+
+    In float32 rounding moves a unit or two, of a hundred thousand, over the kink of a ReLU or to another maximum.
 
     Raises:
         SystemExit: they do not.
@@ -39,13 +42,12 @@ def check(network: Any, x: Any, t: Any) -> None:
         np.random.seed(1)
         with tk.backend(backend):
             found.append(network.gradient(x, t))
+    allowed = 1e-2 if x.dtype == np.float32 else 1e-9
     for name in found[0]:
-        one, other = (gradient[name].astype(np.float64) for gradient in found)
-        bound = np.finfo(x.dtype).eps * np.sqrt(x.size) * max(np.abs(other).max(), np.abs(one).max())
-        if not np.abs(one - other).max() <= bound:
-            raise SystemExit(
-                f"course: {name}: gradients differ by {np.abs(one - other).max():.3g}, allowed {bound:.3g}"
-            )
+        one, other = (gradient[name] for gradient in found)
+        apart = np.linalg.norm(one - other) / np.linalg.norm(other)
+        if not apart <= allowed:
+            raise SystemExit(f"course: {name}: gradients differ by {apart}, allowed {allowed}")
 
 
 def measure(network: Any, x: Any, t: Any, rounds: int) -> dict[str, list[Turn]]:
@@ -75,6 +77,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    wanted = {name: str(options.threads) for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    if not wanted.items() <= os.environ.items():  # NumPy's product reads them when it is imported: once more, then
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.course", *sys.argv[1:]], {**os.environ, **wanted})
     tk.set_num_threads(options.threads)
     draw = np.random.default_rng(0)
     print(f"batch {options.batch}, {options.threads} threads, milliseconds of a step: median of turns (least)")
@@ -82,6 +87,7 @@ def main() -> None:
     for name in options.networks:
         for dtype in options.dtypes:
             course.set_default_dtype(dtype)
+            np.random.seed(0)
             network = NETWORKS[name]()
             shape = (options.batch, 784) if name == "MultiLayerNet" else (options.batch, 1, 28, 28)
             x, t = draw.random(shape, dtype=dtype), draw.integers(0, 10, options.batch)
