@@ -134,11 +134,13 @@ class Affine:
         self.x = array.reshape(len(array), -1)
         return kernels.matmul(self.x, W, bias=b.reshape(-1))
 
-    def backward(self, dout: ArrayLike) -> Array:
-        """The gradient of x, in x's shape; sets dW and db."""
+    def backward(self, dout: ArrayLike, want_dx: bool = True) -> Any:
+        """The gradient of x, in x's shape, or None where it is not wanted; sets dW and db."""
         dy, W, x = floats(dout, self.W, self.x)
         self.dW = kernels.matmul(x, dy, transpose_a=True)
         self.db = dy.sum(axis=0)
+        if not want_dx:
+            return None
         return kernels.matmul(dy, W, transpose_b=True).reshape(self.original_x_shape or x.shape)
 
 

@@ -44,18 +44,21 @@ class Convolution:
         self.dW: Any = None
         self.db: Any = None
 
-    def forward(self, x: ArrayLike) -> Array:
-        """(N, C, H, W) -> (N, FN, OH, OW)."""
+    def forward(self, x: ArrayLike, activation: str | None = None) -> Array:
+        """(N, C, H, W) -> (N, FN, OH, OW); with activation="relu" max(y, 0) in the same pass."""
         self.x, W, b = floats(x, self.W, self.b)
-        return kernels.conv_forward(self.x, W, b.reshape(-1), self.stride, self.pad)
+        return kernels.conv_forward(self.x, W, b.reshape(-1), self.stride, self.pad, activation=activation)
 
-    def backward(self, dout: ArrayLike) -> Array:
-        """The gradient of x, in its shape; sets dW and db."""
+    def backward(self, dout: ArrayLike, y: Array | None = None, want_dx: bool = True) -> Any:
+        """The gradient of x, in its shape, or None where it is not wanted; sets dW and db.
+
+        y: what forward returned with activation="relu": dout counts where y > 0.
+        """
         _forward_first(self)
         dy, W, x = floats(dout, self.W, self.x)
         self.db = np.empty(len(W), dy.dtype)
-        self.dW = kernels.conv_backward_weight(dy, x, W.shape, self.stride, self.pad, dbias=self.db)
-        return kernels.conv_backward_input(dy, W, x.shape, self.stride, self.pad)
+        self.dW = kernels.conv_backward_weight(dy, x, W.shape, self.stride, self.pad, y=y, dbias=self.db)
+        return kernels.conv_backward_input(dy, W, x.shape, self.stride, self.pad, y=y) if want_dx else None
 
     @property
     def col(self) -> Array | None:

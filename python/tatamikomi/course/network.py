@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike
 from tatamikomi.course.dtypes import default_dtype
 from tatamikomi.course.functions import chosen_teacher
 from tatamikomi.course.gradient import numerical_gradient
-from tatamikomi.course.layers import BatchNormalization, Dropout, SoftmaxWithLoss
+from tatamikomi.course.layers import Affine, BatchNormalization, Convolution, Dropout, Relu, SoftmaxWithLoss
 from tatamikomi.course.pickles import load_arrays, save_arrays
 from tatamikomi.io.faults import bad_file
 from tatamikomi.kernels.arrays import Array
@@ -54,13 +53,24 @@ class Network:
             if name is not None:
                 self._sources[name] = layer, theirs
 
-    def _each(self) -> Iterator[Any]:
-        yield from self.layers.values() if isinstance(self.layers, dict) else self.layers
+    def _passes(self) -> list[tuple[Any, Relu | None]]:
+        """The layers in order, a Relu beside the convolution before it: both run in one pass."""
+        passes: list[tuple[Any, Relu | None]] = []
+        for layer in self.layers.values() if isinstance(self.layers, dict) else self.layers:
+            if type(layer) is Relu and passes and type(passes[-1][0]) is Convolution and passes[-1][1] is None:
+                passes[-1] = passes[-1][0], layer
+            else:
+                passes.append((layer, None))
+        return passes
 
     def predict(self, x: ArrayLike, train_flg: bool = False) -> Any:
         """Scores (n, classes) before softmax; x (n, inputs) or (n, C, H, W)."""
-        for layer in self._each():
-            x = layer.forward(x, train_flg) if isinstance(layer, (BatchNormalization, Dropout)) else layer.forward(x)
+        for layer, relu in self._passes():
+            if relu is not None:
+                x = relu.out = layer.forward(x, "relu")
+            else:
+                trains = isinstance(layer, (BatchNormalization, Dropout))
+                x = layer.forward(x, train_flg) if trains else layer.forward(x)
         return x
 
     def loss(
@@ -102,8 +112,12 @@ class Network:
         """
         self.loss(x, t, True, d=d)
         dout = self.last_layer.backward(1)
-        for layer in reversed(list(self._each())):
-            dout = layer.backward(dout)
+        passes = self._passes()
+        for layer, relu in reversed(passes):
+            options = {} if relu is None else {"y": relu.out}
+            if layer is passes[0][0] and isinstance(layer, (Affine, Convolution)):
+                options["want_dx"] = False  # nobody asks for the gradient of the data
+            dout = layer.backward(dout, **options)
         grads = {}
         for name in self.params:
             layer, attribute = self._sources[name]
