@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from benchmarks.course_numpy import PlainNet
 
 import tatamikomi as tk
 from tatamikomi import course
@@ -133,6 +134,23 @@ def test_native_and_reference_train_alike(dtype):
     np.testing.assert_allclose(losses, others, rtol=tolerance)
     for key in params:
         np.testing.assert_allclose(params[key], plain[key], rtol=tolerance, atol=tolerance, err_msg=key)
+
+
+def test_the_deep_network_is_what_scripts_write_in_numpy():
+    """Rows of windows, masks and argmax, written out in benchmarks/course_numpy.py; dropout drawn alike."""
+    np.random.seed(8)
+    net = NETWORKS["deep"]()
+    for array in net.params.values():
+        array += 0.1 * np.random.randn(*array.shape)
+    x, t = batch(net)
+    np.random.seed(9)
+    expected = PlainNet(net).gradient(x, t)
+    np.random.seed(9)
+    grads = net.gradient(x, t)
+    assert set(grads) == set(expected)
+    for key, grad in grads.items():
+        assert np.any(grad != 0), key
+        np.testing.assert_allclose(grad, expected[key], rtol=1e-10, atol=1e-13, err_msg=key)
 
 
 def test_trainer_prints_the_lessons_lines(capsys):
