@@ -3,7 +3,8 @@
     python -m benchmarks.course [--networks NAME ...] [--dtypes float32] [--batch 100] [--threads 2] [--rounds 5]
 
 One process, one network, one step, gradient(x, t) and Adam's update, by the three in turns of a second; `scripts` is
-course_numpy.py, for DeepConvNet. First all must agree on the gradient. Prints medians, minima and how many times native is faster.
+course_numpy.py, for DeepConvNet. First all must agree on the gradient. Prints medians, minima and how many times native
+is faster; writes nothing.
 """
 
 from __future__ import annotations
