@@ -206,7 +206,11 @@ def test_dtypes_mix_as_in_numpy():
 
 
 @pytest.mark.parametrize(
-    "layer", [layers.Relu(), layers.Pooling(2, 2), layers.Convolution(KERNEL, BIAS), layers.BatchNormalization(1, 0)]
+    "layer",
+    [
+        *(layers.Relu(), layers.Pooling(2, 2), layers.Convolution(KERNEL, BIAS), layers.BatchNormalization(1, 0)),
+        *(layers.Affine(MATRIX, OFFSET), layers.SoftmaxWithLoss(), layers.Dropout()),
+    ],
 )
 def test_backward_wants_a_forward_before(layer):
     with pytest.raises(TypeError, match=r"backward: .* a call of forward"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tatamikomi.errors import bad_value
+from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.kernels.arrays import Array
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -53,6 +53,24 @@ def drawn(scale: float, *shape: int) -> Array:
     (2, 1)
     """
     return (scale * np.random.randn(*shape)).astype(default_dtype(), copy=False)
+
+
+def kept_of(layer: object, name: str) -> Any:
+    """What a layer's forward has left in an attribute, for its backward.
+
+    Raises:
+        TypeError: nothing yet.
+
+    >>> from tatamikomi.course.dtypes import kept_of
+    >>> kept_of(slice(1), "start")
+    Traceback (most recent call last):
+        ...
+    TypeError: slice.backward: start: expected a call of forward before, got None
+    """
+    value = getattr(layer, name)
+    if value is None:
+        raise bad_type(f"{type(layer).__name__}.backward", name, "None", "a call of forward before")
+    return value
 
 
 def floats(*values: object) -> list[Array]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from tatamikomi import kernels
 from tatamikomi.course import functions
-from tatamikomi.course.dtypes import floats
+from tatamikomi.course.dtypes import floats, kept_of
 from tatamikomi.course.functions import *  # noqa: F403 - scripts take them from here too
 from tatamikomi.course.functions import class_labels, log_loss, softmax
 from tatamikomi.course.layers_image import Convolution, Pooling
@@ -53,9 +53,7 @@ class _Activation:
 
     def backward(self, dout: ArrayLike) -> Array:
         """dout times the derivative."""
-        if self.out is None:
-            raise bad_type(f"{type(self).__name__}.backward", "out", "None", "a call of forward before")
-        return self.kernels[1](*floats(dout, self.out))
+        return self.kernels[1](*floats(dout, kept_of(self, "out")))
 
 
 class Relu(_Activation):
@@ -136,7 +134,7 @@ class Affine:
 
     def backward(self, dout: ArrayLike, want_dx: bool = True) -> Any:
         """The gradient of x, in x's shape, or None where it is not wanted; sets dW and db."""
-        dy, W, x = floats(dout, self.W, self.x)
+        dy, W, x = floats(dout, self.W, kept_of(self, "x"))
         self.dW = kernels.matmul(x, dy, transpose_a=True)
         self.db = dy.sum(axis=0)
         if not want_dx:
@@ -172,7 +170,7 @@ class SoftmaxWithLoss:
 
     def backward(self, dout: float = 1) -> Array:
         """(y - t) * dout / n, t one-hot."""
-        dx: Array = self.y.copy()
+        dx: Array = kept_of(self, "y").copy()
         rows, n = np.atleast_2d(dx), len(np.atleast_2d(dx))
         if self.t.size == self.y.size:
             rows -= self.t.reshape(rows.shape)
@@ -210,7 +208,7 @@ class Dropout:
 
     def backward(self, dout: ArrayLike) -> Array:
         """dout * mask."""
-        return floats(dout)[0] * self.mask  # type: ignore[no-any-return]
+        return floats(dout)[0] * kept_of(self, "mask")  # type: ignore[no-any-return]
 
 
 class BatchNormalization:

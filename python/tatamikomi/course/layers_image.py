@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi import kernels
-from tatamikomi.course.dtypes import floats
+from tatamikomi.course.dtypes import floats, kept_of
 from tatamikomi.course.util import im2col
-from tatamikomi.errors import bad_type, unknown_name
+from tatamikomi.errors import unknown_name
 from tatamikomi.kernels.arrays import Array
 
 __all__ = ["Convolution", "Pooling"]
@@ -54,8 +54,7 @@ class Convolution:
 
         y: what forward returned with activation="relu": dout counts where y > 0.
         """
-        _forward_first(self)
-        dy, W, x = floats(dout, self.W, self.x)
+        dy, W, x = floats(dout, self.W, kept_of(self, "x"))
         self.db = np.empty(len(W), dy.dtype)
         self.dW = kernels.conv_backward_weight(dy, x, W.shape, self.stride, self.pad, y=y, dbias=self.db)
         return kernels.conv_backward_input(dy, W, x.shape, self.stride, self.pad, y=y) if want_dx else None
@@ -110,11 +109,10 @@ class Pooling:
 
     def backward(self, dout: ArrayLike) -> Array:
         """The gradient of x, in its shape."""
-        _forward_first(self)
-        (dy,) = floats(dout)
+        x, (dy,) = kept_of(self, "x"), floats(dout)
         if self.mode == "average":
-            return kernels.avg_pool_backward(dy, self.x.shape, (self.pool_h, self.pool_w), self.stride, self.pad)
-        return kernels.max_pool_backward(dy, self._places, self.x.shape)
+            return kernels.avg_pool_backward(dy, x.shape, (self.pool_h, self.pool_w), self.stride, self.pad)
+        return kernels.max_pool_backward(dy, self._places, x.shape)
 
     @property
     def arg_max(self) -> Array | None:
@@ -126,8 +124,3 @@ class Pooling:
         rows -= np.arange(oh)[:, None] * self.stride - self.pad
         columns -= np.arange(ow) * self.stride - self.pad
         return (rows * self.pool_w + columns).transpose(0, 2, 3, 1).reshape(-1)  # type: ignore[no-any-return]
-
-
-def _forward_first(layer: Convolution | Pooling) -> None:
-    if layer.x is None:
-        raise bad_type(f"{type(layer).__name__}.backward", "x", "None", "a call of forward before")
