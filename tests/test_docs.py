@@ -20,8 +20,9 @@ def pages():
 
 PAGES = pages()
 WITH_PYTHON = [one for one in PAGES if "```python" in one.values[0].read_text(encoding="utf-8")]
-# README.md has a test of its own, test_readme.py; the course's Japanese pages have the code of the English ones.
-RUNNABLE = [one for one in WITH_PYTHON if one.id != "README.md" and not one.id.startswith("docs/course/ja/")]
+# README.md has a test of its own, test_readme.py; README.ja.md and the course's Japanese pages repeat the English code.
+JAPANESE = "README.ja.md", "docs/course/ja/"
+RUNNABLE = [one for one in WITH_PYTHON if one.id != "README.md" and not one.id.startswith(JAPANESE)]
 
 
 def python_blocks(text):

@@ -34,7 +34,7 @@ from tatamikomi.kernels import (
 from tatamikomi.random import Generator, default_generator, manual_seed
 
 if TYPE_CHECKING:
-    from tatamikomi import data, ensemble, functional, interpret, metrics, models, nn, optim, training
+    from tatamikomi import course, data, ensemble, functional, interpret, metrics, models, nn, optim, training
     from tatamikomi.interpret import receptive_field, summary
     from tatamikomi.training import Trainer
 
@@ -82,7 +82,7 @@ __all__ = [
 ]
 
 # Arrays and gradients need none of these: each is imported when it is first asked for.
-_LAZY_ROOMS = ("data", "ensemble", "functional", "interpret", "metrics", "models", "nn", "optim", "training")
+_LAZY_ROOMS = ("course", "data", "ensemble", "functional", "interpret", "metrics", "models", "nn", "optim", "training")
 _LAZY_NAMES = {"Trainer": "training", "receptive_field": "interpret", "summary": "interpret"}
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package's

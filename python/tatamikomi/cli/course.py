@@ -1,10 +1,10 @@
-"""The course: its experiments, each of them one command, and its quizzes."""
+"""The course: its experiments, each of them one command, its quizzes, and lessons' scripts on this package's kernels."""
 
 from __future__ import annotations
 
 import argparse
 
-from tatamikomi.cli import course_experiments, course_quiz
+from tatamikomi.cli import course_exec, course_experiments, course_quiz
 
 # What follows `tatamikomi course`: name -> function that adds the parser, whose default `call` does the work.
 _SUBCOMMANDS = {
@@ -12,6 +12,7 @@ _SUBCOMMANDS = {
     "run": course_experiments.add_run,
     "all": course_experiments.add_all,
     "quiz": course_quiz.add_quiz,
+    "exec": course_exec.add_exec,
 }
 
 

@@ -1,0 +1,143 @@
+"""Fully connected networks of any depth: with weight decay, and with dropout and batch normalisation too."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tatamikomi.course.dtypes import default_dtype, drawn
+from tatamikomi.course.layers import Affine, BatchNormalization, Dropout, Relu, Sigmoid, Tanh
+from tatamikomi.course.network import Network
+from tatamikomi.errors import bad_type, unknown_name
+
+__all__ = ["MultiLayerNet", "MultiLayerNetExtend"]
+
+_ACTIVATIONS = {"relu": Relu, "sigmoid": Sigmoid, "tanh": Tanh}
+_GAINS = {"relu": 2.0, "he": 2.0, "sigmoid": 1.0, "xavier": 1.0}
+
+
+class MultiLayerNet(Network):
+    """affine - activation, for each size of hidden_size_list, then affine - softmax; `layers` by name.
+
+    loss adds weight_decay_lambda / 2 * the sum of the squares of all W, gradient accordingly.
+
+    Args:
+        input_size, output_size: numbers of units.
+        hidden_size_list: that of each hidden layer.
+        activation: "relu", "sigmoid" or "tanh".
+        weight_init_std: standard deviation of the normal weights: a number; "relu" or "he" for sqrt(2 / inputs);
+            "sigmoid" or "xavier" for sqrt(1 / inputs).
+        weight_decay_lambda: strength of the weight decay.
+
+    Raises:
+        ValueError: an unknown activation or weight_init_std.
+        TypeError: weight_init_std is no number and no name.
+
+    >>> from tatamikomi.course.multi_layer_net import MultiLayerNet
+    >>> list(MultiLayerNet(4, [3, 3], 2).layers)
+    ['Affine1', 'Activation_function1', 'Affine2', 'Activation_function2', 'Affine3']
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size_list: Sequence[int],
+        output_size: int,
+        activation: str = "relu",
+        weight_init_std: float | str = "relu",
+        weight_decay_lambda: float = 0,
+    ) -> None:
+        super().__init__()
+        op = type(self).__name__
+        if str(activation).lower() not in _ACTIVATIONS:
+            raise unknown_name(op, "activation", activation, _ACTIVATIONS)
+        self.input_size, self.output_size = input_size, output_size
+        self.hidden_size_list, self.hidden_layer_num = hidden_size_list, len(hidden_size_list)
+        self.weight_decay_lambda = weight_decay_lambda
+        sizes = [input_size, *hidden_size_list, output_size]
+        weights = [
+            self._weights(drawn(_spread(op, weight_init_std, one), one, other))
+            for one, other in itertools.pairwise(sizes)
+        ]
+        for number, (W, b) in enumerate(weights, 1):
+            self._add("Affine", Affine(W, b))
+            if number <= self.hidden_layer_num:
+                self._after_affine(number, _ACTIVATIONS[activation.lower()]())
+
+    def _after_affine(self, number: int, activation: Any) -> None:
+        """What follows a hidden layer's affine one."""
+        self._add("Activation_function", activation)
+
+    def _penalty(self) -> Any:
+        if not self.weight_decay_lambda:
+            return 0.0
+        squares = [np.sum(array**2) for name, array in self.params.items() if name[0] == "W"]
+        return 0.5 * self.weight_decay_lambda * sum(squares)
+
+    def _penalty_gradient(self, name: str) -> Any:
+        return self.weight_decay_lambda * self.params[name] if self.weight_decay_lambda and name[0] == "W" else None
+
+
+def _spread(op: str, given: float | str, inputs: int) -> float:
+    if not isinstance(given, str):
+        if isinstance(given, bool) or not isinstance(given, (int, float, np.floating)):
+            raise bad_type(op, "weight_init_std", given, "a number or a name")
+        return float(given)
+    if given.lower() not in _GAINS:
+        raise unknown_name(op, "weight_init_std", given, _GAINS)
+    return math.sqrt(_GAINS[given.lower()] / inputs)
+
+
+class MultiLayerNetExtend(MultiLayerNet):
+    """affine - batch normalisation - activation - dropout, for each hidden layer, then affine - softmax.
+
+    params also has gamma1, beta1, ... of the batch normalisations. loss, predict and accuracy are those of inference,
+    unless train_flg says otherwise; gradient is that of training.
+
+    Args:
+        input_size, hidden_size_list, output_size, activation, weight_init_std, weight_decay_lambda: as MultiLayerNet's.
+        use_dropout, use_batchnorm: whether to have them.
+        dropout_ration, dropout_ratio: the share that is dropped, 0.5 unless given.
+
+    Raises:
+        TypeError, ValueError: as MultiLayerNet; both spellings of the ratio.
+
+    >>> from tatamikomi.course.multi_layer_net import MultiLayerNetExtend
+    >>> list(MultiLayerNetExtend(4, [3], 2, use_dropout=True, use_batchnorm=True).layers)
+    ['Affine1', 'BatchNorm1', 'Activation_function1', 'Dropout1', 'Affine2']
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size_list: Sequence[int],
+        output_size: int,
+        activation: str = "relu",
+        weight_init_std: float | str = "relu",
+        weight_decay_lambda: float = 0,
+        use_dropout: bool = False,
+        dropout_ration: float | None = None,
+        use_batchnorm: bool = False,
+        *,
+        dropout_ratio: float | None = None,
+    ) -> None:
+        if dropout_ration is not None and dropout_ratio is not None:
+            raise bad_type(type(self).__name__, "dropout_ratio", "both", "dropout_ration or dropout_ratio")
+        given = dropout_ratio if dropout_ration is None else dropout_ration
+        self.use_dropout, self.use_batchnorm = use_dropout, use_batchnorm
+        self._ratio = 0.5 if given is None else given
+        super().__init__(input_size, hidden_size_list, output_size, activation, weight_init_std, weight_decay_lambda)
+
+    def _after_affine(self, number: int, activation: Any) -> None:
+        if self.use_batchnorm:
+            units = self.hidden_size_list[number - 1]
+            gamma, beta = np.ones(units, default_dtype()), np.zeros(units, default_dtype())
+            self.params[f"gamma{number}"], self.params[f"beta{number}"] = gamma, beta
+            self._add("BatchNorm", BatchNormalization(gamma, beta))
+        self._add("Activation_function", activation)
+        if self.use_dropout:
+            self._add("Dropout", Dropout(self._ratio))
