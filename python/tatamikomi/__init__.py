@@ -45,6 +45,7 @@ __all__ = [
     "__version__",
     "autograd",
     "backend",
+    "course",
     "data",
     "default_generator",
     "empty_cache",

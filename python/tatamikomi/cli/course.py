@@ -1,4 +1,4 @@
-"""The course: its experiments, each of them one command, its quizzes, and lessons' scripts on this package's kernels."""
+"""The course: its experiments, each of them one command, its quizzes, lessons' scripts on these kernels."""
 
 from __future__ import annotations
 
