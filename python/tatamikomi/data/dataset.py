@@ -227,7 +227,8 @@ def stratified_split(
         seed: 0 <= seed < 2**63.
 
     Returns:
-        (kept, held): indices into labels, both in random order; each index is in exactly one of them.
+        (kept, held): indices into labels, each index in exactly one of them, in the order of one permutation of all.
+        Held are the first of every class there, so the first of `kept` alone are no fair sample: shuffle them.
 
     Raises:
         TypeError: labels are not integers, or not exactly one of fraction and per_class is given.

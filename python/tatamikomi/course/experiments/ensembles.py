@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tatamikomi import ensemble
 from tatamikomi.course.experiments.bench import Bench
 from tatamikomi.course.experiments.nets import convolutional, perceptron
 from tatamikomi.course.experiments.registry import experiment
 from tatamikomi.data import Split
 from tatamikomi.nn import Flatten, Linear, Module, MSELoss, Sequential, Tanh
-from tatamikomi.optim import Adam
-from tatamikomi.random import manual_seed
-from tatamikomi.training import Trainer
+from tatamikomi.optim import Adam, CosineAnnealingLR
+from tatamikomi.training import Learner, Predictor
 
 Floats = NDArray[np.float64]
 
@@ -28,62 +28,51 @@ def _truth(x: Floats) -> Floats:
     return np.asarray(np.sin(3 * x))
 
 
-def _regressor(hidden: int) -> Module:
-    return Sequential(Linear(1, hidden), Tanh(), Linear(hidden, 1)) if hidden else Sequential(Linear(1, 1))
+def _regressor(hidden: int, steps: int) -> Learner:
+    """A net of one hidden layer, or a straight line, that sees all points at every step."""
 
+    def build(shape: tuple[int, ...], outputs: int) -> Module:
+        return Sequential(Linear(1, hidden), Tanh(), Linear(hidden, 1)) if hidden else Sequential(Linear(1, 1))
 
-def _fitted(hidden: int, x: Floats, y: Floats, steps: int, at: Floats) -> Floats:
-    """Predictions at `at` of a net trained on (x, y)."""
-    net = _regressor(hidden)
-    trainer = Trainer(net, Adam(net.parameters(), lr=0.02), MSELoss(), metrics={})
-    trainer.fit([(x[:, None].astype(np.float32), y[:, None].astype(np.float32))], epochs=steps)
-    return trainer.predict(at[:, None].astype(np.float32))[:, 0].astype(np.float64)
-
-
-def _parts(predictions: Floats, at: Floats) -> tuple[float, float, float]:
-    """(bias^2, variance, mean squared error) of predictions (data sets, points).
-
-    The error is measured on answers f(x) + e and f(x) - e, e the noise's standard deviation: their mean is f(x) and
-    their variance that of the noise, exactly.
-    """
-    f = _truth(at)
-    mean = predictions.mean(0)
-    answers = np.array([f + _NOISE, f - _NOISE])
-    error = float(np.square(answers[:, None] - predictions).mean())
-    return float(np.square(mean - f).mean()), float(predictions.var(0).mean()), error
+    return Learner(build, epochs=steps, batch_size=_POINTS, optimizer=partial(Adam, lr=0.02), loss=MSELoss())
 
 
 @experiment("bias-variance", "S-079, S-080, S-197")
 def bias_variance(bench: Bench) -> None:
     """Bias and variance of nets of growing width, and what bagging takes away.
 
-    y = sin 3x + noise of 0.3 at 30 points in [-1, 1]; many such data sets; 1-h-1 with tanh.
+    y = sin 3x + noise of 0.3 at 30 points in [-1, 1]; many such data sets; 1-h-1 with tanh. The error is measured on
+    answers sin 3x + 0.3 and sin 3x - 0.3: their mean is the truth and their variance that of the noise, exactly.
     """
     sets, steps, members = bench.steps(20, 5), bench.steps(400, 100), bench.steps(10, 4)
     at, draw = np.linspace(-1, 1, 50), np.random.default_rng(bench.seed)
     xs = draw.uniform(-1, 1, (sets, _POINTS))
     ys = _truth(xs) + _NOISE * draw.standard_normal(xs.shape)
-    manual_seed(bench.seed)
-    found: dict[str, Floats] = {}
-    for hidden in bench.of((0, 2, 5, 50), (0, 50)):
-        predictions = np.array([_fitted(hidden, x, y, steps, at) for x, y in zip(xs, ys, strict=True)])
-        found[f"hidden {hidden}"] = predictions
-    bagged = []
-    for x, y in zip(xs, ys, strict=True):
-        picks = draw.integers(_POINTS, size=(members, _POINTS))
-        bagged.append(np.mean([_fitted(50, x[one], y[one], steps, at) for one in picks], 0))
-    found[f"bagging of {members}, hidden 50"] = np.array(bagged)
-    parts = {name: _parts(one, at) for name, one in found.items()}
-    rows = [[name, bias, variance, _NOISE**2, error] for name, (bias, variance, error) in parts.items()]
+    learners: dict[str, Any] = {f"hidden {h}": _regressor(h, steps) for h in bench.of((0, 2, 5, 50), (0, 50))}
+    learners[f"bagging of {members}, hidden 50"] = ensemble.Bagging(_regressor(50, steps), members)
+    single = np.float32
+    found = {
+        name: np.array(
+            [
+                learner.fit(x[:, None].astype(single), y, seed=bench.seed + i).predict(at[:, None].astype(single))
+                for i, (x, y) in enumerate(zip(xs, ys, strict=True))
+            ],
+            np.float64,
+        )
+        for name, learner in learners.items()
+    }
+    answers = np.array([_truth(at) + _NOISE, _truth(at) - _NOISE])
+    parts = {name: ensemble.bias_variance_decomposition(one, answers) for name, one in found.items()}
+    rows = [[name, one.bias, one.variance, one.noise, one.loss] for name, one in parts.items()]
     bench.table(f"over {sets} data sets", ("net", "bias^2", "variance", "noise", "mean squared error"), rows)
-    off = max(abs(bias + variance + _NOISE**2 - error) for bias, variance, error in parts.values())
+    off = max(abs(one.bias + one.variance + _NOISE**2 - one.loss) for one in parts.values())
     bench.check("S-079", "bias^2 + variance + noise = mse within 1e-6", off < 1e-6, f"largest difference {off:.1e}")
-    narrow, *_, wide, ensemble = parts.values()
-    holds = wide[0] < narrow[0] and wide[1] > narrow[1]
-    measured = f"bias^2 {narrow[0]:.4f} to {wide[0]:.4f}, variance {narrow[1]:.4f} to {wide[1]:.4f}"
+    narrow, *_, wide, bagged = parts.values()
+    holds = wide.bias < narrow.bias and wide.variance > narrow.variance
+    measured = f"bias^2 {narrow.bias:.4f} to {wide.bias:.4f}, variance {narrow.variance:.4f} to {wide.variance:.4f}"
     bench.check("S-079", "a wider net has less bias and more variance", holds, measured)
-    measured = f"{ensemble[1]:.4f}, {wide[1]:.4f}"
-    bench.check("S-080", "bagging: variance falls", ensemble[1] < wide[1], measured)
+    measured = f"{bagged.variance:.4f}, {wide.variance:.4f}"
+    bench.check("S-080", "bagging: variance falls", bagged.variance < wide.variance, measured)
 
     def show(axes: list[Any]) -> None:
         for ax, (name, predictions) in zip(axes, found.items(), strict=True):
@@ -94,28 +83,27 @@ def bias_variance(bench: Bench) -> None:
     bench.figure("fits", show, 1, len(found))
 
 
-def _odds(model: Module, x: NDArray[Any]) -> Floats:
-    """Probabilities (N, classes) in evaluation mode."""
-    model.eval()
-    scores = np.concatenate([model(x[i : i + 250]).numpy().astype(np.float64) for i in range(0, len(x), 250)])
-    shares = np.exp(scores - scores.max(1, keepdims=True))
-    return np.asarray(shares / shares.sum(1, keepdims=True))
+def _learner(build: Callable[[int], Module], few: Split, steps: int, rate: float) -> Learner:
+    """Batches of 100, Adam, a rate that falls as a cosine; at least `steps` steps."""
+    return Learner(
+        lambda shape, outputs: build(outputs),
+        epochs=-(-steps * 100 // len(few.train_y)),
+        batch_size=100,
+        optimizer=partial(Adam, lr=rate),
+        schedule=lambda walker, steps: CosineAnnealingLR(walker, steps),
+    )
 
 
-def _rows(split: Split, picked: NDArray[np.int64]) -> Split:
-    return split._replace(train_x=split.train_x[picked], train_y=split.train_y[picked])
-
-
-def _right(odds: Floats, y: NDArray[np.int64]) -> float:
-    return float((odds.argmax(1) == y).mean())
+def _right(model: Predictor, x: NDArray[Any], y: NDArray[np.int64]) -> float:
+    return float((model.predict(x) == y).mean())
 
 
 @experiment("ensembles", "S-073, S-079..S-082")
 def ensembles(bench: Bench) -> None:
     """Bagging, boosting (SAMME) and stacking of small nets on 1,000 samples.
 
-    Bagging: 784-20-10 on bootstrap samples, probabilities averaged. Boosting: 784-8-10, a few steps each, on samples
-    drawn by weight. Stacking: a linear layer on the out-of-fold probabilities of three kinds of net.
+    Bagging: 784-20-10 on bootstrap samples, probabilities averaged. Boosting: 784-8-10, a few steps each, samples
+    weighted. Stacking: a linear layer on the out-of-fold probabilities of three kinds of net.
     """
     few = bench.cut(bench.data, 1000)
     _bagging(bench, few)
@@ -124,89 +112,56 @@ def ensembles(bench: Bench) -> None:
 
 
 def _bagging(bench: Bench, few: Split) -> None:
-    members, steps = bench.steps(15, 5), bench.steps(200, 60)
-    draw = np.random.default_rng(bench.seed)
-    alone, odds, curve = [], np.zeros((len(few.test_y), few.classes)), []
-    for _ in range(members):
-        part = _rows(few, draw.integers(len(few.train_y), size=len(few.train_y)))
-        run = bench.train_cosine("", partial(perceptron, few.classes, (20,)), steps, 5e-3, data=part, every=steps)
-        alone.append(run.test)
-        odds += _odds(run.model, few.test_x)
-        curve.append(_right(odds, few.test_y))
-    rows = [[i + 1, one, together] for i, (one, together) in enumerate(zip(alone, curve, strict=True))]
+    learner = _learner(lambda classes: perceptron(classes, (20,)), few, bench.steps(200, 60), 5e-3)
+    bagged = ensemble.Bagging(learner, bench.steps(15, 5)).fit(few.train_x, few.train_y, seed=bench.seed)
+    alone = [_right(one, few.test_x, few.test_y) for one in bagged.models]
+    sums = np.cumsum([one.predict_proba(few.test_x) for one in bagged.models], 0)
+    together = (sums.argmax(2) == few.test_y).mean(1).tolist()
+    rows = [[i + 1, one, all_] for i, (one, all_) in enumerate(zip(alone, together, strict=True))]
     bench.table("bagging: test accuracy", ("members", "this one", "all so far"), rows)
+    unseen = bagged.out_of_bag(few.train_x)
+    known = np.isfinite(unseen[:, 0])
+    inside = float((unseen[known].argmax(1) == few.train_y[known]).mean())
+    bench.note(f"out of bag, without a test set: {inside:.4f} of {int(known.sum())} training samples")
     mean = float(np.mean(alone))
-    bench.check(
-        "S-080", "bagging tests better than its members on average", curve[-1] > mean, f"{curve[-1]:.4f}, {mean:.4f}"
-    )
+    measured = f"{together[-1]:.4f}, {mean:.4f}"
+    bench.check("S-080", "bagging tests better than its members on average", together[-1] > mean, measured)
 
 
 def _boosting(bench: Bench, few: Split) -> None:
-    rounds, steps = bench.steps(20, 6), bench.steps(100, 50)
-    n, classes = len(few.train_y), few.classes
-    draw, weights = np.random.default_rng(bench.seed), np.full(n, 1 / n)
-    votes = {part: np.zeros((len(y), classes)) for part, y in (("train", few.train_y), ("test", few.test_y))}
-    rows: list[list[Any]] = []
-    for i in range(rounds):
-        part = _rows(few, draw.choice(n, n, p=weights))
-        build = partial(perceptron, classes, (8,))
-        run = bench.train_cosine("", build, steps, 2e-2, data=part, every=steps)
-        told = {name: _odds(run.model, x).argmax(1) for name, x in (("train", few.train_x), ("test", few.test_x))}
-        wrong = told["train"] != few.train_y
-        error = float(np.clip(weights[wrong].sum(), 1e-9, 1 - 1e-9))
-        say = float(np.log((1 - error) / error) + np.log(classes - 1))
-        if say <= 0:
-            bench.note(f"boosting ends after {i} rounds: a weighted error of {error:.3f} is no better than guessing")
-            break
-        weights = weights * np.exp(say * wrong)
-        weights /= weights.sum()
-        for name, answers in told.items():
-            votes[name][np.arange(len(answers)), answers] += say
-        train, test = _right(votes["train"], few.train_y), _right(votes["test"], few.test_y)
-        rows.append([i + 1, error, say, 1 - train, 1 - test])
-    columns = ("round", "weighted error", "its say", "training error", "test error")
-    bench.table("boosting", columns, rows or [[0, None, None, None, None]])
-    first, last = (rows[0][3], rows[-1][3]) if rows else (1.0, 1.0)
+    learner = _learner(lambda classes: perceptron(classes, (8,)), few, bench.steps(100, 50), 2e-2)
+    boosted = ensemble.AdaBoost(learner, bench.steps(20, 6)).fit(few.train_x, few.train_y, seed=bench.seed)
+    rows = []
+    for rounds in range(1, len(boosted.models) + 1):
+        so_far = ensemble.Averaging(boosted.models[:rounds], boosted.weights[:rounds], voting="hard")
+        errors = [1 - _right(so_far, few.train_x, few.train_y), 1 - _right(so_far, few.test_x, few.test_y)]
+        rows.append([rounds, float(boosted.weights[rounds - 1]), *errors])
+    bench.table("boosting", ("round", "share of the vote", "training error", "test error"), rows)
+    first, last = rows[0][2], rows[-1][2]
     bench.check("S-081", "boosting: training error falls", last < first, f"{first:.4f} to {last:.4f}")
 
 
 def _stacking(bench: Bench, few: Split) -> None:
     folds, steps = (5, 300) if bench.form == "full" else (2, bench.steps(60, 60))
-    kinds: dict[str, Callable[[], Module]] = {
-        "linear": partial(perceptron, few.classes, ()),
-        "784-40": partial(perceptron, few.classes, (40,)),
-        "convolutional": lambda: convolutional(few.classes, head=[Flatten(), Linear(16 * 49, few.classes)]),
+    kinds: dict[str, Callable[[int], Module]] = {
+        "linear": lambda classes: perceptron(classes, ()),
+        "784-40": lambda classes: perceptron(classes, (40,)),
+        "convolutional": lambda classes: convolutional(classes, head=[Flatten(), Linear(16 * 49, classes)]),
     }
-    n = len(few.train_y)
-    fold = np.arange(n) % folds
-    outside = np.zeros((n, len(kinds) * few.classes))
-    whole: list[Floats] = []
+    below = [_learner(build, few, steps, 5e-3) for build in kinds.values()]
+    above = _learner(lambda classes: Linear(len(kinds) * classes, classes), few, steps, 5e-2)
+    stacked = ensemble.Stacking(below, above, folds=folds).fit(few.train_x, few.train_y, seed=bench.seed)
+    outside = stacked.out_of_fold.reshape(len(few.train_y), len(kinds), few.classes).argmax(2)
     rows: list[list[Any]] = []
-    for i, (name, build) in enumerate(kinds.items()):
-        place = slice(i * few.classes, (i + 1) * few.classes)
-        for k in range(folds):
-            run = bench.train_cosine("", build, steps, 5e-3, data=_rows(few, np.flatnonzero(fold != k)), every=steps)
-            outside[fold == k, place] = _odds(run.model, few.train_x[fold == k])
-        run = bench.train_cosine(name, build, steps, 5e-3, data=few, every=steps)
-        whole.append(_odds(run.model, few.test_x))
-        rows.append([name, run.train, _right(outside[:, place], few.train_y), run.test])
-    level = few._replace(train_x=outside.astype(np.float32), test_x=np.concatenate(whole, 1).astype(np.float32))
-    build = partial(Linear, outside.shape[1], few.classes)
-    top = bench.train_cosine("stacked", build, steps, 5e-2, data=level, every=steps)
-    bench.table(
-        f"stacking, {folds} folds",
-        ("net", "train", "out of fold", "test"),
-        [*rows, ["stacked", top.train, None, top.test]],
-    )
+    for i, (name, model) in enumerate(zip(kinds, stacked.models, strict=True)):
+        train, test = _right(model, few.train_x, few.train_y), _right(model, few.test_x, few.test_y)
+        rows.append([name, train, float((outside[:, i] == few.train_y).mean()), test])
+    best, top = max(row[-1] for row in rows), _right(stacked, few.test_x, few.test_y)
+    whole = ["stacked", _right(stacked, few.train_x, few.train_y), None, top]
+    bench.table(f"stacking, {folds} folds", ("net", "train", "out of fold", "test"), [*rows, whole])
     honest = all(out < train for _, train, out, _ in rows)
     measured = ", ".join(f"{name} {train:.3f} {out:.3f} {test:.3f}" for name, train, out, test in rows)
-    bench.check(
-        "S-082", "out-of-fold answers are less often right than those on what was trained with", honest, measured
-    )
-    best = max(row[-1] for row in rows)
-    bench.check(
-        "S-082",
-        "stacked within 0.01 of the best member or better",
-        top.test >= best - 0.01,
-        f"{top.test:.4f}, {best:.4f}",
-    )
+    told = "out-of-fold answers are less often right than those on what was trained with"
+    bench.check("S-082", told, honest, measured)
+    told = "stacked within 0.01 of the best member or better"
+    bench.check("S-082", told, top >= best - 0.01, f"{top:.4f}, {best:.4f}")
