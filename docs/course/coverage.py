@@ -76,7 +76,8 @@ def exists(entry: str) -> bool:
         return is_experiment(name)
     if kind == "page":
         return all((HERE / language / f"{name}.md").exists() for language in ("ja", "en"))
-    return kind == "doc" and (HERE.parent / name).exists()
+    folder = {"doc": HERE.parent, "test": HERE.parents[1] / "tests"}.get(kind)
+    return folder is not None and (folder / name).is_file()
 
 
 def shown(entry: str) -> str:
@@ -92,6 +93,8 @@ def shown(entry: str) -> str:
         return f"[{name}](en/{name}.md) ([ja](ja/{name}.md))"
     if kind == "doc":
         return f"[{name}](../{name})"
+    if kind == "test":
+        return f"[{name}](../../tests/{name})"
     if kind == "experiment":
         return f"`tatamikomi course run {name}`"
     return f'`tk.models.create("{name}")`' if kind == "model" else f"`tatamikomi {name}`"

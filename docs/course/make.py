@@ -244,10 +244,16 @@ def index_page(language: str) -> str:
         "Formulas, small examples and common mistakes. Every number on these pages is computed by tatamikomi.\n",
     }[language]
     foot = {
-        "ja": "\n理解を確かめるには、端末で `tatamikomi course quiz` を実行してください。"
-        "[講義の項目が tatamikomi のどこにあるか](../coverage.md)は、別の表にあります。",
-        "en": "\nTo test yourself, run `tatamikomi course quiz --lang en` on a terminal. "
-        "[Where each item of the course lives](../coverage.md) is a table of its own.",
+        "ja": """
+- 理解を確かめるには、端末で `tatamikomi course quiz` を実行してください。[確認問題](quiz.md)と同じ問題です。
+- 講義の実験は `tatamikomi course list` で一覧を見て、`run 名前` で実行します（[結果](../../experiments.md)）。
+- `common` や `dataset` を使う授業のスクリプトは、[import を変えるだけ](../drop-in.md)で動きます。
+- 講義の項目が tatamikomi のどこにあるかは、[別の表](../coverage.md)にあります。""",
+        "en": """
+- To test yourself, run `tatamikomi course quiz --lang en` on a terminal, which asks what the [quiz](quiz.md) asks.
+- `tatamikomi course list` lists the course's experiments, `run NAME` does one; [what came out](../../experiments.md).
+- Scripts of lessons that import `common` and `dataset` run with [their imports changed](../drop-in.md).
+- Where each item of the course lives is [a table](../coverage.md) of its own.""",
     }[language]
     listed = [(title(one, language), stem(one)) for one in PAGES]
     listed += [(_WORDS[language][name], name) for name in ("errata", "quiz")]
@@ -262,7 +268,14 @@ def front_page() -> str:
 
 # The course
 
-[日本語](ja/README.md) · [English](en/README.md) · [coverage](coverage.md)
+| to | |
+|---|---|
+| read | the pages: [日本語](ja/README.md), [English](en/README.md) |
+| see what the course's notes had wrong | the errata ([ja](ja/errata.md), [en](en/errata.md)) |
+| test yourself | `tatamikomi course quiz`, or the same questions on a page ([ja](ja/quiz.md), [en](en/quiz.md)) |
+| do the experiments | `tatamikomi course list`, `run NAME`, `all`, and [what came out](../experiments.md) |
+| run scripts of a lesson | [one import changed](drop-in.md), or `tatamikomi course exec SCRIPT` |
+| look up an item of the course | [coverage](coverage.md) |
 
 {counts}. Text lives in `pages/`, both languages of a page side by side, numbers in `facts/`, one small function each,
 figures in `figures.py`. `python docs/course/make.py` makes the rest; `--check` tells what is not up to date.

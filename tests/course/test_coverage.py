@@ -7,6 +7,8 @@ import re
 import pytest
 from docs.course import coverage
 
+from tatamikomi.course.experiments import experiments
+
 ITEMS = {name: row for section in coverage.rows().values() for name, row in section.items()}
 
 
@@ -27,6 +29,15 @@ def test_what_it_names_is_there(name):
         assert entry in ("not yet", "history") or coverage.exists(entry), entry
 
 
+def test_every_experiment_is_named_and_answers_its_items():
+    named = " ".join(entry for row in ITEMS.values() for entry in row["where"])
+    for one in experiments():
+        assert re.search(rf"\bexperiment {one.name}\b", named), one.name
+        for first, last in re.findall(r"\bS-(\d+)(?:\.\.S-(\d+))?", one.rows):
+            for number in range(int(first), int(last or first) + 1):
+                assert coverage.status(ITEMS[f"S-{number:03d}"]) == "here", (one.name, number)
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -38,6 +49,8 @@ def test_what_it_names_is_there(name):
         "command train again",
         "page cats",
         "doc cats.md",
+        "test course",
+        "test cats.py",
         "experiment cats",
         "cat Conv2d",
     ],
