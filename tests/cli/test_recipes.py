@@ -115,6 +115,11 @@ def test_fewer_samples(digits, tmp_path):
     assert history(run)["epochs"][0]["samples"] == 11
     split = recipe.load_data(from_options({"data": str(digits), "samples": 5}), None)
     assert (len(split.train_x), len(split.train_y), len(split.test_x), len(split.test_y)) == (5, 5, 5, 5)
+    whole = recipe.load_data(from_options({"data": str(digits)}), None)
+    again = recipe.load_data(from_options({"data": str(digits), "samples": len(whole.train_y) - 1}), None)
+    found = {x.tobytes(): y for x, y in zip(whole.train_x, whole.train_y, strict=True)}
+    assert all(found[x.tobytes()] == y for x, y in zip(again.train_x, again.train_y, strict=True))
+    assert not np.array_equal(again.train_x, whole.train_x[:-1])
 
 
 def test_options_reach_loss_and_optimizer(digits):

@@ -23,7 +23,7 @@ from tatamikomi.data import (
 from tatamikomi.models import create, options
 from tatamikomi.nn import CrossEntropyLoss, Module
 from tatamikomi.optim import SGD, Adam, AdamW, CosineAnnealingLR, Optimizer
-from tatamikomi.random import manual_seed
+from tatamikomi.random import manual_seed, permutation
 from tatamikomi.training import Callback, Trainer
 
 
@@ -52,8 +52,16 @@ def load_data(configuration: Configuration, data_dir: str | None) -> Split:
     if not len(split.test_x):
         raise ValueError(f"{split.name}: it holds no test image")
     if configuration.samples:
-        n = configuration.samples
-        split = Split(split.train_x[:n], split.train_y[:n], split.test_x[:n], split.test_y[:n], *split[4:])
+        # The first ones may be of a few classes alone.
+        train, test = (
+            permutation(configuration.seed, (), len(y))[: configuration.samples] for y in (split.train_y, split.test_y)
+        )
+        split = split._replace(
+            train_x=split.train_x[train],
+            train_y=split.train_y[train],
+            test_x=split.test_x[test],
+            test_y=split.test_y[test],
+        )
     return split
 
 

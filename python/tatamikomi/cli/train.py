@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", help="decides everything random; default: 1")
     add("--augment", metavar="NAME", help="affine, affine-wide, crop-flip or none; default: affine")
     add("--no-augment", dest="augment", action="store_const", const="none", help="train on the images as they are")
-    add("--samples", type=int, metavar="N", help="the first N for training and for testing alone; default: all")
+    add("--samples", type=int, metavar="N", help="N for training and N for testing, drawn by the seed; default: all")
     add("--folds", type=int, metavar="K", help="cross-validate: K runs, each tested on its share of all samples")
     add("--config", metavar="FILE", help="a TOML file with these options as keys; what is given here goes first")
     add("--out", metavar="DIR", help="the run folder; default: runs/MODEL-DATA-NUMBER")
