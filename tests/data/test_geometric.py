@@ -18,8 +18,11 @@ from tatamikomi.data import (
     RandomHorizontalFlip,
     RandomRotation,
     RandomVerticalFlip,
+    Resize,
     Standardize,
+    TenCrop,
 )
+from tatamikomi.data.batches import RandomTransform
 
 RNG = np.random.default_rng(3)
 EXACT = {
@@ -27,11 +30,13 @@ EXACT = {
     "crop reflect": RandomCrop(6, padding=2, padding_mode="reflect", seed=1),
     "horizontal": RandomHorizontalFlip(seed=1),
     "vertical": RandomVerticalFlip(seed=1),
+    "middle": CenterCrop((3, 5)),
 }
 BENT = {
     "rotation": RandomRotation(40, seed=1),
     "affine": RandomAffine(20, (0.2, 0.2), (0.8, 1.3), 10, seed=1),
     "elastic": RandomElastic(1.0, 2.0, seed=1),
+    "size": Resize((5, 11)),
 }
 INDICES = np.arange(30, 50)
 
@@ -56,7 +61,8 @@ def test_masks_that_are_only_moved_equal_images(name, dtype):
     moved = EXACT[name].masks(masks, INDICES, 4, fill=0)
     assert moved.dtype == dtype
     assert np.array_equal(moved, EXACT[name](masks[:, None].astype(np.float64), INDICES, 4)[:, 0])
-    assert not np.array_equal(EXACT[name].masks(masks, INDICES, 5), moved)
+    again = EXACT[name].masks(masks, INDICES, 5)
+    assert np.array_equal(again, moved) == (not isinstance(EXACT[name], RandomTransform))
 
 
 @pytest.mark.parametrize("name", BENT)
@@ -89,7 +95,7 @@ def rectangles(box):
     return masks
 
 
-@pytest.mark.parametrize("name", ["crop", "horizontal", "vertical"])
+@pytest.mark.parametrize("name", ["crop", "horizontal", "middle", "vertical"])
 def test_boxes_are_around_what_they_were_around(name):
     moved = EXACT[name].boxes(BOXES, (6, 8), INDICES, 4)
     for k in range(2):
@@ -114,6 +120,15 @@ def test_boxes_that_turn_hold_what_they_held(name):
     assert np.isnan(quarter[0, 1]).all()
 
 
+def test_boxes_and_masks_of_another_size():
+    large = Resize((18, 16))
+    assert large.boxes([[[1, 0, 4, 2]]], (6, 8)).tolist() == [[[2, 0, 8, 6]]]
+    assert np.array_equal(large.masks(rectangles(BOXES[:, 1])), rectangles(BOXES[:, 1]).repeat(3, 1).repeat(2, 2))
+    chain = Compose([large, CenterCrop(10)])
+    assert chain.boxes([[[2, 2, 6, 4]]], (6, 8)).tolist() == [[[1, 2, 9, 8]]]
+    assert chain.new_size((6, 8)) == (10, 10)
+
+
 def test_a_chain_moves_masks_and_boxes_and_leaves_colours_out():
     chain = Compose([RandomVerticalFlip(seed=2), ColorJitter(0.2), RandomCrop(5, 1, seed=3), Normalize(0.5, 1.0)])
     masks = rectangles(BOXES[:, 0])
@@ -125,7 +140,7 @@ def test_a_chain_moves_masks_and_boxes_and_leaves_colours_out():
     assert chain.new_size((6, 8)) == (5, 5)
     assert Compose([Standardize()]).masks(masks) is masks
     with pytest.raises(TypeError, match=r"Compose\.masks: transforms: expected transforms that have a method masks"):
-        Compose([CenterCrop(2)]).masks(masks)
+        Compose([TenCrop(2)]).masks(masks)
 
 
 def test_a_loader_moves_images_and_masks_together():

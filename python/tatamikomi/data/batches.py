@@ -30,17 +30,8 @@ class InPlace(Protocol):
         ...
 
 
-class RandomTransform:
-    """A transform of images whose numbers come from (its seed, epoch, index of the sample) and its kind alone.
-
-    Transforms of different kinds draw different numbers from one seed; give two of one kind different seeds.
-
-    Args:
-        seed: 0 <= seed < 2**63.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = checked_integer(self._op, "seed", seed)
+class ImageTransform:
+    """A transform of batches of images."""
 
     @property
     def _op(self) -> str:
@@ -53,6 +44,19 @@ class RandomTransform:
 
     def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
         raise NotImplementedError
+
+
+class RandomTransform(ImageTransform):
+    """A transform of images whose numbers come from (its seed, epoch, index of the sample) and its kind alone.
+
+    Transforms of different kinds draw different numbers from one seed; give two of one kind different seeds.
+
+    Args:
+        seed: 0 <= seed < 2**63.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = checked_integer(self._op, "seed", seed)
 
     def _numbers(self, indices: NDArray[np.int64], epoch: int, count: int) -> NDArray[np.float64]:
         return numbers(self._op, self.seed, indices, epoch, count)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.data.batches import RandomTransform, sample_indices
+from tatamikomi.data.batches import ImageTransform, sample_indices
 from tatamikomi.errors import bad_type, bad_value
 
 
-class Geometric(RandomTransform):
+class Geometric(ImageTransform):
     """A transform of places. Called with volumes (N, C, D, H, W), it moves all D slices of one alike.
 
     `masks` and `boxes` draw the same numbers as the call: with the same indices and epoch they fit its images.

@@ -168,7 +168,7 @@ class ToFloat:
         return "ToFloat()"
 
 
-class RandomAffine(Geometric):
+class RandomAffine(Geometric, RandomTransform):
     """Rotate, scale, shear and shift each image by its own random amounts, about the image's centre.
 
     A pixel at p from the centre goes to M p + t with M = s R(angle) [[1, tan(shear)], [0, 1]]; the angle

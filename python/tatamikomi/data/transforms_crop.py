@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import fresh, images, places
+from tatamikomi.data.batches import RandomTransform, fresh, images, places
 from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
@@ -17,7 +17,7 @@ from tatamikomi.errors import bad_type, bad_value, unknown_name
 _PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
 
-class RandomCrop(Geometric):
+class RandomCrop(Geometric, RandomTransform):
     """Cut a part of one size out of each image, after padding it; every place where it fits is as likely.
 
     Two numbers per image: with n = H + top + bottom - height + 1 places down, floor(u0 n), and likewise across.
@@ -127,7 +127,7 @@ def windows(x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], 
     return parts.view(x.dtype).reshape(n, channels, height, width)
 
 
-class CenterCrop:
+class CenterCrop(Geometric):
     """The middle of each image; where the margin is odd, the smaller half of it is cut off above and on the left.
 
     Args:
@@ -144,13 +144,23 @@ class CenterCrop:
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:
-        self.size = height_and_width("CenterCrop", "size", size)
+        self.size = height_and_width(self._op, "size", size)
 
-    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
-        """Transform a batch (N, C, H, W) of float32 or float64; indices and epoch play no part."""
-        x = images("CenterCrop", x)
-        rows, columns = _middle("CenterCrop", x, self.size)
+    def _moved(
+        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
+    ) -> NDArray[Any]:
+        rows, columns = _middle(self._op, x.shape[2:], self.size)
         return x[:, :, rows, columns].copy()
+
+    def _boxed(
+        self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
+    ) -> NDArray[np.float64]:
+        rows, columns = _middle(self._op, size, self.size)
+        return np.asarray(boxes - np.tile([columns.start, rows.start], 2))
+
+    def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (H, W) of the middle."""
+        return self.size
 
     def __repr__(self) -> str:
         return f"CenterCrop({self.size})"
@@ -190,7 +200,7 @@ class TenCrop:
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch (N, C, H, W) of float32 or float64; indices and epoch play no part."""
         x = images("TenCrop", x)
-        middle = _middle("TenCrop", x, self.size)
+        middle = _middle("TenCrop", x.shape[2:], self.size)
         height, width = self.size
         down, across = x.shape[2] - height, x.shape[3] - width
         corners = [
@@ -204,7 +214,7 @@ class TenCrop:
         return f"TenCrop({self.size}, vertical_flip={self.vertical_flip})"
 
 
-class Resize:
+class Resize(Geometric):
     """Images of another size, by `resize`; the ratio of the edges is not kept.
 
     Args:
@@ -222,24 +232,38 @@ class Resize:
     """
 
     def __init__(self, size: int | tuple[int, int], antialias: bool = True) -> None:
-        self.size = height_and_width("Resize", "size", size)
+        self.size = height_and_width(self._op, "size", size)
         if not isinstance(antialias, bool):
-            raise bad_type("Resize", "antialias", type(antialias).__name__, "True or False")
+            raise bad_type(self._op, "antialias", type(antialias).__name__, "True or False")
         self.antialias = antialias
 
-    def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
-        """Transform a batch (N, C, H, W) of float32 or float64; indices and epoch play no part."""
-        return resize(images("Resize", x), self.size, self.antialias)
+    def _moved(
+        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
+    ) -> NDArray[Any]:
+        if not nearest:
+            return resize(x, self.size, self.antialias)
+        rows, columns = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(self.size, x.shape[2:], strict=True))
+        return x[:, :, rows[:, None], columns]
+
+    def _boxed(
+        self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
+    ) -> NDArray[np.float64]:
+        (height, width), (old_height, old_width) = self.size, size
+        return np.asarray(boxes * np.tile([width / old_width, height / old_height], 2))
+
+    def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (H, W) of every image."""
+        return self.size
 
     def __repr__(self) -> str:
         return f"Resize({self.size}, antialias={self.antialias})"
 
 
-def _middle(op: str, x: NDArray[Any], size: tuple[int, int]) -> tuple[slice, slice]:
+def _middle(op: str, whole: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:
     height, width = size
-    top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+    top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
     if min(top, left) < 0:
-        raise bad_value(op, "size", size, f"at most that of the image, {x.shape[2:]}")
+        raise bad_value(op, "size", size, f"at most that of the image, {whole}")
     return slice(top, top + height), slice(left, left + width)
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import fresh
+from tatamikomi.data.batches import RandomTransform, fresh
 from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.warp import sample
 from tatamikomi.errors import bad_value
 
 
-class RandomElastic(Geometric):
+class RandomElastic(Geometric, RandomTransform):
     """Move each pixel by a smooth random field of the image's own, as handwriting varies.
 
     Numbers of mean 0 and variance 1 on a grid, `sigma` pixels apart, are spread by Gaussians of the standard deviation

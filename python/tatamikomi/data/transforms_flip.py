@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import fresh, images, probability
+from tatamikomi.data.batches import RandomTransform, fresh, images, probability
 from tatamikomi.data.geometric import Geometric, mapped_boxes
 from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_value
 
 
-class _Flip(Geometric):
+class _Flip(Geometric, RandomTransform):
     """Turn each image round along one axis, where its number is below p."""
 
     _axis = 0  # of (N, C, H, W)
@@ -90,7 +90,7 @@ class RandomVerticalFlip(_Flip):
     _axis = 2
 
 
-class RandomRotation(Geometric):
+class RandomRotation(Geometric, RandomTransform):
     """Rotate each image about its centre by an angle of its own, drawn evenly; see `warp_affine` for the sampling.
 
     Args:
