@@ -12,7 +12,7 @@ extern const Kernels<float> single;
 extern const Kernels<double> twice;
 }   // namespace avx2
 namespace avx512 {
-extern const Kernels<float> single;   // float64 runs AVX2's kernels: a twelfth of the wheel
+extern const Kernels<float> single;   // float64 runs AVX2's kernels, see docs/adr/0019
 }   // namespace avx512
 #endif
 

@@ -53,11 +53,22 @@ const char* declines_channels(const ConvShape& s) {
         return "more than 1024 channels per group: the transformed weights would outgrow the caches";
     return nullptr;
 }
-const char* declines_f4(const ConvShape& s) {
-    if (const char* why = declines_channels(s)) return why;
-    return wasteful<F4>(s) ? kWasteful : nullptr;
+const char* forward_f4_declines(const ConvShape& s) {
+    const char* why = declines_channels(s);
+    return why ? why : declines_f4_tiles(s, s.oh, s.ow);
 }
-const char* declines_f2(const ConvShape& s) { return declines_beside_f4(s, declines_channels); }
+const char* forward_f2_declines(const ConvShape& s) {
+    const char* why = declines_channels(s);
+    return why ? why : declines_f2_tiles(s, s.oh, s.ow);
+}
+const char* backward_input_f4_declines(const ConvShape& s) {
+    const char* why = declines_channels(s);
+    return why ? why : declines_f4_tiles(s, s.ih, s.iw);
+}
+const char* backward_input_f2_declines(const ConvShape& s) {
+    const char* why = declines_channels(s);
+    return why ? why : declines_f2_tiles(s, s.ih, s.iw);
+}
 
 // Rounding of the transforms, and of sums over channels, which grows with the root of their number: about twice what
 // random shapes show.
@@ -130,8 +141,8 @@ template <class T> const ForwardAlgorithm<T>& winograd_f4_forward() {
     if constexpr (sizeof(T) == 8) return not_in_double<ForwardAlgorithm<T>, ConvAlgorithm::winograd_f4>();
     else {
         static constexpr ForwardAlgorithm<T> entry = {
-            {ConvAlgorithm::winograd_f4, false, nullptr, false, false, cannot_f4, declines_f4, forward_workspace<T, F4>,
-             forward_f4_error},
+            {ConvAlgorithm::winograd_f4, false, nullptr, false, false, cannot_f4, forward_f4_declines,
+             forward_workspace<T, F4>, forward_f4_error},
             run_forward<T, F4>,
             forward_packed<T, F4>,
             forward_pack<T, F4>};
@@ -142,7 +153,7 @@ template <class T> const BackwardInputAlgorithm<T>& winograd_f4_backward_input()
     if constexpr (sizeof(T) == 8) return not_in_double<BackwardInputAlgorithm<T>, ConvAlgorithm::winograd_f4>();
     else {
         static constexpr BackwardInputAlgorithm<T> entry = {
-            {ConvAlgorithm::winograd_f4, false, nullptr, true, false, cannot_f4, declines_f4,
+            {ConvAlgorithm::winograd_f4, false, nullptr, true, false, cannot_f4, backward_input_f4_declines,
              backward_input_workspace<T, F4>, backward_input_f4_error},
             run_backward_input<T, F4>};
         return entry;
@@ -152,8 +163,8 @@ template <class T> const ForwardAlgorithm<T>& winograd_f2_forward() {
     if constexpr (sizeof(T) == 8) return not_in_double<ForwardAlgorithm<T>, ConvAlgorithm::winograd_f2>();
     else {
         static constexpr ForwardAlgorithm<T> entry = {
-            {ConvAlgorithm::winograd_f2, false, nullptr, false, false, cannot_f2, declines_f2, forward_workspace<T, F2>,
-             forward_f2_error},
+            {ConvAlgorithm::winograd_f2, false, nullptr, false, false, cannot_f2, forward_f2_declines,
+             forward_workspace<T, F2>, forward_f2_error},
             run_forward<T, F2>,
             forward_packed<T, F2>,
             forward_pack<T, F2>};
@@ -164,7 +175,7 @@ template <class T> const BackwardInputAlgorithm<T>& winograd_f2_backward_input()
     if constexpr (sizeof(T) == 8) return not_in_double<BackwardInputAlgorithm<T>, ConvAlgorithm::winograd_f2>();
     else {
         static constexpr BackwardInputAlgorithm<T> entry = {
-            {ConvAlgorithm::winograd_f2, false, nullptr, true, false, cannot_f2, declines_f2,
+            {ConvAlgorithm::winograd_f2, false, nullptr, true, false, cannot_f2, backward_input_f2_declines,
              backward_input_workspace<T, F2>, backward_input_f2_error},
             run_backward_input<T, F2>};
         return entry;

@@ -303,10 +303,14 @@ const char* declines_channels(const ConvShape& s) {
     return nullptr;
 }
 const char* declines_f4(const ConvShape& s) {
-    if (const char* why = declines_channels(s)) return why;
-    return wasteful<F4>(s) ? kWasteful : nullptr;
+    const char* why = declines_channels(s);
+    return why ? why : declines_f4_tiles(s, s.oh, s.ow);
 }
-const char* declines_f2(const ConvShape& s) { return declines_beside_f4(s, declines_channels); }
+const char* declines_f2(const ConvShape& s) {
+    if (const char* why = declines_channels(s)) return why;
+    if (s.ow == 1) return "maps of one column: direct kernels leave out the taps beside it";
+    return declines_f2_tiles(s, s.oh, s.ow);
+}
 const char* declines_strided(const ConvShape& s) {
     if (s.ic / s.groups < 32 || s.oc / s.groups < 32)
         return "fewer than 32 channels per group: transforms would outweigh the products saved";

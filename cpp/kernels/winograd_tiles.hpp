@@ -44,27 +44,41 @@ inline const char* cannot_dilated(const ConvShape& s, int64_t stride) {
         return "the taps lie so far apart that a block of tiles outgrows its scratch";
     return nullptr;
 }
-// ---- small outputs ------------------------------------------------------------------------------------------------
+// ---- small maps ---------------------------------------------------------------------------------------------------
 
-// Outputs that tiles of Filter compute, over those asked for.
-template <class Filter> double coverage(const ConvShape& s) {
-    const auto covered = [](int64_t size, int64_t block) { return static_cast<double>(ceil_div(size, block) * block); };
-    const double rows = s.kh > 1 ? covered(s.oh, Filter::outputs * s.dil_h) : static_cast<double>(s.oh);
-    return rows * covered(s.ow, Filter::outputs * s.dil_w) / static_cast<double>(larger(1, out_plane(s)));
+// Tiles of Filter over a plane of what is computed, y or dx.
+template <class Filter> int64_t tiles_over(int64_t height, int64_t width) {
+    return ceil_div(height, Filter::outputs) * ceil_div(width, Filter::outputs);
 }
-// Direct is the faster beyond these. Maps of 5x5 (2.56) gain a quarter forward, those of 2x2 (4) lose a tenth; dilated
-// ones at 2.04 are 1.4, 1.6 and 1.1 times as fast as direct in the three directions, at 2.56 1.1, 1.2 and 0.86 times.
-constexpr double kMostCovered = 3, kMostCoveredDilated = 2.25;
-template <class Filter> bool wasteful(const ConvShape& s) {
-    return coverage<Filter>(s) > (dilation_h(s) * s.dil_w == 1 ? kMostCovered : kMostCoveredDilated);
+// F(4x4) saves more products than F(2x2) on large maps. On small ones its tiles reach past the end, and with as many
+// products F(2x2) is the faster by a fifth: its weights are fewer. At 5x9, with 1.11 times as many, still by a tenth.
+constexpr double kWorthOfF2 = 1.15;
+inline bool prefers_f2(int64_t height, int64_t width) {
+    const auto products = [](int64_t tiles, int64_t points) { return static_cast<double>(tiles * points * points); };
+    return products(tiles_over<F2>(height, width), F2::points) <=
+           kWorthOfF2 * products(tiles_over<F4>(height, width), F4::points);
 }
-constexpr const char* kWasteful = "tiles would reach far past the outputs";
-
-// F(2x2) saves fewer products than F(4x4), but its tiles fit maps of 2x2: twice as fast as direct there.
-template <class Reason> const char* declines_beside_f4(const ConvShape& s, Reason&& f4_channels) {
-    if (const char* why = f4_channels(s)) return why;
-    if (!wasteful<F4>(s)) return "winograd_f4 saves more products";
-    return wasteful<F2>(s) || dilation_h(s) * s.dil_w > 1 ? kWasteful : nullptr;
+// Dilated maps of which tiles cover 2.04 times the outputs are 1.4, 1.6 and 1.1 times as fast as direct in the three
+// directions, at 2.56 times 1.1, 1.2 and 0.86 times.
+constexpr double kMostCovered = 2.25;
+inline const char* declines_f4_tiles(const ConvShape& s, int64_t height, int64_t width) {
+    const int64_t phases_h = dilation_h(s), phases_w = s.dil_w;
+    if (phases_h * phases_w > 1) {
+        const int64_t block_h = s.kh > 1 ? F4::outputs * phases_h : 1, block_w = F4::outputs * phases_w;
+        const double covered = static_cast<double>(ceil_div(height, block_h) * block_h) *
+                               static_cast<double>(ceil_div(width, block_w) * block_w);
+        return covered > kMostCovered * static_cast<double>(height * width)
+                   ? "the taps lie so far apart that tiles reach past the outputs"
+                   : nullptr;
+    }
+    if (s.kh == 1) return width > 2 ? nullptr : "two outputs of three taps are as few products";
+    return prefers_f2(height, width) ? "its tiles reach so far past the map that winograd_f2 needs as few products"
+                                     : nullptr;
+}
+// Direct kernels leave out the taps that see padding above and below the one row of a map.
+inline const char* declines_f2_tiles(const ConvShape& s, int64_t height, int64_t width) {
+    if (dilation_h(s) * s.dil_w > 1 || !prefers_f2(height, width)) return "winograd_f4 saves more products";
+    return height == 1 ? "maps of one row: direct kernels leave out the taps beside it" : nullptr;
 }
 
 // ---- tiles --------------------------------------------------------------------------------------------------------

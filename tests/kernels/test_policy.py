@@ -80,6 +80,28 @@ def test_auto_does_not_look_at_the_batch():
             assert len(names) == 1
 
 
+@pytest.mark.parametrize(
+    ("size", "padding", "forward", "backward_input", "backward_weight"),
+    [
+        ((1, 1), 1, "direct", "direct", "direct"),
+        ((2, 2), 1, "winograd_f2", "winograd_f2", "winograd_f2"),
+        ((3, 3), 1, "winograd_f4", "winograd_f4", "winograd_f4"),
+        ((6, 6), 1, "winograd_f2", "winograd_f2", "winograd_f2"),
+        ((7, 7), 1, "winograd_f4", "winograd_f4", "winograd_f4"),
+        ((14, 14), 1, "winograd_f4", "winograd_f4", "winograd_f4"),
+        ((1, 28), 1, "direct", "direct", "direct"),
+        ((28, 1), 1, "winograd_f2", "winograd_f2", "direct"),
+        ((2, 28), 1, "winograd_f2", "winograd_f2", "winograd_f2"),
+        ((3, 3), 0, "direct", "winograd_f4", "direct"),  # y is 1x1, dx is 3x3
+        ((1, 1), 2, "winograd_f4", "direct", "winograd_f4"),  # and the other way round
+    ],
+)
+def test_tiles_fit_small_maps(size, padding, forward, backward_input, backward_weight):
+    plan = tk.explain_conv((1, 512, *size), (512, 512, 3, 3), padding=padding)
+    chosen = [plan.chosen(direction).name for direction in ("forward", "backward_input", "backward_weight")]
+    assert [name.replace("direct_pixels", "direct") for name in chosen] == [forward, backward_input, backward_weight]
+
+
 def test_a_call_may_choose_for_itself():
     x, weight = arrays()
     for name in ("auto", "exact", "fastest", "direct", "plain"):
