@@ -59,7 +59,8 @@ def describe() -> dict[str, Any]:
 
 
 def active_isa() -> str:
-    return str(tk.kernels.config()["isa"])
+    """The instruction set of float32's kernels: AVX512_BF16 adds some for bfloat16 to those of AVX-512."""
+    return str(tk.kernels.config()["isa"]).removesuffix("_bf16")
 
 
 # As CMakeLists.txt compiles them: the vector's bytes and the flags.

@@ -55,31 +55,53 @@ int max_threads() {
 
 void set_max_threads(int count) { thread_limit = count; }
 
-void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, int), Schedule schedule) {
+// The units dealt out evenly: neighbours to one thread, the same ones in every loop of as many units, so that loops
+// bound by memory find in a core's cache what the loop before left there. A thread that is done takes what others have
+// not begun yet.
+namespace {
+
+constexpr int kShares = 32;   // more threads than that share them
+struct alignas(kApart) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+};
+
+struct Shares {
+    Share shares[kShares];
+    int count;
+
+    Shares(int64_t units, int threads) : count(threads < kShares ? threads : kShares) {
+        for (int i = 0; i < count; ++i) {
+            shares[i].next.store(units * i / count, std::memory_order_relaxed);
+            shares[i].end = units * (i + 1) / count;
+        }
+    }
+    void run(void* context, void (*body)(void*, int64_t, int), int thread) {
+        for (int i = 0; i < count; ++i) {
+            Share& share = shares[(thread + i) % count];
+            for (int64_t unit; (unit = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
+                body(context, unit, thread);
+        }
+    }
+};
+
+}   // namespace
+
+void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, int)) {
+    const int threads = static_cast<int>(units < max_threads() ? units : max_threads());
 #ifdef TK_STD_THREADS
-    (void)schedule;   // units are dealt out one by one
-    std::atomic<int64_t> next{0};
-    const auto work = [&](int thread) {
-        for (int64_t unit; (unit = next++) < units;) body(context, unit, thread);
-    };
+    Shares shares(units, threads);
     std::vector<std::thread> others;
-    for (int thread = 1; thread < max_threads() && thread < units; ++thread) others.emplace_back(work, thread);
-    work(0);
+    for (int thread = 1; thread < threads; ++thread)
+        others.emplace_back([&, thread] { shares.run(context, body, thread); });
+    shares.run(context, body, 0);
     for (std::thread& one : others) one.join();
 #else
 #ifdef _OPENMP
-    const int threads = static_cast<int>(units < max_threads() ? units : max_threads());
     if (threads > 1 && !omp_in_parallel()) {
+        Shares shares(units, threads);
 #pragma omp parallel num_threads(threads)
-        {
-            const int thread = omp_get_thread_num();
-            if (schedule == Schedule::even) {
-                const int64_t of = omp_get_num_threads(), end = units * (thread + 1) / of;
-                for (int64_t unit = units * thread / of; unit < end; ++unit) body(context, unit, thread);
-            } else
-#pragma omp for schedule(dynamic, 1) nowait
-                for (int64_t unit = 0; unit < units; ++unit) body(context, unit, thread);
-        }
+        shares.run(context, body, omp_get_thread_num());
         return;
     }
 #endif

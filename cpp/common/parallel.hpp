@@ -1,5 +1,5 @@
-// Fixed-chunk parallel loops: the work is cut into numbered units that depend on the shape alone; threads
-// take units in any order, so nothing a unit computes may depend on who runs it.
+// Fixed-chunk parallel loops: the work is cut into numbered units that depend on the shape alone; any thread may take
+// any unit, so nothing a unit computes may depend on who runs it.
 #pragma once
 #include <cstdint>
 
@@ -10,13 +10,8 @@ void set_max_threads(int count);
 int default_threads();   // OMP_NUM_THREADS, else the processors this process may use
 bool has_openmp();
 
-// dynamic: a free thread takes the next unit. even: neighbouring units go to one thread, the same ones in every loop of
-// as many units, so that loops bound by memory find in a core's cache what the loop before left there.
-enum class Schedule { dynamic, even };
-
 // Runs body(context, unit, thread) for each unit in [0, units); thread < max_threads().
-void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t unit, int thread),
-                    Schedule schedule = Schedule::dynamic);
+void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t unit, int thread));
 
 // Below this many elementary operations a region costs more than it saves.
 constexpr int64_t kSerialWork = 32768;
@@ -24,10 +19,14 @@ constexpr int64_t kSerialWork = 32768;
 // Elements of an elementwise loop's chunk: a multiple of every vector's lanes, so that only the last chunk has a tail.
 constexpr int64_t kElementGrain = 8192;
 
+// Bytes between what two threads write all the time: a core fetches lines around one that it uses, and takes them from
+// the other core's cache. Depthwise kernels whose tables lay 128 bytes apart gained nothing from a second thread.
+constexpr int64_t kApart = 512;
+
 namespace {
 
 // f(unit, thread) for each unit; `work` is the number of elementary operations of the whole loop.
-template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f, Schedule schedule = Schedule::dynamic) {
+template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f) {
     if (units <= 1 || work < kSerialWork) {
         for (int64_t unit = 0; unit < units; ++unit) f(unit, 0);
         return;
@@ -37,20 +36,16 @@ template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f, 
             (*static_cast<decltype(&f)>(context))(unit, thread);
         }
     };
-    parallel_units(units, &f, &Call::run, schedule);
+    parallel_units(units, &f, &Call::run);
 }
 
 // f(begin, end) over [0, total) in chunks of `grain` elements; `cost` elementary operations per element.
-template <class F>
-inline void parallel_chunks(int64_t total, int64_t grain, int64_t cost, F&& f, Schedule schedule = Schedule::dynamic) {
+template <class F> inline void parallel_chunks(int64_t total, int64_t grain, int64_t cost, F&& f) {
     const int64_t units = (total + grain - 1) / grain;
-    parallel_for(
-        units, total * cost,
-        [&](int64_t unit, int) {
-            const int64_t begin = unit * grain;
-            f(begin, begin + grain < total ? begin + grain : total);
-        },
-        schedule);
+    parallel_for(units, total * cost, [&](int64_t unit, int) {
+        const int64_t begin = unit * grain;
+        f(begin, begin + grain < total ? begin + grain : total);
+    });
 }
 
 }   // namespace

@@ -15,6 +15,14 @@ namespace avx512 {
 extern const Kernels<float> single;   // float64 runs AVX2's kernels, see docs/adr/0019
 }   // namespace avx512
 #endif
+#ifdef TK_X86_BFLOAT16
+namespace avx512_bf16 {
+template <class T>
+void linear_bfloat16(float* y, const uint16_t* x, const uint16_t* weight, const float* bias, const MatmulShape& s,
+                     bool relu, float* workspace);
+template <class T> int64_t linear_bfloat16_workspace(const MatmulShape& s, int threads);
+}   // namespace avx512_bf16
+#endif
 
 namespace {
 
@@ -29,6 +37,20 @@ bool runs_v4() {
            __builtin_cpu_supports("avx512vl");
 }
 #endif
+#ifdef TK_X86_BFLOAT16
+bool runs_bfloat16() { return runs_v4() && __builtin_cpu_supports("avx512bf16"); }
+
+// AVX-512's kernels but for those that have instructions for bfloat16
+const Kernels<float>* with_bfloat16() {
+    static const Kernels<float> table = [] {
+        Kernels<float> kernels = avx512::single;
+        kernels.linear_bfloat16 = &avx512_bf16::linear_bfloat16<float>;
+        kernels.linear_bfloat16_workspace = &avx512_bf16::linear_bfloat16_workspace<float>;
+        return kernels;
+    }();
+    return &table;
+}
+#endif
 
 const Isa* active = nullptr;
 
@@ -36,6 +58,9 @@ const Isa* active = nullptr;
 
 const std::vector<Isa>& isas() {
     static const std::vector<Isa> list = {
+#ifdef TK_X86_BFLOAT16
+        {"avx512_bf16", "x86-64-v4+bf16", runs_bfloat16(), with_bfloat16(), &avx2::twice},
+#endif
 #ifdef TK_X86_LEVELS
         {"avx512", "x86-64-v4", runs_v4(), &avx512::single, &avx2::twice},
         {"avx2", "x86-64-v3", runs_v3(), &avx2::single, &avx2::twice},

@@ -54,9 +54,8 @@ template <class T> constexpr Entry<T> kBackward[] = {TK_ACTIVATIONS(TK_ENTRY)};
 #undef TK_ENTRY
 
 template <class T> void run(const Entry<T>& entry, const Arrays<T>& arrays, int64_t count) {
-    parallel_chunks(
-        count, kElementGrain, entry.cost, [&](int64_t begin, int64_t end) { entry.chunk(arrays, begin, end); },
-        Schedule::even);
+    parallel_chunks(count, kElementGrain, entry.cost,
+                    [&](int64_t begin, int64_t end) { entry.chunk(arrays, begin, end); });
 }
 
 }   // namespace

@@ -155,16 +155,13 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
 template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
     const Tables<T> tables = tables_in(a.workspace, p);
     const int64_t planes = p.n * p.groups, slices = p.d.grid * p.strips;
-    parallel_for(
-        ceil_div(planes, p.planes_per_unit) * slices, planes * p.work,
-        [&](int64_t unit, int thread) {
-            const T** found = reinterpret_cast<const T**>(tables.pointers + thread * p.pointers);
-            const int64_t slice = unit % slices, first = unit / slices * p.planes_per_unit;
-            const int64_t jd = slice / p.strips, j0 = slice % p.strips * p.rows;
-            const auto compute = p.half ? compute_strip<T, kHalfLanes<T>> : compute_strip<T, kLanes<T>>;
-            compute(a, p, tables, found, first, smaller(first + p.planes_per_unit, planes), jd, j0);
-        },
-        Schedule::even);
+    parallel_for(ceil_div(planes, p.planes_per_unit) * slices, planes * p.work, [&](int64_t unit, int thread) {
+        const T** found = reinterpret_cast<const T**>(tables.pointers + thread * p.pointers);
+        const int64_t slice = unit % slices, first = unit / slices * p.planes_per_unit;
+        const int64_t jd = slice / p.strips, j0 = slice % p.strips * p.rows;
+        const auto compute = p.half ? compute_strip<T, kHalfLanes<T>> : compute_strip<T, kLanes<T>>;
+        compute(a, p, tables, found, first, smaller(first + p.planes_per_unit, planes), jd, j0);
+    });
 }
 
 const char* forward_cannot(const ConvShape& s) { return rows_fit(forward_rows(s)) ? nullptr : kTooApart; }

@@ -159,22 +159,19 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
     const int64_t per_group = weight_size(s) / s.groups, size = weight_size(s) + s.oc;
     const int64_t per_unit = smaller(ceil_div(kUnitWork, multiply_adds(s) / s.groups + 1), s.groups);
     const int64_t blocks = ceil_div(s.groups, per_unit);
-    parallel_for(
-        blocks * plan.chunks, multiply_adds(s),
-        [&](int64_t unit, int thread) {
-            T* own = scratch + thread * (p.pointers + plan.sums);
-            const Scratch<T> with{reinterpret_cast<const T**>(own), own + p.pointers};
-            const int64_t chunk = unit % plan.chunks, first = unit / plan.chunks * per_unit;
-            const int64_t begin = s.n * chunk / plan.chunks, end = s.n * (chunk + 1) / plan.chunks;
-            T* dweight = plan.results ? partial + chunk * size : a.dweight;
-            T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
-            for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group) {
-                const auto sum = p.half ? sum_group<T, kHalfLanes<T>> : sum_group<T, kLanes<T>>;
-                sum(a, plan, tables, with, group, begin, end, dweight + group * per_group,
-                    dbias ? dbias + group * p.targets : nullptr);
-            }
-        },
-        Schedule::even);
+    parallel_for(blocks * plan.chunks, multiply_adds(s), [&](int64_t unit, int thread) {
+        T* own = scratch + thread * (p.pointers + plan.sums);
+        const Scratch<T> with{reinterpret_cast<const T**>(own), own + p.pointers};
+        const int64_t chunk = unit % plan.chunks, first = unit / plan.chunks * per_unit;
+        const int64_t begin = s.n * chunk / plan.chunks, end = s.n * (chunk + 1) / plan.chunks;
+        T* dweight = plan.results ? partial + chunk * size : a.dweight;
+        T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
+        for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group) {
+            const auto sum = p.half ? sum_group<T, kHalfLanes<T>> : sum_group<T, kLanes<T>>;
+            sum(a, plan, tables, with, group, begin, end, dweight + group * per_group,
+                dbias ? dbias + group * p.targets : nullptr);
+        }
+    });
     if (!plan.results) return;
     for (int64_t i = 0; i < size; ++i) {
         T total = partial[i];

@@ -145,9 +145,7 @@ template <class T> struct Rows {
     }
     bool streams(const T* y) const { return (s == 1 ? size : s) % kLanes<T> == 0 && past_cache(y, rows * size); }
     template <class F> void for_each_part(int64_t cost, F&& f) const {
-        parallel_for(
-            rows * chunks, rows * size * cost, [&](int64_t item, int) { f(item / chunks, item % chunks); },
-            Schedule::even);
+        parallel_for(rows * chunks, rows * size * cost, [&](int64_t item, int) { f(item / chunks, item % chunks); });
     }
 
     // parts(row, chunk), then finish(row), then apply(row, chunk). Many rows go one by one, each from the cache; of few
@@ -160,14 +158,11 @@ template <class T> struct Rows {
             for_each_part(cost, apply);
             return;
         }
-        parallel_for(
-            rows, rows * size * cost,
-            [&](int64_t row, int) {
-                for (int64_t chunk = 0; chunk < chunks; ++chunk) parts(row, chunk);
-                finish(row);
-                for (int64_t chunk = 0; chunk < chunks; ++chunk) apply(row, chunk);
-            },
-            Schedule::even);
+        parallel_for(rows, rows * size * cost, [&](int64_t row, int) {
+            for (int64_t chunk = 0; chunk < chunks; ++chunk) parts(row, chunk);
+            finish(row);
+            for (int64_t chunk = 0; chunk < chunks; ++chunk) apply(row, chunk);
+        });
     }
 };
 
@@ -307,13 +302,10 @@ template <class T> struct Backward {
             r.for_each_part(4, [&](int64_t row, int64_t chunk) { parts(row, chunk); });
             for (int64_t row = 0; row < r.rows; ++row) finish(row);
         }
-        parallel_for(
-            blocks(r) * r.groups * r.chunks, r.rows * r.size * 4,
-            [&](int64_t item, int) {
-                const int64_t unit = item / r.chunks;
-                apply_block(unit / r.groups, unit % r.groups, item % r.chunks);
-            },
-            Schedule::even);
+        parallel_for(blocks(r) * r.groups * r.chunks, r.rows * r.size * 4, [&](int64_t item, int) {
+            const int64_t unit = item / r.chunks;
+            apply_block(unit / r.groups, unit % r.groups, item % r.chunks);
+        });
     }
 };
 

@@ -33,13 +33,10 @@ template <class T> struct Channels {
 
     // f(offset of channel 0, positions, thread) for every block.
     template <class F> void for_each_block(F&& f) const {
-        parallel_for(
-            s.n * blocks, s.n * s.c * s.s * (8 + before + after),
-            [&](int64_t unit, int thread) {
-                const int64_t at = unit % blocks * kVectors * L, left = s.s - at;
-                f(unit / blocks * s.c * s.s + at, left < kVectors * L ? left : kVectors * L, thread);
-            },
-            Schedule::even);
+        parallel_for(s.n * blocks, s.n * s.c * s.s * (8 + before + after), [&](int64_t unit, int thread) {
+            const int64_t at = unit % blocks * kVectors * L, left = s.s - at;
+            f(unit / blocks * s.c * s.s + at, left < kVectors * L ? left : kVectors * L, thread);
+        });
     }
     // The sum of term(channel) over the channels from - `back` to + `ahead`.
     template <class Term> TK_INLINE Vec<T> window(int64_t channel, int64_t back, int64_t ahead, Term&& term) const {

@@ -141,13 +141,11 @@ template <class T> struct Units {
     // Runs stage(unit, chunk) for all of them, stage after stage.
     template <class... Stages> void run(int64_t cost, Stages&&... stages) const {
         if (chunks == 1) {
-            parallel_for(
-                units, elements() * cost, [&](int64_t unit, int) { (stages(unit, int64_t{0}), ...); }, Schedule::even);
+            parallel_for(units, elements() * cost, [&](int64_t unit, int) { (stages(unit, int64_t{0}), ...); });
             return;
         }
-        (parallel_for(
-             units * chunks, elements() * cost, [&](int64_t item, int) { stages(item / chunks, item % chunks); },
-             Schedule::even),
+        (parallel_for(units * chunks, elements() * cost,
+                      [&](int64_t item, int) { stages(item / chunks, item % chunks); }),
          ...);
     }
 };

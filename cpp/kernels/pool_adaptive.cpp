@@ -122,8 +122,13 @@ template <class T> void adaptive_avg_pool_forward(T* y, const T* x, const PoolSh
     });
 }
 
+// Elements of a thread's two lines
+template <class T> int64_t own_lines(const PoolShape& s) {
+    constexpr int64_t kOwn = kApart / sizeof(T);
+    return (2 * (s.ow + kLanes<T>)+kOwn - 1) / kOwn * kOwn;
+}
 template <class T> int64_t adaptive_avg_pool_backward_workspace(const PoolShape& s, int threads) {
-    return threads * 2 * (s.ow + kLanes<T>);
+    return threads * own_lines<T>(s);
 }
 
 template <class T> void adaptive_avg_pool_backward(T* dx, const T* dy, const PoolShape& s, T* workspace) {
@@ -133,13 +138,10 @@ template <class T> void adaptive_avg_pool_backward(T* dx, const T* dy, const Poo
         return;
     }
     if (even(s)) return avg_pool_backward(dx, dy, windowed(s));
-    parallel_for(
-        s.planes, s.planes * (in_plane + 4 * out_plane),
-        [&](int64_t plane, int thread) {
-            T* scratch = workspace + thread * 2 * line;
-            gather_plane(dx + plane * in_plane, dy + plane * out_plane, scratch, scratch + line, s);
-        },
-        Schedule::even);
+    parallel_for(s.planes, s.planes * (in_plane + 4 * out_plane), [&](int64_t plane, int thread) {
+        T* scratch = workspace + thread * own_lines<T>(s);
+        gather_plane(dx + plane * in_plane, dy + plane * out_plane, scratch, scratch + line, s);
+    });
 }
 
 template <class T> void adaptive_max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& s) {

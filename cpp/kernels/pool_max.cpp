@@ -239,7 +239,7 @@ template <class T, int Stride> void max_lines(T* y, int64_t* indices, const T* x
             reduce_rows<T>(y, indices, scratch, b, row, count, begin - top, start);
         }
     };
-    parallel_chunks(s.planes * s.oh, grain, cost, take, Schedule::even);
+    parallel_chunks(s.planes * s.oh, grain, cost, take);
 }
 
 template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {

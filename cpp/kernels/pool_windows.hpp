@@ -81,24 +81,18 @@ struct OutputRows {
 template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
     const int64_t cost = s.ow * s.kd * s.kh * s.kw, rows = s.od * s.oh;
     const int64_t grain = cost < 32768 ? 32768 / cost : 1;
-    parallel_chunks(
-        s.planes * rows, grain, cost,
-        [&](int64_t begin, int64_t end) {
-            OutputRows following(s, begin);
-            for (int64_t row = begin; row < end; ++row) f(following.next());
-        },
-        Schedule::even);
+    parallel_chunks(s.planes * rows, grain, cost, [&](int64_t begin, int64_t end) {
+        OutputRows following(s, begin);
+        for (int64_t row = begin; row < end; ++row) f(following.next());
+    });
 }
 
 // f(plane, chunk of planes is the unit): work that scatters within a plane.
 template <class F> void for_each_plane(int64_t planes, int64_t cost, F&& f) {
     const int64_t grain = cost < 32768 ? 32768 / (cost + 1) + 1 : 1;
-    parallel_chunks(
-        planes, grain, cost,
-        [&](int64_t begin, int64_t end) {
-            for (int64_t plane = begin; plane < end; ++plane) f(plane);
-        },
-        Schedule::even);
+    parallel_chunks(planes, grain, cost, [&](int64_t begin, int64_t end) {
+        for (int64_t plane = begin; plane < end; ++plane) f(plane);
+    });
 }
 
 // p[0], p[stride], ... : `count` lanes (all of them when Full), the others zero. Stride 0: known at run time only.
@@ -125,12 +119,6 @@ template <class T, int Stride, bool Full> TK_INLINE Vec<T> load_strided(const T*
     Vec<T> v{};
     for (int64_t i = 0; i < (Full ? L : count); ++i) v[i] = p[i * step];
     return v;
-}
-
-// sum_lanes() halves at a time: where every few loads end in one.
-template <class T, int Half = kLanes<T> / 2> TK_INLINE T sum_halves(Vec<T> v) {
-    if constexpr (Half == 0) return v[0];
-    else return sum_halves<T, Half / 2>(v + pick_lanes<T, kLanes<T>>(v, v, [](int i) { return i ^ Half; }));
 }
 
 template <bool Value> struct Flag {
@@ -172,25 +160,22 @@ template <class T> struct Lines {
     void reduce(T* y, const T* x, T identity, Combine combine, Finish finish) const {
         const int64_t planes = s.od * s.oh, cost = s.ow * s.kd * s.kh * s.kw;
         const int64_t grain = (cost < 32768 ? 32768 / cost : 1) + rows - 1;
-        parallel_chunks(
-            s.planes * planes, grain, cost,
-            [&](int64_t first, int64_t last) {
-                T lines[kLine + 2 * L];
-                const int64_t filled = rows * length + 2 * L;
-                for (int64_t i = 0; i < filled; ++i) lines[i] = identity;
-                OutputRows following(s, first);
-                for (int64_t row = first; row < last; row += rows) {
-                    const int64_t count = last - row < rows ? last - row : rows;
-                    for (int64_t i = 0; i < count; ++i) fill(lines + i * length + s.pw, x, following.next(), combine);
-                    if (joined) {
-                        columns_of<Stride>(y + row * s.ow, lines, row, count * s.ow, combine, finish);
-                        continue;
-                    }
-                    for (int64_t i = 0; i < count; ++i)
-                        columns_of<Stride>(y + (row + i) * s.ow, lines + i * length, row + i, s.ow, combine, finish);
+        parallel_chunks(s.planes * planes, grain, cost, [&](int64_t first, int64_t last) {
+            T lines[kLine + 2 * L];
+            const int64_t filled = rows * length + 2 * L;
+            for (int64_t i = 0; i < filled; ++i) lines[i] = identity;
+            OutputRows following(s, first);
+            for (int64_t row = first; row < last; row += rows) {
+                const int64_t count = last - row < rows ? last - row : rows;
+                for (int64_t i = 0; i < count; ++i) fill(lines + i * length + s.pw, x, following.next(), combine);
+                if (joined) {
+                    columns_of<Stride>(y + row * s.ow, lines, row, count * s.ow, combine, finish);
+                    continue;
                 }
-            },
-            Schedule::even);
+                for (int64_t i = 0; i < count; ++i)
+                    columns_of<Stride>(y + (row + i) * s.ow, lines + i * length, row + i, s.ow, combine, finish);
+            }
+        });
     }
 
 private:

@@ -14,14 +14,11 @@ int64_t segments(const NormShape& s) { return (s.s + kSegment - 1) / kSegment; }
 // f(first element, past the last one, channel, unit) for each segment of each plane
 template <class F> TK_INLINE void each_segment(const NormShape& s, F f) {
     const int64_t parts = segments(s), units = s.n * s.c * parts;
-    parallel_for(
-        units, s.n * s.c * s.s,
-        [=](int64_t unit, int) {
-            const int64_t plane = unit / parts, begin = unit % parts * kSegment;
-            const int64_t end = begin + kSegment < s.s ? begin + kSegment : s.s;
-            f(plane * s.s + begin, plane * s.s + end, plane % s.c, unit);
-        },
-        Schedule::even);
+    parallel_for(units, s.n * s.c * s.s, [=](int64_t unit, int) {
+        const int64_t plane = unit / parts, begin = unit % parts * kSegment;
+        const int64_t end = begin + kSegment < s.s ? begin + kSegment : s.s;
+        f(plane * s.s + begin, plane * s.s + end, plane % s.c, unit);
+    });
 }
 
 }   // namespace

@@ -253,6 +253,12 @@ template <class T> TK_INLINE T sum_lanes(Vec<T> v) {
     return total;
 }
 
+// sum_lanes() halves at a time: where every few loads end in one. Another order of the sum.
+template <class T, int Half = kLanes<T> / 2> TK_INLINE T sum_halves(Vec<T> v) {
+    if constexpr (Half == 0) return v[0];
+    else return sum_halves<T, Half / 2>(v + pick_lanes<T, kLanes<T>>(v, v, [](int i) { return i ^ Half; }));
+}
+
 // Transpose kLanes rows of kLanes columns in registers: log2(lanes) rounds, each swapping the off-diagonal
 // blocks of twice the size of the round before.
 template <int Block, class T> TK_INLINE void transpose_round(Vec<T> (&rows)[kLanes<T>]) {

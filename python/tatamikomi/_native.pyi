@@ -198,6 +198,22 @@ def lamb_step(
     weight_decay: float,
     maximize: bool,
 ) -> None: ...
+def linear_bfloat16(
+    y: NDArray[Any],
+    x: NDArray[Any],
+    weight: NDArray[Any],
+    bias: Any,
+    shape: tuple[int, ...],
+    relu: bool,
+) -> None: ...
+def linear_half(
+    y: NDArray[Any],
+    x: NDArray[Any],
+    weight: NDArray[Any],
+    bias: Any,
+    shape: tuple[int, ...],
+    relu: bool,
+) -> None: ...
 def lion_step(
     params: list[NDArray[Any]],
     grads: list[NDArray[Any]],

@@ -61,7 +61,13 @@ def test_computed_in_float32_and_rounded_once(name, dtype):
     for given in (stored, [tk.tensor(one) if isinstance(one, np.ndarray) else one for one in stored]):
         y = function(*given)
         assert y.dtype == dtype
-        assert np.array_equal(y.numpy().view(np.uint16), expected.view(np.uint16))
+        assert_same(name, y.numpy(), expected)
+
+
+def assert_same(name, y, expected):
+    """Bit for bit; linear adds up in an order of its own: then the rounded results are neighbours at most."""
+    off = np.abs(y.view(np.int16).astype(int) - expected.view(np.int16))
+    assert off.max() <= (name == "linear")
 
 
 def test_a_weight_may_be_single(dtype):
@@ -94,8 +100,33 @@ def test_a_model_in_half(dtype, grad):
         for layer in single:  # whose weights are still those that were stored: what is kept in between is rounded once
             expected = narrow(layer(widen(expected)).numpy(), dtype)
     assert y.dtype == dtype
-    assert np.array_equal(y.numpy().view(np.uint16), expected.view(np.uint16))
+    assert_same("linear", y.numpy(), expected)
     assert model.to(np.float32)(X).dtype == np.float32
+
+
+LINEAR_FAULTS = [
+    ((draw(2, 3), draw(4, 5)), r"linear: input: expected \(\.\.\., in_features = 5\), got shape \(2, 3\)"),
+    ((draw(2, 3), draw(3)), r"linear: weight: expected \(out_features, in_features\), got shape \(3,\)"),
+    ((draw(2, 3), draw(4, 3), draw(5)), r"linear: bias: expected shape \(4,\), got shape \(5,\)"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "message"), LINEAR_FAULTS)
+def test_linear_names_its_own_arguments(arrays, message, dtype):
+    with pytest.raises(ValueError, match=message):
+        F.linear(*(narrow(one, dtype) for one in arrays))
+
+
+def test_linear_of_two_kinds_widens_both(dtype):
+    """A weight of another kind, a bias in float32, leading dimensions, ReLU."""
+    x, weight, bias = narrow(draw(2, 3, 6), dtype), draw(4, 6), draw(4)
+    y = F.linear(x, narrow(weight, dtype), bias, activation="relu")
+    expected = F.linear(widen(x), widen(narrow(weight, dtype)), bias, activation="relu")
+    assert y.shape == (2, 3, 4)
+    assert_same("linear", y.numpy(), narrow(expected.numpy(), dtype))
+    assert F.linear(x, weight).dtype == dtype
+    with pytest.raises(TypeError, match="16-bit floats where a gradient is wanted"):
+        F.linear(x, narrow(weight, dtype), tk.tensor(bias, requires_grad=True))
 
 
 def test_indices_stay_integers():

@@ -52,3 +52,8 @@ def float_to_half(x):
 
 def float_to_bfloat16(x):
     return np.array([bits_of(float(one), 8) for one in x.ravel()], np.uint16).reshape(x.shape)
+
+
+def widened(x, kind):
+    """Operands of a kind as float32."""
+    return half_to_float(x) if kind == "half" else bfloat16_to_float(x)

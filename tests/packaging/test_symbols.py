@@ -14,7 +14,7 @@ import pytest
 
 BUILD = Path(__file__).parents[2] / "build"
 NM = shutil.which("nm")
-ISAS = ("baseline", "avx2", "avx512")
+ISAS = ("baseline", "avx2", "avx512", "avx512_bf16")
 
 
 def objects(isa: str) -> list[Path]:

@@ -23,17 +23,20 @@ _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 P = ParamSpec("P")
 R = TypeVar("R")
+#: What computes a call whose operands are stored in 16 bits: (function, args, kwargs) to its result.
+Widened: TypeAlias = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 
 
 class HalfError(TypeError):
     """An operand is stored in 16 bits, where float32 or float64 is needed: `own_names` knows what to do about it."""
 
 
-def own_names(half: bool = False, **renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def own_names(half: bool | Widened = False, **renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Errors that leave the function speak of it and of its arguments, not of the kernel that found the fault.
 
     Above every public function; `renamed` gives the function's names for those of kernels (input for x is understood).
-    With `half` the function takes float16 and bfloat16 too, as storage: it computes in float32 and rounds its result.
+    With `half` the function takes float16 and bfloat16 too, as storage: it computes in float32 and rounds its result,
+    by `widened` or in a way of its own.
 
     >>> import tatamikomi as tk
     >>> tk.functional.unfold([[1.0, 2.0]], (3,))
@@ -46,12 +49,14 @@ def own_names(half: bool = False, **renamed: str) -> Callable[[Callable[P, R]], 
         @wraps(function)
         def speaking(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
-                return function(*args, **kwargs)
-            except HalfError as error:
-                if not half:
-                    raise bad_type(function.__name__, *error.args) from None
-                result: R = widened(function, args, kwargs)
-                return result
+                try:
+                    return function(*args, **kwargs)
+                except HalfError as error:
+                    if not half:
+                        raise bad_type(function.__name__, *error.args) from None
+                    compute = half if callable(half) else widened
+                    result: R = compute(function, args, kwargs)
+                    return result
             except Exception as error:
                 retell(error, function.__name__, names)
                 raise

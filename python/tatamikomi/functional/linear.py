@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Callable
+from inspect import signature
+from typing import Any, ClassVar, cast
+
+import numpy as np
 
 from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.linear import MatMul
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names, widened
 from tatamikomi.kernels.arrays import Array, same_dtype
+from tatamikomi.kernels.half import is_half, narrow, widen
 from tatamikomi.kernels.scalars import is_relu
 
 
@@ -49,14 +54,38 @@ class _LinearRelu(_Linear):
         return super().backward(wrap(kernels.relu_backward(dy.data, y.data)))
 
 
-@own_names(half=True, a="input", b="weight")
+def _stored(function: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """Operands in 16 bits: of one kind they are multiplied as they are stored; everything else is widened first."""
+    given = signature(function).bind(*args, **kwargs).arguments
+    tensors = [one for one in given.values() if isinstance(one, Tensor)]
+    operands: list[Any] = [one.data if isinstance(one, Tensor) else one for one in (given["input"], given["weight"])]
+    kinds = {one.dtype for one in operands if isinstance(one, np.ndarray) and is_half(one.dtype)}
+    x, weight = operands
+    if (
+        len(kinds) != 1
+        or not all(isinstance(one, np.ndarray) and one.dtype in kinds for one in operands)
+        or (is_grad_enabled() and any(one.requires_grad for one in tensors))
+        or weight.ndim != 2
+        or x.ndim == 0
+        or x.shape[-1] != weight.shape[1]
+    ):
+        return cast("Tensor", widened(function, args, kwargs))
+    bias = given.get("bias")
+    if bias is not None:
+        bias = widen(bias.data if isinstance(bias, Tensor) else np.asarray(bias))
+    multiply = kernels.linear_half if x.dtype.kind == "f" else kernels.linear_bfloat16
+    y = multiply(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), weight, bias, given.get("activation"))
+    return wrap(narrow(y, x.dtype).reshape(*x.shape[:-1], weight.shape[0]))
+
+
+@own_names(half=_stored, a="input", b="weight")
 def linear(
     input: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *, activation: str | None = None
 ) -> Tensor:
     """y = activation(input weight^T + bias).
 
     Args:
-        input: (..., in_features), float32 or float64.
+        input: (..., in_features), float32 or float64; float16 or bfloat16 where no gradient is wanted.
         weight: (out_features, in_features), dtype of input.
         bias: (out_features,) or None.
         activation: "relu", computed in the same pass, or None.

@@ -52,7 +52,14 @@ from tatamikomi.kernels.conv import (
 )
 from tatamikomi.kernels.dropout import dropout_backward, dropout_forward
 from tatamikomi.kernels.explain import AlgorithmNote, ConvExplanation, explain_conv
-from tatamikomi.kernels.half import bfloat16_to_float, float_to_bfloat16, float_to_half, half_to_float
+from tatamikomi.kernels.half import (
+    bfloat16_to_float,
+    float_to_bfloat16,
+    float_to_half,
+    half_to_float,
+    linear_bfloat16,
+    linear_half,
+)
 from tatamikomi.kernels.linear import matmul
 from tatamikomi.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
@@ -115,6 +122,8 @@ __all__ = [
     "half_to_float",
     "im2col",
     "lamb_step",
+    "linear_bfloat16",
+    "linear_half",
     "lion_step",
     "local_response_norm_backward",
     "local_response_norm_forward",

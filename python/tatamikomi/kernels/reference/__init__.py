@@ -32,7 +32,14 @@ from tatamikomi.kernels.reference.conv import (
     im2col,
 )
 from tatamikomi.kernels.reference.dropout import dropout_backward, dropout_forward
-from tatamikomi.kernels.reference.half import bfloat16_to_float, float_to_bfloat16, float_to_half, half_to_float
+from tatamikomi.kernels.reference.half import (
+    bfloat16_to_float,
+    float_to_bfloat16,
+    float_to_half,
+    half_to_float,
+    linear_bfloat16,
+    linear_half,
+)
 from tatamikomi.kernels.reference.linear import matmul
 from tatamikomi.kernels.reference.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.reference.norm import (
@@ -99,6 +106,8 @@ __all__ = [
     "half_to_float",
     "im2col",
     "lamb_step",
+    "linear_bfloat16",
+    "linear_half",
     "lion_step",
     "local_response_norm_backward",
     "local_response_norm_forward",

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tatamikomi.geometry import MatmulShape
+from tatamikomi.kernels.reference.linear import matmul
+
 Array = NDArray[Any]
 
 
@@ -31,3 +34,16 @@ def float_to_bfloat16(y: Array, x: Array) -> None:
     bits = x.view(np.uint32)
     rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16
     y[...] = np.where(np.isnan(x), (bits >> 16) | 0x40, rounded)
+
+
+def linear_half(y: Array, x: Array, weight: Array, bias: Array | None, shape: MatmulShape, relu: bool) -> None:
+    """The linear layer on float16, widened first."""
+    matmul(y, x.view(np.float16).astype(np.float32), weight.view(np.float16).astype(np.float32), bias, shape, relu)
+
+
+def linear_bfloat16(y: Array, x: Array, weight: Array, bias: Array | None, shape: MatmulShape, relu: bool) -> None:
+    """The linear layer on bfloat16, widened first."""
+    a, w = np.empty(x.shape, np.float32), np.empty(weight.shape, np.float32)
+    bfloat16_to_float(a, x)
+    bfloat16_to_float(w, weight)
+    matmul(y, a, w, bias, shape, relu)
