@@ -10,7 +10,8 @@ from benchmarks.course_numpy import PlainNet
 
 import tatamikomi as tk
 from tatamikomi import course
-from tatamikomi.course.multi_layer_net import MultiLayerNet, MultiLayerNetExtend
+from tatamikomi.course.multi_layer_net import MultiLayerNet
+from tatamikomi.course.multi_layer_net_extend import MultiLayerNetExtend
 from tatamikomi.course.networks import DeepConvNet, DoubleConvNet, SimpleConvNet, TwoLayerNet
 from tatamikomi.course.trainer import Trainer
 

@@ -11,7 +11,16 @@ from types import ModuleType
 from tatamikomi.errors import bad_value
 
 _ROOM = "tatamikomi.course"
-_COMMON = ("functions", "gradient", "layers", "multi_layer_net", "optimizer", "trainer", "util")
+_COMMON = (
+    "functions",
+    "gradient",
+    "layers",
+    "multi_layer_net",
+    "multi_layer_net_extend",
+    "optimizer",
+    "trainer",
+    "util",
+)
 _CHAPTERS = ("deep_convnet", "double_convnet", "simple_convnet", "two_layer_net")
 _installed: dict[str, ModuleType | None] = {}  # name -> what sys.modules held before
 
@@ -49,7 +58,6 @@ def install(name: str = "common", *, shadow: bool = False) -> list[str]:
             if one in taken:
                 raise bad_value("install", "name", f"{one!r}, which is {taken[one]}", "a free name, or shadow=True")
     modules = {f"{name}.{part}": importlib.import_module(f"{_ROOM}.{part}") for part in _COMMON}
-    modules[f"{name}.multi_layer_net_extend"] = modules[f"{name}.multi_layer_net"]
     modules["dataset.mnist"] = importlib.import_module(f"{_ROOM}.dataset")
     networks = importlib.import_module(f"{_ROOM}.networks")
     modules.update({one: networks for one in _CHAPTERS if shadow or one not in taken})
