@@ -3,7 +3,8 @@
 namespace tk::bindings {
 namespace {
 
-// `kernel` picks a function out of the table.
+// kernel(table) is a function of a table. The bound functions are plain ones, so that those of one signature share what
+// pybind11 compiles for it.
 template <class Pick> void run(py::array& to, const py::array& from, Pick kernel) {
     by_dtype(from, [&](auto t) {
         using T = decltype(t);
@@ -24,6 +25,18 @@ template <class Pick> void run(py::array& to, const py::array& gradient, const p
         kernel(kernels<T>())(dx, dy, y, count);
     });
 }
+#define TK_PICK(name) [](const auto& table) { return table.name; }
+#define TK_FORWARD(name) \
+    void name(py::array y, const py::array& x) { run(y, x, TK_PICK(name)); }
+#define TK_BACKWARD(name) \
+    void name(py::array dx, const py::array& dy, const py::array& y) { run(dx, dy, y, TK_PICK(name)); }
+TK_FORWARD(relu_forward)
+TK_FORWARD(sigmoid_forward)
+TK_FORWARD(tanh_forward)
+TK_BACKWARD(relu_backward)
+TK_BACKWARD(sigmoid_backward)
+TK_BACKWARD(tanh_backward)
+TK_BACKWARD(add_relu_forward)   // y, a, b
 
 Activation activation_of(const std::string& kind) {
 #define TK_NAME(name) \
@@ -90,74 +103,64 @@ void run(py::array& to, const py::array& gradient, const py::array& saved, const
     });
 }
 
+#define TK_FORWARD_AXIS(name) \
+    void name(py::array y, const py::array& x, const py::tuple& shape) { run(y, x, shape, TK_PICK(name)); }
+#define TK_BACKWARD_AXIS(name)                                                                 \
+    void name(py::array dx, const py::array& dy, const py::array& y, const py::tuple& shape) { \
+        run(dx, dy, y, shape, TK_PICK(name));                                                  \
+    }
+TK_FORWARD_AXIS(softmax_forward)
+TK_FORWARD_AXIS(log_softmax_forward)
+TK_BACKWARD_AXIS(softmax_backward)
+TK_BACKWARD_AXIS(log_softmax_backward)
+
+void activation_forward(py::array y, const py::array& x, const std::string& kind, double a, double b) {
+    run(y, x, [=, which = activation_of(kind)](const auto& k) {
+        return
+            [=, &k](auto* to, const auto* from, int64_t count) { k.activation_forward(to, from, count, which, a, b); };
+    });
+}
+void activation_backward(py::array dx, const py::array& dy, const py::array& x, const std::string& kind, double a,
+                         double b) {
+    run(dx, dy, x, [=, which = activation_of(kind)](const auto& k) {
+        return [=, &k](auto* to, const auto* gradient, const auto* from, int64_t count) {
+            k.activation_backward(to, gradient, from, count, which, a, b);
+        };
+    });
+}
+
 }   // namespace
 
 void bind_activation(py::module_& m) {
-#define TK_FORWARD(name)                                                                                               \
-    m.def(                                                                                                             \
-        #name, [](py::array y, const py::array& x) { run(y, x, [](const auto& k) { return k.name; }); }, py::arg("y"), \
-        py::arg("x"));
-#define TK_BACKWARD(name)                                           \
-    m.def(                                                          \
-        #name,                                                      \
-        [](py::array dx, const py::array& dy, const py::array& y) { \
-            run(dx, dy, y, [](const auto& k) { return k.name; });   \
-        },                                                          \
-        py::arg("dx"), py::arg("dy"), py::arg("y"));
-#define TK_FORWARD_AXIS(name)                                         \
-    m.def(                                                            \
-        #name,                                                        \
-        [](py::array y, const py::array& x, const py::tuple& shape) { \
-            run(y, x, shape, [](const auto& k) { return k.name; });   \
-        },                                                            \
-        py::arg("y"), py::arg("x"), py::arg("shape"));
-#define TK_BACKWARD_AXIS(name)                                                              \
-    m.def(                                                                                  \
-        #name,                                                                              \
-        [](py::array dx, const py::array& dy, const py::array& y, const py::tuple& shape) { \
-            run(dx, dy, y, shape, [](const auto& k) { return k.name; });                    \
-        },                                                                                  \
-        py::arg("dx"), py::arg("dy"), py::arg("y"), py::arg("shape"));
-    TK_FORWARD(relu_forward)
-    m.def(
-        "add_relu_forward",
-        [](py::array y, const py::array& a, const py::array& b) {
-            run(y, a, b, [](const auto& k) { return k.add_relu_forward; });
-        },
-        py::arg("y"), py::arg("a"), py::arg("b"));
-    TK_BACKWARD(relu_backward)
-    TK_FORWARD(sigmoid_forward)
-    TK_BACKWARD(sigmoid_backward)
-    TK_FORWARD(tanh_forward)
-    TK_BACKWARD(tanh_backward)
+    const auto forward = [&](const char* name, auto function) { m.def(name, function, py::arg("y"), py::arg("x")); };
+    const auto backward = [&](const char* name, auto function) {
+        m.def(name, function, py::arg("dx"), py::arg("dy"), py::arg("y"));
+    };
+    forward("relu_forward", &relu_forward);
+    forward("sigmoid_forward", &sigmoid_forward);
+    forward("tanh_forward", &tanh_forward);
+    backward("relu_backward", &relu_backward);
+    backward("sigmoid_backward", &sigmoid_backward);
+    backward("tanh_backward", &tanh_backward);
+    m.def("add_relu_forward", &add_relu_forward, py::arg("y"), py::arg("a"), py::arg("b"));
     m.def("activation_kinds", &activation_kinds);
-    m.def(
-        "activation_forward",
-        [](py::array y, const py::array& x, const std::string& kind, double a, double b) {
-            run(y, x, [=, which = activation_of(kind)](const auto& k) {
-                return [=, &k](auto* to, const auto* from, int64_t count) {
-                    k.activation_forward(to, from, count, which, a, b);
-                };
-            });
-        },
-        py::arg("y"), py::arg("x"), py::arg("kind"), py::arg("a"), py::arg("b"));
-    m.def(
-        "activation_backward",
-        [](py::array dx, const py::array& dy, const py::array& x, const std::string& kind, double a, double b) {
-            run(dx, dy, x, [=, which = activation_of(kind)](const auto& k) {
-                return [=, &k](auto* to, const auto* gradient, const auto* from, int64_t count) {
-                    k.activation_backward(to, gradient, from, count, which, a, b);
-                };
-            });
-        },
-        py::arg("dx"), py::arg("dy"), py::arg("x"), py::arg("kind"), py::arg("a"), py::arg("b"));
+    m.def("activation_forward", &activation_forward, py::arg("y"), py::arg("x"), py::arg("kind"), py::arg("a"),
+          py::arg("b"));
+    m.def("activation_backward", &activation_backward, py::arg("dx"), py::arg("dy"), py::arg("x"), py::arg("kind"),
+          py::arg("a"), py::arg("b"));
     m.def("prelu_forward", &prelu_forward, py::arg("y"), py::arg("x"), py::arg("weight"), py::arg("shape"));
     m.def("prelu_backward", &prelu_backward, py::arg("dx"), py::arg("dweight"), py::arg("dy"), py::arg("x"),
           py::arg("weight"), py::arg("shape"));
-    TK_FORWARD_AXIS(softmax_forward)
-    TK_BACKWARD_AXIS(softmax_backward)
-    TK_FORWARD_AXIS(log_softmax_forward)
-    TK_BACKWARD_AXIS(log_softmax_backward)
+    const auto forward_axis = [&](const char* name, auto function) {
+        m.def(name, function, py::arg("y"), py::arg("x"), py::arg("shape"));
+    };
+    const auto backward_axis = [&](const char* name, auto function) {
+        m.def(name, function, py::arg("dx"), py::arg("dy"), py::arg("y"), py::arg("shape"));
+    };
+    forward_axis("softmax_forward", &softmax_forward);
+    forward_axis("log_softmax_forward", &log_softmax_forward);
+    backward_axis("softmax_backward", &softmax_backward);
+    backward_axis("log_softmax_backward", &log_softmax_backward);
 }
 
 }   // namespace tk::bindings

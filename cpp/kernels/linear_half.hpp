@@ -4,9 +4,9 @@
 // l + 2 L, ... (pairs of terms where the processor multiplies pairs), and the lanes are added at the end. That order is
 // the same for every number of rows: a row of y depends on that row of x and on weight alone.
 //
-// Few rows: weights are widened in registers as they stream by, each read once: memory is what one waits for.
-// More rows: x is widened once, and kColumns rows of weight at a time into scratch, which all rows of x then share. The
-// kind whose products read 16 bits as they are (bfloat16 with AVX512_BF16) needs neither.
+// One row: weights are widened in registers as they stream by: memory is what one waits for.
+// More rows: x is widened once, and kColumns rows of weight at a time into scratch, which all rows of x then share.
+// Products that read 16 bits as they are (bfloat16 with AVX512_BF16) need neither.
 #pragma once
 #include "kernels/half.hpp"
 #include "kernels/register_tile.hpp"
@@ -104,22 +104,20 @@ TK_INLINE void dot_tile(const LinearArguments& p, const typename Kind::Element* 
         step([k](const auto* from) __attribute__((always_inline)) { return Kind::read(from + k); });
     if (k < p.k)
         step([k, left_over = p.k - k](const auto* from) { return Kind::template first<Kind>(from + k, left_over); });
-    for (int i = 0; i < Rows && i < rows; ++i)
-        for (int j = 0; j < kColumns && j < columns; ++j) {
+    for (int i = 0; i < smaller(Rows, rows); ++i)
+#pragma GCC unroll 1
+        for (int j = 0; j < smaller(kColumns, columns); ++j) {
             const float sum = sum_halves<float>(sums[i][j]) + (p.bias ? p.bias[j0 + j] : 0.0f);
             p.y[(i0 + i) * p.n + j0 + j] = p.relu ? rectify_one(sum) : sum;
         }
 }
 
 // Any number of rows beside kColumns columns
-template <class Kind>
-void dot_rows(const LinearArguments& p, const typename Kind::Element* x, int64_t begin, int64_t end,
-              const typename Kind::Element* weight, int64_t j0, int64_t columns) {
-    for (int64_t i = begin; i < end; i += kRows) {
-        const int64_t rows = smaller(kRows, end - i);
-        if (rows == 1) dot_tile<Kind, 1>(p, x + i * p.k, i, 1, weight, j0, columns);
-        else dot_tile<Kind, kRows>(p, x + i * p.k, i, rows, weight, j0, columns);
-    }
+template <class Kind, int Rows>
+[[gnu::noinline]] void dot_rows(const LinearArguments& p, const typename Kind::Element* x, int64_t begin, int64_t end,
+                                const typename Kind::Element* weight, int64_t j0, int64_t columns) {
+    for (int64_t i = begin; i < end; i += Rows)
+        dot_tile<Kind, Rows>(p, x + i * p.k, i, smaller(Rows, end - i), weight, j0, columns);
 }
 
 template <class Kind> void widen(float* to, const uint16_t* from, int64_t count) {
@@ -128,7 +126,7 @@ template <class Kind> void widen(float* to, const uint16_t* from, int64_t count)
     if (k < count) store_first(to + k, Kind::template first<Kind>(from + k, count - k), count - k);
 }
 
-template <class Kind> bool shares_widened(const MatmulShape& s) { return Kind::kWidens && s.m > kRows; }
+template <class Kind> bool shares_widened(const MatmulShape& s) { return Kind::kWidens && s.m > 1; }
 
 template <class Kind> int64_t linear_workspace(const MatmulShape& s, int threads) {
     return shares_widened<Kind>(s) ? (s.m + threads * kColumns) * s.k : 0;
@@ -150,11 +148,12 @@ template <class Kind>
         for (int64_t j = j0; j < j1; j += kColumns) {
             const int64_t columns = smaller(kColumns, j1 - j);
             if (!shared) {
-                dot_rows<Kind>(p, x, i0, i1, weight + j * s.k, j, columns);
+                const auto rows = s.m == 1 ? dot_rows<Kind, 1> : dot_rows < Kind, Kind::kWidens ? 1 : kRows > ;
+                rows(p, x, i0, i1, weight + j * s.k, j, columns);
             } else if constexpr (Kind::kWidens) {
                 float* wide = workspace + (s.m + thread * kColumns) * s.k;
                 for (int64_t c = 0; c < columns; ++c) widen<Kind>(wide + c * s.k, weight + (j + c) * s.k, s.k);
-                dot_rows<Single>(p, workspace, i0, i1, wide, j, columns);
+                dot_rows<Single, kRows>(p, workspace, i0, i1, wide, j, columns);
             }
         }
     });
