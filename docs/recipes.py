@@ -43,6 +43,7 @@ def row_of(history: dict[str, Any]) -> dict[str, Any]:
         "recipe": name,
         "configuration": configuration,
         "accuracy": history["test_accuracy"],
+        "dice": history.get("test_dice"),
         "folds": [fold["test_accuracy"] for fold in history.get("folds", ())],
         "seconds": round(history["seconds"], 1),
         "parameters": history["parameters"],
@@ -83,13 +84,14 @@ def render(rows: dict[str, dict[str, Any]]) -> str:
         if not measured:
             parts.append("Not measured yet.\n")
             continue
-        lines = ["| command | test accuracy | seconds | parameters | machine |", "|---|--:|--:|--:|---|"]
+        figure = "test accuracy" if measured[0].get("dice") is None else "Dice"
+        lines = [f"| command | {figure} | seconds | parameters | machine |", "|---|--:|--:|--:|---|"]
         for row in measured:
+            reached = row["accuracy"] if row.get("dice") is None else row["dice"]
             spread = f" ({min(row['folds']):.4f} to {max(row['folds']):.4f})" if row["folds"] else ""
             where = f"{row['platform']}, {row['isa']}, {row['threads']} thread{'s' * (row['threads'] > 1)}"
             lines.append(
-                f"| `{command(row)}` | {row['accuracy']:.4f}{spread} | {row['seconds']:.0f} | {row['parameters']:,} "
-                f"| {where} |"
+                f"| `{command(row)}` | {reached:.4f}{spread} | {row['seconds']:.0f} | {row['parameters']:,} | {where} |"
             )
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)

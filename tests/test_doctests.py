@@ -19,7 +19,7 @@ NEEDS = {
     "tatamikomi.data.packaged.lfw_faces": "skimage",
     "tatamikomi.data.packaged.picture": "skimage",
     "tatamikomi.data.packaged.trace": "tslearn",
-    "tatamikomi.data.brain.mni152": "nilearn",
+    "tatamikomi.data.brain": "nilearn",
 }
 NAMES = ["tatamikomi", *(info.name for info in pkgutil.walk_packages(tk.__path__, "tatamikomi."))]
 

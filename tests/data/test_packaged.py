@@ -154,6 +154,35 @@ def test_the_installed_brain():
     assert 0.05 < shares[2] < shares[1]
 
 
+@pytest.mark.parametrize(("name", "train"), [("mni152-slices", 112), ("mni152-patches", 180)])
+def test_parts_of_the_installed_brain(name, train):
+    pytest.importorskip("nilearn")
+    pytest.importorskip("nibabel")
+    split, brain = load(name), mni152()
+    assert (len(split.train_x), len(split.test_x), split.classes) == (train, 30, 3)
+    for x, y in (split[:2], split[2:4]):
+        assert x.dtype == np.float32
+        assert y.dtype == np.int64
+        assert x.shape == (len(y), 1, *y.shape[1:])
+        assert set(np.unique(y)) == {0, 1, 2}
+    labels = brain.labels()
+    if name == "mni152-slices":  # 30 neighbours, and none of those for training within 5 of them
+        t1 = brain.t1[0, 2:194, 4:228]
+        places = [int(np.flatnonzero((t1 == one[..., None]).all((0, 1)))[0]) for one in split.test_x[:, 0]]
+        assert places == list(range(places[0], places[0] + 30))
+        assert np.array_equal(split.test_y[7], labels[2:194, 4:228, places[7]])
+        trained = {one.tobytes() for one in split.train_x[:, 0]}
+        near = range(places[0] - 5, places[0] + 35)
+        assert not any(np.ascontiguousarray(t1[..., k]).tobytes() in trained for k in near)
+        beyond = (places[0] - 6, places[0] + 35)
+        assert all(np.ascontiguousarray(t1[..., k]).tobytes() in trained for k in beyond)
+    else:
+        assert np.array_equal(split.test_x[0, 0], brain.t1[0, 2:34, 100:132, 10:42])
+        assert np.array_equal(split.test_y[-1], labels[162:194, 100:132, 138:170])
+        assert np.array_equal(split.train_x[60, 0], brain.t1[0, 2:34, 63:95, 10:42])
+        assert np.array_equal(split.train_x[90, 0], brain.t1[0, 2:34, 137:169, 10:42])
+
+
 def npy(array, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, array)

@@ -40,8 +40,9 @@ class Configuration:
         names."""
         from tatamikomi import models
 
-        if self.model not in models.list("classification"):
-            raise unknown_option("--model", self.model, models.list("classification"))
+        known = sorted(models.list("classification") + models.list("segmentation"))
+        if self.model not in known:
+            raise unknown_option("--model", self.model, known)
         if self.optimizer not in LEARNING_RATES:
             raise unknown_option("--optimizer", self.optimizer, LEARNING_RATES)
         if self.augment not in AUGMENTS:

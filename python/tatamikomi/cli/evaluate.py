@@ -21,11 +21,12 @@ def run(args: argparse.Namespace) -> int:
     from tatamikomi.optim import SGD
     from tatamikomi.training import Trainer
 
-    config, split, model = recipe.finished(args)
-    trainer = Trainer(model, SGD(model.parameters()))
+    config, split, model = recipe.finished(args, whole=False)
+    trainer = Trainer(model, SGD(model.parameters()), metrics=recipe.metrics_of(split))
     measured = trainer.evaluate(recipe.test_loader(split, config.batch_size))
     images = f"{len(split.test_x):,} images"
-    print(f"test accuracy {measured['accuracy']:.4f} ({images}, loss {measured['loss']:.4f})")
+    dice = f", Dice {recipe.dice(model, split, config.batch_size):.4f}" if recipe.has_maps(split) else ""
+    print(f"test accuracy {measured['accuracy']:.4f}{dice} ({images}, loss {measured['loss']:.4f})")
     stored = run_folder.read_history(args.run).get("test_accuracy")
     if stored is not None and stored != measured["accuracy"]:
         print(f"note: training stored {stored:.4f}; another instruction set or backend may be why", file=sys.stderr)

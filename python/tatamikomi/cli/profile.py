@@ -67,7 +67,7 @@ def _model(args: argparse.Namespace) -> tuple[Module, tuple[int, ...]]:
     from tatamikomi.cli import recipe
 
     args.run = args.model
-    _, split, model = recipe.finished(args)
+    _, split, model = recipe.finished(args, whole=False)
     return model, split.test_x.shape[1:] if given is None else given
 
 

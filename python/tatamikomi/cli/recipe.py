@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamikomi import metrics, models
+from tatamikomi.autograd import as_tensor, no_grad
 from tatamikomi.cli import machine, run_folder
 from tatamikomi.cli.configuration import Configuration
-from tatamikomi.cli.options import bad_option
+from tatamikomi.cli.options import bad_option, unknown_option
 from tatamikomi.data import (
     ArrayDataset,
     BatchTransform,
@@ -26,6 +31,8 @@ from tatamikomi.optim import SGD, Adam, AdamW, CosineAnnealingLR, Optimizer
 from tatamikomi.random import manual_seed, permutation
 from tatamikomi.training import Callback, Trainer
 
+Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
+
 
 class Run(NamedTuple):
     """What `train` needs."""
@@ -39,16 +46,22 @@ def load_data(configuration: Configuration, data_dir: str | None) -> Split:
     """The data set of the run.
 
     Raises:
-        ValueError: an unknown name, a broken file, images that are not square, series that are to be augmented, or no
-            test data.
+        ValueError: an unknown name, a broken file, images that are not square, series or labels of every place that are
+            to be augmented, a model for another task, or no test data.
         FileNotFoundError: the data set is not there.
     """
     split = load(configuration.data, data_dir)
-    shape = split.train_x.shape
-    if len(shape) != 3 and (len(shape) != 4 or shape[2] != shape[3]):
+    shape, maps = split.train_x.shape, has_maps(split)
+    task = "segmentation" if maps else "classification"
+    if configuration.model not in models.list(task):
+        raise unknown_option(f"--model: for {split.name}", configuration.model, models.list(task))
+    if not maps and len(shape) != 3 and (len(shape) != 4 or shape[2] != shape[3]):
         raise ValueError(f"{split.name}: expected square images, or series, got shape {shape}")
-    if len(shape) == 3 and configuration.augment != "none":
-        raise bad_option("--augment", configuration.augment, f"none for series, as {split.name} has them")
+    if (maps or len(shape) == 3) and configuration.augment != "none":
+        what = "labels of every place" if maps else "series"
+        raise bad_option("--augment", configuration.augment, f"none for {what}, as {split.name} has them")
+    if maps and configuration.folds:
+        raise bad_option("--folds", configuration.folds, f"0 for labels of every place, as {split.name} has them")
     if not len(split.test_x):
         raise ValueError(f"{split.name}: it holds no test image")
     if configuration.samples:
@@ -65,6 +78,28 @@ def load_data(configuration: Configuration, data_dir: str | None) -> Split:
     return split
 
 
+def has_maps(split: Split) -> bool:
+    """Whether there is a label for every place of an image, not one for the image."""
+    return split.train_y.ndim > 1
+
+
+def metrics_of(split: Split) -> dict[str, Metric] | None:
+    """What the Trainer measures: the accuracy, of places where these have labels."""
+    return {"accuracy": _places_right} if has_maps(split) else None
+
+
+def _places_right(outputs: NDArray[Any], labels: NDArray[Any]) -> float:
+    return float((outputs.argmax(1) == labels).mean())
+
+
+def dice(model: Module, split: Split, batch_size: int) -> float:
+    """The mean of Dice's coefficients of all classes but the first, each over all places of the test images."""
+    model.eval()
+    with no_grad():
+        found = [as_tensor(model(x)).numpy().argmax(1) for x, _ in test_loader(split, batch_size)]
+    return float(np.nanmean(metrics.dice(np.concatenate(found), split.test_y, split.classes)[1:]))
+
+
 def build_model(configuration: Configuration, split: Split) -> Module:
     """The model for the data's channels, size and classes, with initial values drawn from the default
     Generator."""
@@ -74,20 +109,24 @@ def build_model(configuration: Configuration, split: Split) -> Module:
     return create(configuration.model, split.classes, split.train_x.shape[1], **size)
 
 
-def finished(args: Namespace) -> tuple[Configuration, Split, Module]:
+def finished(args: Namespace, whole: bool = True) -> tuple[Configuration, Split, Module]:
     """What the folder of a finished run tells: its configuration, its data and its model, in evaluation mode; backend
     and threads are set as the run or the command line wants them.
 
     Args:
         args: the command's: run, data_dir, backend, threads.
+        whole: whether the command wants labels of whole images.
 
     Raises:
-        ValueError: the run is not finished or damaged, or as `load_data`.
+        ValueError: the run is not finished or damaged, it labels places of images where whole ones are wanted, or as
+            `load_data`.
         FileNotFoundError: there is no run, or no data.
     """
     arrays, configuration = run_folder.read_model(args.run)
     machine.use(args.backend or configuration.backend, args.threads)
     split = load_data(configuration, args.data_dir)  # the model's sizes follow from its data
+    if whole and has_maps(split):
+        raise ValueError(f"{args.run}: its model labels every place of an image, expected one that labels whole images")
     model = build_model(configuration, split)
     model.load_state_dict(arrays)
     return configuration, split, model.eval()
@@ -118,7 +157,15 @@ def assemble(configuration: Configuration, split: Split, callbacks: Iterable[Cal
     warmup = steps // 15  # Adam's first steps at the full rate leave many of the ReLUs dead
     schedule = CosineAnnealingLR(optimizer, steps - warmup, warmup=warmup)
     loss = CrossEntropyLoss(label_smoothing=configuration.label_smoothing)
-    trainer = Trainer(model, optimizer, loss, scheduler=schedule, schedule="step", callbacks=callbacks)
+    trainer = Trainer(
+        model,
+        optimizer,
+        loss,
+        metrics=metrics_of(split),
+        scheduler=schedule,
+        schedule="step",
+        callbacks=callbacks,
+    )
     return Run(trainer, train, test_loader(split, configuration.batch_size))
 
 

@@ -18,6 +18,7 @@ from tatamikomi.cli import machine
 if TYPE_CHECKING:
     from tatamikomi.cli.configuration import Configuration
     from tatamikomi.cli.recipe import Run
+    from tatamikomi.data import Split
     from tatamikomi.training import Checkpoint, JSONHistory
 
 # Options that a resumed run takes from its checkpoint.
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recipe", metavar="NAME", help="options that reach a figure, by name; what is given here goes first; or: list"
     )
     add("--quick", action="store_true", default=None, help="with --recipe: a look in seconds, without the figure")
-    add("--model", metavar="NAME", help="deep_convnet, simple_convnet or lenet5; default: deep_convnet")
+    add("--model", metavar="NAME", help="deep_convnet, simple_convnet, resnet18, unet ...; default: deep_convnet")
     add(
         "--data",
         metavar="NAME",
@@ -132,7 +133,7 @@ def _train(args: argparse.Namespace, config: Configuration, resume: str | None) 
             run.trainer.fit(run.train, run.test, config.epochs)
     except KeyboardInterrupt:
         return _interrupted(run, config, checkpoint)
-    return _finish(run, config, folder, history)
+    return _finish(run, config, folder, history, split)
 
 
 def _interrupted(run: Run, config: Configuration, checkpoint: Checkpoint) -> int:
@@ -141,13 +142,17 @@ def _interrupted(run: Run, config: Configuration, checkpoint: Checkpoint) -> int
     return 130
 
 
-def _finish(run: Run, config: Configuration, folder: str, history: JSONHistory) -> int:
-    from tatamikomi.cli import curves, run_folder
+def _finish(run: Run, config: Configuration, folder: str, history: JSONHistory, split: Split) -> int:
+    from tatamikomi.cli import curves, recipe, run_folder
 
     measured = run.trainer.evaluate(run.test)
     run_folder.write_model(folder, run.trainer.model.state_dict(), config)
     history.information["test_accuracy"] = measured["accuracy"]
     history.information["test_loss"] = measured["loss"]
+    result = f"test accuracy {measured['accuracy']:.4f}"
+    if recipe.has_maps(split):
+        history.information["test_dice"] = dice = recipe.dice(run.trainer.model, split, config.batch_size)
+        result += f", Dice {dice:.4f}"
     history.write(run.trainer)
     written: list[str] = [run_folder.MODEL, run_folder.HISTORY]
     try:
@@ -157,6 +162,5 @@ def _finish(run: Run, config: Configuration, folder: str, history: JSONHistory) 
         print(f"note: {error}", file=sys.stderr)
     totals: dict[str, Any] = run_folder.read_history(folder)
     speed = f"{totals['seconds']:.1f} s, {totals['images_per_s']:,.0f} images/s"
-    result = f"test accuracy {measured['accuracy']:.4f} after {run.trainer.epoch} epochs"
-    print(f"{result}, {speed}; wrote {', '.join(written)}")
+    print(f"{result} after {run.trainer.epoch} epochs, {speed}; wrote {', '.join(written)}")
     return 0

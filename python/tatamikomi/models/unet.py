@@ -46,7 +46,7 @@ class UNet(Module):
         padding: "same", or "valid" as in the papers: then y is smaller, and what joins is cropped to its middle.
 
     Shape: x (N, in_channels, *sizes) -> logits (N, num_classes, *sizes). With "same", 2^(levels - 1) divides every
-        size: 16 for "unet", 8 for "unet3d". With "valid", 572 gives 388.
+        size: 16 for "unet" and "unet_small", 8 for "unet3d", 4 for "unet3d_small". With "valid", 572 gives 388.
 
     Source: O. Ronneberger, P. Fischer, T. Brox, "U-Net: convolutional networks for biomedical image segmentation",
     MICCAI 2015; Ö. Çiçek et al., "3D U-Net: learning dense volumetric segmentation from sparse annotation", MICCAI
@@ -129,6 +129,17 @@ def _middle(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
 
 
 register_variant("unet", UNet, task="segmentation")
+register_variant("unet_small", UNet, task="segmentation", widths=[(16 << i, 16 << i) for i in range(5)])
 register_variant(
     "unet3d", UNet, task="segmentation", axes=3, widths=((32, 64), (64, 128), (128, 256), (256, 512)), keep=True
+)
+# Without batch normalisation: few cubes make a batch, and they differ more than its running statistics allow.
+register_variant(
+    "unet3d_small",
+    UNet,
+    task="segmentation",
+    axes=3,
+    widths=((8, 16), (16, 32), (32, 64)),
+    keep=True,
+    batch_norm=False,
 )
