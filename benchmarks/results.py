@@ -173,7 +173,9 @@ def render(content: dict[str, dict[str, Any]], told: dict[str, list[str]]) -> st
     page += [f"Commits: {', '.join(commits)}.", ""] if commits else ["Nothing has been measured.", ""]
     for configuration, rows in configurations.items():
         listed = list(rows.values())
-        page += [f"## {title(configuration)}", "", *groups(listed), ""]
+        turns = min((row["turns"] for row in listed if row.get("unit") != "bytes"), default=0)
+        page += [f"## {title(configuration)}", "", f"Medians of {turns} turns, or more where they scatter.", ""]
+        page += [*groups(listed), ""]
         said = tried(listed, told)
         page += ["Where a cell is not reached, what was tried:", "", *said, ""] if said else []
         beside = peers(listed)

@@ -50,7 +50,7 @@ def test_a_disturbed_row_is_taken_again():
 
 def test_the_page_says_what_is_reached_and_what_was_tried():
     rows = {
-        "avx2/1t/conv/a/b1/forward": {**ROW, "median": {"native": 1.0, "torch": 1.0}},
+        "avx2/1t/conv/a/b1/forward": {**ROW, "median": {"native": 1.0, "torch": 1.0}, "turns": 3},
         "avx512/2t/conv/a/b1/forward": {**ROW, "median": {"native": 1.0, "native-packed": 0.5, "torch": 2.0}},
     }
     told = {"wide3x3": ["a wider tile: 2 % slower"], "dense": ["not shown: nothing is missed there"]}
@@ -59,6 +59,8 @@ def test_the_page_says_what_is_reached_and_what_was_tried():
     assert wide < narrow
     assert "| 1 | 4.00 | 4.00 | 4.00 | **yes** |" in page[wide:narrow]
     assert "| 1 | 1.00 | 1.00 | 1.00 | no |" in page[narrow:]
+    assert "Medians of 7 turns" in page[wide:narrow]
+    assert "Medians of 3 turns" in page[narrow:]
     assert "a wider tile" not in page[wide:narrow]
     assert "- 3x3, stride 1, C and K >= 64: a wider tile: 2 % slower" in page[narrow:]
     assert "not shown" not in page
