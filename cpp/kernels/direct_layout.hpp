@@ -44,7 +44,7 @@ template <class T> void pack(T* to, const T* weight, const DirectProblem& p, int
     // Whether all taps of a channel are neighbours, forwards or backwards.
     const int64_t step = taps == 1 ? 1 : p.w.taps > 1 ? p.w_w : 0;
     const bool neighbours = (step == 1 || step == -1) && (p.h.taps == 1 || p.w_h == step * p.w.taps) &&
-                            (p.d.taps == 1 || p.w_d == step * p.w.taps * p.h.taps);
+                            (p.d.taps == 1 || p.w_d == step * p.w.taps * p.h.taps) && (taps > 1 || p.w_ic == 1);
     for (int64_t c0 = 0; c0 < p.ic; c0 += p.c_sum) {
         const int64_t channels = smaller(p.c_sum, p.ic - c0);
         const T* from = block + c0 * p.w_ic;
