@@ -57,7 +57,8 @@ def test_isa(session: nox.Session) -> None:
     install(session, ".[test]")
     isas = "from tatamikomi import _native; print(*[name for name, _, runs in _native.isas() if runs])"
     for isa in output_of(session, "python", "-c", isas).split():
-        session.run("pytest", "-q", *ISA_TESTS, *session.posargs, env={"TATAMIKOMI_ISA": isa})
+        chosen = ("-k", "half") if isa.endswith("_bf16") else ()  # AVX-512's kernels but for those of 16 bits
+        session.run("pytest", "-q", *ISA_TESTS, *chosen, *session.posargs, env={"TATAMIKOMI_ISA": isa})
 
 
 @nox.session
