@@ -148,7 +148,8 @@ template <class Kind>
         for (int64_t j = j0; j < j1; j += kColumns) {
             const int64_t columns = smaller(kColumns, j1 - j);
             if (!shared) {
-                const auto rows = s.m == 1 ? dot_rows<Kind, 1> : dot_rows < Kind, Kind::kWidens ? 1 : kRows > ;
+                constexpr int kMany = Kind::kWidens ? 1 : kRows;
+                const auto rows = s.m == 1 ? dot_rows<Kind, 1> : dot_rows<Kind, kMany>;
                 rows(p, x, i0, i1, weight + j * s.k, j, columns);
             } else if constexpr (Kind::kWidens) {
                 float* wide = workspace + (s.m + thread * kColumns) * s.k;
