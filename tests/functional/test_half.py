@@ -125,6 +125,13 @@ def test_linear_of_two_kinds_widens_both(dtype):
     assert y.shape == (2, 3, 4)
     assert_same("linear", y.numpy(), narrow(expected.numpy(), dtype))
     assert F.linear(x, weight).dtype == dtype
+    listed = F.linear(x, narrow(weight, dtype), bias.tolist(), activation="relu")
+    assert np.array_equal(listed.numpy().view(np.uint16), y.numpy().view(np.uint16))
+    stored = F.linear(x, narrow(weight, dtype), narrow(np.ones(4, np.float32), dtype))
+    ones = F.linear(x, narrow(weight, dtype), np.ones(4, np.float32))
+    assert np.array_equal(stored.numpy().view(np.uint16), ones.numpy().view(np.uint16))
+    with pytest.raises(TypeError, match="linear: bias: expected float32, got float64"):
+        F.linear(x, narrow(weight, dtype), bias.astype(np.float64))
     with pytest.raises(TypeError, match="16-bit floats where a gradient is wanted"):
         F.linear(x, narrow(weight, dtype), tk.tensor(bias, requires_grad=True))
 

@@ -71,8 +71,8 @@ def _stored(function: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict
     ):
         return cast("Tensor", widened(function, args, kwargs))
     bias = given.get("bias")
-    if bias is not None:
-        bias = widen(bias.data if isinstance(bias, Tensor) else np.asarray(bias))
+    bias = bias.data if isinstance(bias, Tensor) else bias
+    bias = widen(bias) if isinstance(bias, np.ndarray) else bias
     multiply = kernels.linear_half if x.dtype.kind == "f" else kernels.linear_bfloat16
     y = multiply(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), weight, bias, given.get("activation"))
     return wrap(narrow(y, x.dtype).reshape(*x.shape[:-1], weight.shape[0]))
