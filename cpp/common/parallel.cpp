@@ -27,6 +27,34 @@ int usable_processors() {
     return 1;
 }
 
+// The units dealt out evenly: neighbours to one thread, the same ones in every loop of as many units, so that loops
+// bound by memory find in a core's cache what the loop before left there. A thread that is done takes what others have
+// not begun yet.
+constexpr int kShares = 32;   // more threads than that share them
+struct alignas(kApart) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+};
+
+struct Shares {
+    Share shares[kShares];
+    int count;
+
+    Shares(int64_t units, int threads) : count(threads < kShares ? threads : kShares) {
+        for (int i = 0; i < count; ++i) {
+            shares[i].next.store(units * i / count, std::memory_order_relaxed);
+            shares[i].end = units * (i + 1) / count;
+        }
+    }
+    void run(void* context, void (*body)(void*, int64_t, int), int thread) {
+        for (int i = 0; i < count; ++i) {
+            Share& share = shares[(thread + i) % count];
+            for (int64_t unit; (unit = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
+                body(context, unit, thread);
+        }
+    }
+};
+
 }   // namespace
 
 bool has_openmp() {
@@ -55,40 +83,8 @@ int max_threads() {
 
 void set_max_threads(int count) { thread_limit = count; }
 
-// The units dealt out evenly: neighbours to one thread, the same ones in every loop of as many units, so that loops
-// bound by memory find in a core's cache what the loop before left there. A thread that is done takes what others have
-// not begun yet.
-namespace {
-
-constexpr int kShares = 32;   // more threads than that share them
-struct alignas(kApart) Share {
-    std::atomic<int64_t> next;
-    int64_t end;
-};
-
-struct Shares {
-    Share shares[kShares];
-    int count;
-
-    Shares(int64_t units, int threads) : count(threads < kShares ? threads : kShares) {
-        for (int i = 0; i < count; ++i) {
-            shares[i].next.store(units * i / count, std::memory_order_relaxed);
-            shares[i].end = units * (i + 1) / count;
-        }
-    }
-    void run(void* context, void (*body)(void*, int64_t, int), int thread) {
-        for (int i = 0; i < count; ++i) {
-            Share& share = shares[(thread + i) % count];
-            for (int64_t unit; (unit = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
-                body(context, unit, thread);
-        }
-    }
-};
-
-}   // namespace
-
 void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, int)) {
-    const int threads = static_cast<int>(units < max_threads() ? units : max_threads());
+    [[maybe_unused]] const int threads = static_cast<int>(units < max_threads() ? units : max_threads());
 #ifdef TK_STD_THREADS
     Shares shares(units, threads);
     std::vector<std::thread> others;

@@ -25,6 +25,12 @@ constexpr int64_t kApart = 512;
 
 namespace {
 
+// So many elements of T, and room: what follows them lies apart.
+template <class T> constexpr int64_t apart(int64_t elements) {
+    constexpr int64_t step = kApart / static_cast<int64_t>(sizeof(T));
+    return (elements + step - 1) / step * step;
+}
+
 // f(unit, thread) for each unit; `work` is the number of elementary operations of the whole loop.
 template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f) {
     if (units <= 1 || work < kSerialWork) {

@@ -142,7 +142,7 @@ inline bool rows_fit(const RowProblem& p) {
 }
 
 template <class T, class Element> int64_t elements_for(int64_t count) {
-    return ceil_div(count * static_cast<int64_t>(sizeof(Element)), kApart) * kApart / static_cast<int64_t>(sizeof(T));
+    return apart<T>(ceil_div(count * static_cast<int64_t>(sizeof(Element)), static_cast<int64_t>(sizeof(T))));
 }
 
 template <class T> RowProblem plan_rows(RowProblem p) {

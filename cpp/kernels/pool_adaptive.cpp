@@ -123,10 +123,7 @@ template <class T> void adaptive_avg_pool_forward(T* y, const T* x, const PoolSh
 }
 
 // Elements of a thread's two lines
-template <class T> int64_t own_lines(const PoolShape& s) {
-    constexpr int64_t kOwn = kApart / sizeof(T);
-    return (2 * (s.ow + kLanes<T>)+kOwn - 1) / kOwn * kOwn;
-}
+template <class T> int64_t own_lines(const PoolShape& s) { return apart<T>(2 * (s.ow + kLanes<T>)); }
 template <class T> int64_t adaptive_avg_pool_backward_workspace(const PoolShape& s, int threads) {
     return threads * own_lines<T>(s);
 }

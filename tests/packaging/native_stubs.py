@@ -6,6 +6,7 @@ generator's own may be, so that a regenerated stub can be compared as text.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import subprocess
 import sys
@@ -82,6 +83,6 @@ def generate() -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} FILE")
-    Path(sys.argv[1]).write_text(generate(), encoding="utf-8")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.parse_args().file.write_text(generate(), encoding="utf-8")

@@ -25,7 +25,6 @@ from tatamikomi.data import (
     Split,
     load,
 )
-from tatamikomi.models import create, options
 from tatamikomi.nn import CrossEntropyLoss, Module
 from tatamikomi.optim import SGD, Adam, AdamW, CosineAnnealingLR, Optimizer
 from tatamikomi.random import manual_seed, permutation
@@ -104,9 +103,9 @@ def build_model(configuration: Configuration, split: Split) -> Module:
     """The model for the data's channels, size and classes, with initial values drawn from the default
     Generator."""
     size: dict[str, Any] = (
-        {"image_size": int(split.train_x.shape[2])} if "image_size" in options(configuration.model) else {}
+        {"image_size": int(split.train_x.shape[2])} if "image_size" in models.options(configuration.model) else {}
     )
-    return create(configuration.model, split.classes, split.train_x.shape[1], **size)
+    return models.create(configuration.model, split.classes, split.train_x.shape[1], **size)
 
 
 def finished(args: Namespace, whole: bool = True) -> tuple[Configuration, Split, Module]:
