@@ -12,8 +12,14 @@ namespace {
 constexpr int64_t kTermsPerSum = 96;
 constexpr int64_t kScratchBytes = 192 * 1024;       // a strip stays in L2 beside the weights
 constexpr int64_t kWideScratchBytes = 384 * 1024;   // taken where it saves a second visit to the outputs
-constexpr int64_t kPackedBytes = 2 << 20;           // more weights than this are packed block by block
-constexpr int64_t kStagedBytes = 4 << 20;           // strips that then lie ready for all blocks
+#if defined(__AVX512F__)
+constexpr int64_t kLongScratchBytes = 512 * 1024;   // long runs of input, which the processor foresees; L2 has 1 MB
+#else
+constexpr int64_t kLongScratchBytes = kScratchBytes;
+#endif
+constexpr int64_t kManyUnits = 32;          // where that many are left, strips are long
+constexpr int64_t kPackedBytes = 2 << 20;   // more weights than this are packed block by block
+constexpr int64_t kStagedBytes = 4 << 20;   // strips that then lie ready for all blocks
 
 constexpr double kWidestStrip = 2 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
@@ -130,16 +136,25 @@ template <class T> bool fits(DirectProblem p) {
     return static_cast<double>(p.d.taps) * p.h.taps * stored_phases(p.w) * positions * sizeof(T) <= kWidestStrip;
 }
 
-// Channels in scratch, then columns, then rows, as many as `budget` elements hold. False where that is not all
-// channels.
-template <class T> bool cut(DirectProblem& p, int64_t budget) {
-    const int64_t overhang = (p.w.taps - 1) * p.w.reach / larger(p.w.step, 1) + 1;
+// Columns beyond an output's own that its taps reach.
+inline int64_t overhang_of(const Axis& w) { return (w.taps - 1) * w.reach / larger(w.step, 1) + 1; }
+
+// Channels in scratch, as many as `budget` elements hold. False where that is not all. Decides the order of sums: it
+// knows nothing of the batch.
+inline bool cut_channels(DirectProblem& p, int64_t budget) {
     const int64_t least = smaller(p.w.grid, 2 * p.tile_pixels);
     p.rows = 1;
-    const int64_t narrow = p.row_slots() * p.phases * (least + overhang);
+    const int64_t narrow = p.row_slots() * p.phases * (least + overhang_of(p.w));
     p.c_block = larger(1, smaller(p.c_sums, 2 * budget / (narrow * p.c_sum))) * p.c_sum;
     p.c_blocks = ceil_div(p.ic, p.c_block);
     p.c_block = smaller(p.c_block, p.ic);
+    return p.c_blocks == 1;
+}
+
+// Then columns, then rows.
+inline void cut_strips(DirectProblem& p, int64_t budget) {
+    const int64_t overhang = overhang_of(p.w);
+    p.rows = 1;
     const int64_t room = budget / (p.row_slots() * p.c_block * p.phases) - overhang;
     const int64_t widest = larger(2 * p.tile_pixels, room / p.tile_pixels * p.tile_pixels);
     p.column_strips = ceil_div(p.w.grid, widest);
@@ -160,7 +175,6 @@ template <class T> bool cut(DirectProblem& p, int64_t budget) {
     }
     p.row_strips = ceil_div(p.h.grid, p.rows);
     p.rows = ceil_div(p.h.grid, p.row_strips);
-    return p.c_blocks == 1;
 }
 
 // Where the taps of a row and of the columns lie: elements of T for so many integers.
@@ -181,11 +195,14 @@ template <class T> void plan(DirectProblem& p) {
     p.c_sum = ceil_div(p.ic, p.c_sums);
     p.rows = 1;
     // Very wide reaches: fewer channels at a time.
-    const int64_t overhang = (p.w.taps - 1) * p.w.reach / larger(p.w.step, 1) + 1;
-    const int64_t narrow = p.row_slots() * p.phases * (smaller(p.w.grid, 2 * p.tile_pixels) + overhang);
+    const int64_t narrow = p.row_slots() * p.phases * (smaller(p.w.grid, 2 * p.tile_pixels) + overhang_of(p.w));
     p.c_sum = larger(1, smaller(p.c_sum, 8 * kScratchBytes / bytes / narrow));
     p.c_sums = ceil_div(p.ic, p.c_sum);
-    if (!cut<T>(p, kScratchBytes / bytes)) cut<T>(p, kWideScratchBytes / bytes);
+    const bool wide = !cut_channels(p, kScratchBytes / bytes);
+    if (wide) cut_channels(p, kWideScratchBytes / bytes);
+    const int64_t usual = wide ? kWideScratchBytes : kScratchBytes;
+    cut_strips(p, larger(kLongScratchBytes, usual) / bytes);
+    if (p.n * p.groups * p.strips() < kManyUnits) cut_strips(p, usual / bytes);
     p.h_slots = p.slots();
     p.packed_sum = p.c_sum * taps * p.width;
     p.packed_block = (p.c_sums - 1) * p.packed_sum + (p.ic - (p.c_sums - 1) * p.c_sum) * taps * p.width;
