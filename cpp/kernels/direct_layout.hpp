@@ -96,27 +96,33 @@ template <class T> TK_INLINE void zero_run(T* to, int64_t count) {
     for (int64_t q = 0; q < count; ++q) to[q] = 0;
 }
 
-// One scratch row of one channel: positions origin + stride*q, q counted from `start`, split by phase q mod step into
-// `phases` runs of `pitch` positions. Where `mask` is not positive, 0.
-template <class T>
-void copy_row(T* to, const T* row, const Axis& w, int64_t phases, int64_t pitch, int64_t start,
-              const T* mask = nullptr) {
+// Where a strip's input comes from: that much apart from channel to channel, here and in scratch; mask or nullptr.
+template <class T> struct Rows {
+    T* to;
+    const T *from, *mask;
+    int64_t to_channel, from_channel, channels;
+};
+
+// One scratch row of each channel: positions origin + stride*q, q counted from `start`, split by phase q mod step into
+// `phases` runs of `pitch` positions. Where the mask is not positive, 0.
+template <class T> void copy_row(const Rows<T>& a, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
     const int64_t stride = w.stride * larger(w.step, 1), first = w.origin + w.stride * start;
-    for (int64_t phase = 0; phase < phases; ++phase, to += pitch) {
+    for (int64_t phase = 0; phase < phases; ++phase) {
         const int64_t shift = first + w.stride * phase;
-        Run run{larger(0, -shift), smaller(pitch, w.in - shift)};
-        if (stride > 1) run = positions_inside(pitch, w.in, stride, shift);
-        else if (run.end <= run.begin) run = {0, 0};
-        zero_run(to, run.begin);
-        const int64_t from = shift + run.begin * stride, count = run.end - run.begin;
-        if (stride == 1) copy_run(to + run.begin, row + from, mask ? mask + from : nullptr, count);
-        else if (stride == 2) copy_even(to + run.begin, row + from, mask ? mask + from : nullptr, count);
-        else
-            for (int64_t i = 0; i < count; ++i) {
-                const int64_t at = from + i * stride;
-                to[run.begin + i] = !mask || mask[at] > 0 ? row[at] : T(0);
-            }
-        zero_run(to + run.end, pitch - run.end);
+        const Run run = positions_inside(pitch, w.in, stride, shift);
+        const int64_t at = shift + run.begin * stride, count = run.end - run.begin;
+        for (int64_t c = 0; c < a.channels; ++c) {
+            T* to = a.to + c * a.to_channel + phase * pitch;
+            const T* from = a.from + c * a.from_channel + at;
+            const T* mask = a.mask ? a.mask + c * a.from_channel + at : nullptr;
+            zero_run(to, run.begin);
+            if (stride == 1) copy_run(to + run.begin, from, mask, count);
+            else if (stride == 2) copy_even(to + run.begin, from, mask, count);
+            else
+                for (int64_t i = 0; i < count; ++i)
+                    to[run.begin + i] = !mask || mask[i * stride] > 0 ? from[i * stride] : T(0);
+            zero_run(to + run.end, pitch - run.end);
+        }
     }
 }
 
@@ -163,12 +169,11 @@ void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, c
             for (int64_t i = b ? larger(0, run - p.h.reach) : 0; i < run; ++i) {
                 const int64_t zh = p.h.origin + p.h.stride * (s.h0 * p.h.step + b * p.h.reach + i);
                 if (zh < 0 || zh >= p.h.in) continue;
-                T* to = scratch + (a * p.h_slots + b * pitch + i) * p.row_pitch;
                 const int64_t from =
                     ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane + (zd * p.h.in + zh) * p.w.in;
-                for (int64_t c = 0; c < channels; ++c)
-                    copy_row(to + c * p.channel_pitch, x + from + c * p.in_plane, p.w, p.phases, p.position_pitch,
-                             s.w0 * p.w.step, mask ? mask + from + c * p.in_plane : nullptr);
+                copy_row<T>({scratch + (a * p.h_slots + b * pitch + i) * p.row_pitch, x + from,
+                             mask ? mask + from : nullptr, p.channel_pitch, p.in_plane, channels},
+                            p.w, p.phases, p.position_pitch, s.w0 * p.w.step);
             }
     }
 }
