@@ -53,7 +53,7 @@ const char* declines(const ConvShape& s) {
         return "fewer than 32 channels per group: transforms would outweigh the products saved";
     if (s.ic / s.groups > 512 || s.oc / s.groups > 512)
         return "more than 512 channels per group: the transformed weights would outgrow the caches";
-    if (s.oh < 7 || s.ow < 7) return "outputs smaller than 7x7: the weights' transform would outweigh the products";
+    if (s.oh < 28 || s.ow < 28) return "outputs smaller than 28x28: transforms would outweigh the products saved";
     return nullptr;
 }
 double error(int64_t channels, double roundoff) {

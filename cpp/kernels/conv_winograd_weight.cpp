@@ -285,15 +285,12 @@ template <class T, class H, class W> void weight_gradient(const BackwardWeightCa
 
 // ---- what they take -----------------------------------------------------------------------------------------------
 
-const char* cannot(const ConvShape& s, int64_t stride) {
+const char* cannot_f4(const ConvShape& s) {
     if (s.kd * s.id != 1 || s.od != 1 || s.kw != 3 || (s.kh != 3 && s.kh != 1)) return "for kernels of 3x3 and 3 alone";
-    if (s.sh != (s.kh == 1 ? 1 : stride) || s.sw != stride)
-        return stride == 1 ? "for stride 1 alone" : "for stride 2 alone";
-    return cannot_dilated(s, stride);
+    if (s.sh != 1 || s.sw != 1) return "for stride 1 alone";
+    return cannot_dilated(s, 1);
 }
-const char* cannot_f4(const ConvShape& s) { return cannot(s, 1); }
-const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot(s, 1) : "for kernels of 3x3 alone"; }
-const char* cannot_strided(const ConvShape& s) { return s.kh == 3 ? cannot(s, 2) : "for kernels of 3x3 alone"; }
+const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot_f4(s) : "for kernels of 3x3 alone"; }
 
 const char* declines_channels(const ConvShape& s) {
     if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
@@ -311,12 +308,6 @@ const char* declines_f2(const ConvShape& s) {
     if (s.ow == 1) return "maps of one column: direct kernels leave out the taps beside it";
     return declines_f2_tiles(s, s.oh, s.ow);
 }
-const char* declines_strided(const ConvShape& s) {
-    if (s.ic / s.groups < 32 || s.oc / s.groups < 32)
-        return "fewer than 32 channels per group: transforms would outweigh the products saved";
-    if (s.oh < 28 || s.ow < 28) return "outputs smaller than 28x28: tiles would be too few for the transforms";
-    return nullptr;
-}
 
 // Rounding of the transforms, and of sums over tiles within a run; for F(4x4) a little more than the worst of 400
 // random shapes shows, four times what most of them do.
@@ -325,7 +316,6 @@ double error_of(const ConvShape& s, double transforms, double sums, double round
 }
 double error_f4(const ConvShape& s, double roundoff) { return error_of(s, 36, 0.6, roundoff); }
 double error_f2(const ConvShape& s, double roundoff) { return error_of(s, 8, 0.5, roundoff); }
-double error_strided(const ConvShape& s, double roundoff) { return error_of(s, 24, 0.6, roundoff); }
 
 template <class T> int64_t workspace_f4(const ConvShape& s, int threads, bool) {
     return s.kh == 3 ? weight_workspace<T, F4, F4>(s, threads) : weight_workspace<T, Single, F4>(s, threads);
@@ -333,16 +323,10 @@ template <class T> int64_t workspace_f4(const ConvShape& s, int threads, bool) {
 template <class T> int64_t workspace_f2(const ConvShape& s, int threads, bool) {
     return weight_workspace<T, F2, F2>(s, threads);
 }
-template <class T> int64_t workspace_strided(const ConvShape& s, int threads, bool) {
-    return weight_workspace<T, Strided, Strided>(s, threads);
-}
 template <class T> void run_f4(const BackwardWeightCall<T>& a, const ConvShape& s) {
     s.kh == 3 ? weight_gradient<T, F4, F4>(a, s) : weight_gradient<T, Single, F4>(a, s);
 }
 template <class T> void run_f2(const BackwardWeightCall<T>& a, const ConvShape& s) { weight_gradient<T, F2, F2>(a, s); }
-template <class T> void run_strided(const BackwardWeightCall<T>& a, const ConvShape& s) {
-    weight_gradient<T, Strided, Strided>(a, s);
-}
 
 }   // namespace
 
@@ -364,18 +348,7 @@ template <class T> const BackwardWeightAlgorithm<T>& winograd_f2_backward_weight
         return entry;
     }
 }
-template <class T> const BackwardWeightAlgorithm<T>& winograd_strided_backward_weight() {
-    if constexpr (sizeof(T) == 8) return not_in_double<BackwardWeightAlgorithm<T>, ConvAlgorithm::winograd_strided>();
-    else {
-        static constexpr BackwardWeightAlgorithm<T> entry = {
-            {ConvAlgorithm::winograd_strided, false, nullptr, true, false, cannot_strided, declines_strided,
-             workspace_strided<T>, error_strided},
-            run_strided<T>};
-        return entry;
-    }
-}
 TK_EMIT(winograd_f4_backward_weight)
 TK_EMIT(winograd_f2_backward_weight)
-TK_EMIT(winograd_strided_backward_weight)
 
 }   // namespace tk::TK_ISA

@@ -146,20 +146,6 @@ struct F42 {   // F(4, 2), a part of the two below: points 0, 1/2, -1, 3/2, infi
         to[2] = (T(0.25) * m[1] + m[2]) + T(2.25) * m[3];
         to[3] = (T(0.125) * m[1] - m[2]) + (T(3.375) * m[3] + m[4]);
     }
-    template <class V, class T = std::remove_reference_t<decltype(V{}[0])>>
-    static TK_INLINE void adjoint_output(V* to, const V* y) {
-        to[0] = y[0];
-        to[1] = (y[0] + T(0.5) * y[1]) + (T(0.25) * y[2] + T(0.125) * y[3]);
-        to[2] = (y[0] - y[1]) + (y[2] - y[3]);
-        to[3] = (y[0] + T(1.5) * y[1]) + (T(2.25) * y[2] + T(3.375) * y[3]);
-        to[4] = y[3];
-    }
-    template <class V, class T = std::remove_reference_t<decltype(V{}[0])>>
-    static TK_INLINE void adjoint_weight(V& w0, V& w1, const V* m) {
-        constexpr T third(4.0 / 3), fifth(4.0 / 15);
-        w0 = third * (m[0] - m[1]) + fifth * (m[3] - m[2]);
-        w1 = (fifth * (m[2] + T(1.5) * m[3]) - T(2.0 / 3) * m[1]) + m[4];
-    }
 };
 
 // 4 outputs of 3 taps with stride 2.
@@ -176,14 +162,6 @@ struct Strided {
     template <class V> static TK_INLINE void output(V* to, const V* m) {
         F42::output(to, m);
         for (int i = 0; i < 4; ++i) to[i] += m[5 + i];
-    }
-    template <class V> static TK_INLINE void adjoint_output(V* to, const V* y) {
-        F42::adjoint_output(to, y);
-        for (int i = 0; i < 4; ++i) to[5 + i] = y[i];
-    }
-    template <class V> static TK_INLINE void adjoint_weight(V* to, const V* m) {
-        F42::adjoint_weight(to[0], to[2], m);
-        to[1] = (m[5] + m[6]) + (m[7] + m[8]);
     }
 };
 

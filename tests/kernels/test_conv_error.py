@@ -49,8 +49,15 @@ def ratio(direction: str, algorithm: str, rng: np.random.Generator) -> float:
     return float(error / next(published for name, _, _, _, published in listed if name == algorithm))
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(
+    ("algorithm", "direction"),
+    [
+        (algorithm, direction)
+        for algorithm, stride in ALGORITHMS.items()
+        for direction in DIRECTIONS
+        if stride == 1 or direction != "backward_weight"
+    ],
+)
 def test_the_published_error_holds_with_a_margin_of_no_more_than_three(direction: str, algorithm: str) -> None:
     rng = np.random.default_rng(0)
     ratios = [ratio(direction, algorithm, rng) for _ in range(24)]
