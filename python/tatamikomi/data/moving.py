@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,25 @@ from tatamikomi.data.boxes import pad_targets
 from tatamikomi.data.packaged import Split
 from tatamikomi.errors import bad_value
 from tatamikomi.nn.checks import integer
-from tatamikomi.random import uniform
+from tatamikomi.random import permutation, uniform
 
 _FASTEST = 6  # pixels per frame, down and across
 
 
 def moving_digits(
-    images: NDArray[Any], labels: NDArray[Any], sequences: int, frames: int, size: int = 64, most: int = 3, seed: int = 0
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    sequences: int,
+    frames: int,
+    size: int = 64,
+    most: int = 3,
+    seed: int = 0,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Sequences in which 1 to `most` digits go their ways; where they overlap, the brighter pixel is seen.
 
-    Each digit is drawn out of `images`, cut to its ink, put anywhere and sent off by 1 to 6 whole pixels per frame, down
-    and across; at the border it turns around. All follows from the seed in whole numbers: the same bits anywhere.
+    Digits come in a random order, all of `images` before one comes again. Each is cut to its ink, put anywhere and sent
+    off by 1 to 6 whole pixels per frame, down and across; at the border it turns around. All follows from the seed in
+    whole numbers: the same bits anywhere.
 
     Args:
         images: (N, 1, H, W) in 0..1, each with ink: pixels above 0.
@@ -45,7 +53,7 @@ def moving_digits(
     >>> from tatamikomi.data import moving_digits
     >>> x, y = moving_digits(np.ones((1, 1, 2, 3), np.float32), np.array([7]), 1, 2, size=8, most=1)
     >>> x.shape, y.shape, int(x.sum()), y[0, 0, 0].tolist()
-    ((1, 2, 1, 8, 8), (1, 2, 1, 5), 12, [3.0, 5.0, 6.0, 7.0, 7.0])
+    ((1, 2, 1, 8, 8), (1, 2, 1, 5), 12, [5.0, 6.0, 8.0, 8.0, 7.0])
     """
     op = "moving_digits"
     if images.ndim != 4 or images.shape[1] != 1 or not len(images):
@@ -57,14 +65,15 @@ def moving_digits(
     integer(op, "size", size, max(images.shape[2:]))
     x, truth = np.zeros((sequences, frames, 1, size, size), np.float32), []
     time = np.arange(frames)[:, None]
-    draws = uniform(seed, (), np.arange(sequences), 1 + 5 * most).astype(np.float64)
+    deck = cycle(permutation(seed, (0,), len(images)).tolist())
+    draws = uniform(seed, (1,), np.arange(sequences), 1 + 4 * most).astype(np.float64)
     for video, draw in zip(x[:, :, 0], draws, strict=True):
         boxes, own = [], []
-        for which, *rest in draw[1:].reshape(most, 5)[: 1 + int(draw[0] * most)]:
-            index = int(which * len(images))
+        for rest in draw[1:].reshape(most, 2, 2)[: 1 + int(draw[0] * most)]:
+            index = next(deck)
             ink = _ink(images[index, 0])
             room = size - np.array(ink.shape)
-            start, speed = np.array(rest).reshape(2, 2) * [room + 1, [2 * _FASTEST] * 2]
+            start, speed = rest * [room + 1, [2 * _FASTEST] * 2]
             speed = np.floor(speed) - _FASTEST
             path = (np.floor(start) + (speed + (speed >= 0)) * time) % np.maximum(2 * room, 1)
             at = np.minimum(path, 2 * room - path).astype(int)  # (T, 2): down, across
@@ -88,12 +97,12 @@ def _ink(image: NDArray[Any]) -> NDArray[Any]:
 def moving_frames(digits: Split) -> Split:
     """Frames of sequences as single images: those for testing show digits that are for testing.
 
-    x (N, 1, 64, 64), 5,000 and 1,000; y (N, 3, 5) float32, boxes and labels as `pad_targets` has them.
+    x (N, 1, 64, 64), 6,000 and 1,200; y (N, 3, 5) float32, boxes and labels as `pad_targets` has them.
     """
     parts = [
-        moving_digits(images, labels, sequences, 5, seed=seed)
+        moving_digits(images, labels, sequences, 3, seed=seed)
         for seed, (images, labels, sequences) in enumerate(
-            [(digits.train_x, digits.train_y, 1000), (digits.test_x, digits.test_y, 200)]
+            [(digits.train_x, digits.train_y, 2000), (digits.test_x, digits.test_y, 400)]
         )
     ]
     flat = [part.reshape(-1, *part.shape[2:]) for pair in parts for part in pair]
