@@ -290,7 +290,7 @@ def boxes(monkeypatch):
     return split
 
 
-BOXES = ["--data", "moving-digits", "--augment", "none", "--model", "yolox_pico"]
+BOXES = ["--data", "moving-digits", "--augment", "none", "--model", "yolox_pico", "--threads", "1"]
 
 
 def test_boxes_are_learnt_and_measured(boxes, tmp_path, capsys):
