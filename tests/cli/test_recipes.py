@@ -325,7 +325,7 @@ def test_boxes_are_learnt_and_measured(boxes, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--model", "unet"], "--model: for boxes: expected one of efficientdet_d0, yolox_l, yolox_m, yolox_nano, yolox_pico"),
+        (["--model", "unet"], "--model: for boxes: expected one of efficientdet_d0, yolox_l, yolox_m"),
         (["--augment", "affine"], "--augment: expected none for boxes, as boxes has them, got affine"),
         (["--folds", "3"], "--folds: expected 0 for boxes, as boxes has them, got 3"),
         (["--label-smoothing", "0.1"], "--label-smoothing: expected 0 for boxes, as boxes has them, got 0.1"),

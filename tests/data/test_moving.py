@@ -133,6 +133,7 @@ def test_there_and_back():
         ),
         ({"images": np.zeros((6, 1, 4, 4))}, ValueError, "images: expected ink in every image, got one of zeros"),
         ({"labels": np.arange(5)}, ValueError, "labels: expected (6,), one per image, got shape (5,)"),
+        ({"labels": np.arange(6) - 1}, ValueError, "labels: expected labels >= 0, got -1"),
         ({"sequences": 0}, ValueError, "sequences: expected an integer >= 1, got 0"),
         ({"frames": 1.5}, TypeError, "frames: expected an integer, got float"),
         ({"most": 0}, ValueError, "most: expected an integer >= 1, got 0"),

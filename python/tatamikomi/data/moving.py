@@ -6,7 +6,7 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi.data.boxes import pad_targets
 from tatamikomi.data.packaged import Split
@@ -18,8 +18,8 @@ _FASTEST = 6  # pixels per frame, down and across
 
 
 def moving_digits(
-    images: NDArray[Any],
-    labels: NDArray[Any],
+    images: ArrayLike,
+    labels: ArrayLike,
     sequences: int,
     frames: int,
     size: int = 64,
@@ -34,7 +34,7 @@ def moving_digits(
 
     Args:
         images: (N, 1, H, W) in 0..1, each with ink: pixels above 0.
-        labels: (N,) integers.
+        labels: (N,) integers >= 0.
         sequences, frames: S and T.
         size: of the canvas, at least H and W.
 
@@ -44,7 +44,7 @@ def moving_digits(
 
     Raises:
         TypeError: sequences, frames, size, most or seed is not an integer.
-        ValueError: one is too small, images of another shape or without ink, or a label too few or too many.
+        ValueError: one is too small, images are of another shape or without ink, or labels are negative or not as many.
 
     Source: N. Srivastava, E. Mansimov, R. Salakhutdinov, "Unsupervised learning of video representations using LSTMs",
     ICML 2015; there two digits, and the frames of the images bounce, not the ink.
@@ -55,23 +55,25 @@ def moving_digits(
     >>> x.shape, y.shape, int(x.sum()), y[0, 0, 0].tolist()
     ((1, 2, 1, 8, 8), (1, 2, 1, 5), 12, [5.0, 6.0, 8.0, 8.0, 7.0])
     """
-    op = "moving_digits"
-    if images.ndim != 4 or images.shape[1] != 1 or not len(images):
-        raise bad_value(op, "images", f"shape {images.shape}", "(N, 1, H, W), N >= 1")
-    if labels.shape != images.shape[:1]:
-        raise bad_value(op, "labels", f"shape {labels.shape}", f"({len(images)},), one per image")
+    op, digits, kinds = "moving_digits", np.asarray(images), np.asarray(labels)
+    if digits.ndim != 4 or digits.shape[1] != 1 or not len(digits):
+        raise bad_value(op, "images", f"shape {digits.shape}", "(N, 1, H, W), N >= 1")
+    if kinds.shape != digits.shape[:1]:
+        raise bad_value(op, "labels", f"shape {kinds.shape}", f"({len(digits)},), one per image")
+    if kinds.min() < 0:
+        raise bad_value(op, "labels", int(kinds.min()), "labels >= 0")
     for name, value in (("sequences", sequences), ("frames", frames), ("most", most)):
         integer(op, name, value)
-    integer(op, "size", size, max(images.shape[2:]))
+    integer(op, "size", size, max(digits.shape[2:]))
     x, truth = np.zeros((sequences, frames, 1, size, size), np.float32), []
     time = np.arange(frames)[:, None]
-    deck = cycle(permutation(seed, (0,), len(images)).tolist())
+    deck = cycle(permutation(seed, (0,), len(digits)).tolist())
     draws = uniform(seed, (1,), np.arange(sequences), 1 + 4 * most).astype(np.float64)
     for video, draw in zip(x[:, :, 0], draws, strict=True):
         boxes, own = [], []
         for rest in draw[1:].reshape(most, 2, 2)[: 1 + int(draw[0] * most)]:
             index = next(deck)
-            ink = _ink(images[index, 0])
+            ink = _ink(digits[index, 0])
             room = size - np.array(ink.shape)
             start, speed = rest * [room + 1, [2 * _FASTEST] * 2]
             speed = np.floor(speed) - _FASTEST
@@ -81,7 +83,7 @@ def moving_digits(
                 seen = frame[down : down + ink.shape[0], across : across + ink.shape[1]]
                 np.maximum(seen, ink, out=seen)
             boxes.append(np.concatenate([at, at + ink.shape], 1)[:, [1, 0, 3, 2]])
-            own.append(labels[index])
+            own.append(kinds[index])
         truth += [{"boxes": one, "labels": own} for one in np.stack(boxes, 1)]
     return x, pad_targets(truth).reshape(sequences, frames, -1, 5)
 
