@@ -15,6 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 STORE, PAGE = HERE / "recipes.json", HERE / "recipes.md"
+FIGURES = {"map50": "mAP@0.5", "dice": "Dice", "accuracy": "test accuracy"}  # the first that a run has is its figure
 COOKBOOK = HERE.parent / "python" / "tatamikomi" / "cli" / "cookbook"
 
 HEAD = """# Recipes
@@ -37,13 +38,12 @@ def row_of(history: dict[str, Any]) -> dict[str, Any]:
     name = configuration.get("recipe")
     if not name:
         raise ValueError("not the run of a recipe")
-    if "test_accuracy" not in history:
+    if not any(f"test_{figure}" in history for figure in FIGURES):
         raise ValueError("the run is not finished")
     return {
         "recipe": name,
         "configuration": configuration,
-        "accuracy": history["test_accuracy"],
-        "dice": history.get("test_dice"),
+        **{figure: history[f"test_{figure}"] for figure in FIGURES if f"test_{figure}" in history},
         "folds": [fold["test_accuracy"] for fold in history.get("folds", ())],
         "seconds": round(history["seconds"], 1),
         "parameters": history["parameters"],
@@ -84,15 +84,13 @@ def render(rows: dict[str, dict[str, Any]]) -> str:
         if not measured:
             parts.append("Not measured yet.\n")
             continue
-        figure = "test accuracy" if measured[0].get("dice") is None else "Dice"
-        lines = [f"| command | {figure} | seconds | parameters | machine |", "|---|--:|--:|--:|---|"]
+        figure = next(figure for figure in FIGURES if measured[0].get(figure) is not None)
+        lines = [f"| command | {FIGURES[figure]} | seconds | parameters | machine |", "|---|--:|--:|--:|---|"]
         for row in measured:
-            reached = row["accuracy"] if row.get("dice") is None else row["dice"]
             spread = f" ({min(row['folds']):.4f} to {max(row['folds']):.4f})" if row["folds"] else ""
             where = f"{row['platform']}, {row['isa']}, {row['threads']} thread{'s' * (row['threads'] > 1)}"
-            lines.append(
-                f"| `{command(row)}` | {reached:.4f}{spread} | {row['seconds']:.0f} | {row['parameters']:,} | {where} |"
-            )
+            reached = f"{row[figure]:.4f}{spread}"
+            lines.append(f"| `{command(row)}` | {reached} | {row['seconds']:.0f} | {row['parameters']:,} | {where} |")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 

@@ -99,7 +99,7 @@ def test_evaluate_says_when_the_stored_accuracy_is_another(finished, tmp_path, c
     history = json.loads((tmp_path / "history.json").read_text())
     io.write_json(tmp_path / "history.json", {**history, "test_accuracy": 0.125})
     assert main(["evaluate", str(tmp_path)]) == 0
-    assert "note: training stored 0.1250" in capsys.readouterr().err
+    assert "note: training stored accuracy 0.1250;" in capsys.readouterr().err
 
 
 def test_the_seed_decides_every_bit(finished, digits, tmp_path):

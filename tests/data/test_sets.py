@@ -186,7 +186,7 @@ def test_not_found_says_where_and_how(tmp_path, monkeypatch):
 def test_unknown_names_list_the_valid_ones(name):
     names = (
         "'mnist-5k', 'fashion-mnist', 'cifar-10', 'cifar-100', 'digits', 'lfw-faces', 'gunpoint', 'coffee', 'pig-cvp', "
-        "'basic-motions', 'trace', 'mni152-slices', 'mni152-patches'"
+        "'basic-motions', 'trace', 'mni152-slices', 'mni152-patches', 'moving-digits'"
     )
     expected = f"one of {names}, or a folder of IDX or CIFAR files"
     with pytest.raises(ValueError, match=re.escape(f"load: name_or_path: expected {expected}, got '{name}'")):

@@ -36,6 +36,7 @@ def some_boxes(count, size=40.0):
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
+        ("yolox_pico", 571_855),  # no published size
         ("yolox_nano", 912_159),  # 0.91 M in table 4 of the paper
         ("yolox_tiny", 5_055_855),  # 5.06 M
         ("yolox_s", 8_968_255),  # 9.0 M, table 3

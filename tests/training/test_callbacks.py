@@ -137,6 +137,15 @@ def test_progress_bar(capsys):
     assert "images/s" in text
 
 
+def test_the_bar_tells_the_first_metric_of_the_last_validation(capsys):
+    model = nn.Linear(1, 1)
+    measures = {"map50": lambda outputs, labels: 0.25, "other": lambda outputs, labels: 0.5}
+    trainer = training.Trainer(model, optim.SGD(model.parameters(), lr=0.0), nn.MSELoss(), metrics=measures)
+    trainer.callbacks.append(training.ProgressBar(show=True))
+    trainer.fit([BATCH], [BATCH], epochs=2)
+    assert "validation=0.2500" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

@@ -39,8 +39,9 @@ class Configuration:
         """Raise a ValueError that names the option if a value is impossible; lists are given with the valid
         names."""
         from tatamikomi import models
+        from tatamikomi.cli import tasks
 
-        known = sorted(models.list("classification") + models.list("segmentation"))
+        known = sorted({name for task in tasks.ALL for name in models.list(task.models)})
         if self.model not in known:
             raise unknown_option("--model", self.model, known)
         if self.optimizer not in LEARNING_RATES:

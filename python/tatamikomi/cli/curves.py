@@ -1,4 +1,4 @@
-"""curves.png: loss and accuracy over the epochs, drawn by matplotlib where it is installed."""
+"""curves.png: loss and what else was followed over the epochs, drawn by matplotlib where it is installed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tatamikomi import io
+from tatamikomi.cli.measures import WORDS
 from tatamikomi.errors import missing_extra
 
 
@@ -24,12 +25,13 @@ def draw(path: str | os.PathLike[str], history: Sequence[Mapping[str, Any]]) -> 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     epochs = [entry["epoch"] for entry in history]
-    for axes, measure in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    followed = next((name for name in WORDS if history and name in history[0]), "accuracy")
+    for axes, measure in zip(figure.subplots(1, 2), ("loss", followed), strict=True):
         for key, label in ((measure, "training"), (f"validation_{measure}", "test")):
             if history and key in history[0]:
                 axes.plot(epochs, [entry[key] for entry in history], label=label)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(measure)
+        axes.set_ylabel(WORDS.get(measure, measure))
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()

@@ -16,18 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the test accuracy; says so if it is not the one that training stored."""
-    from tatamikomi.cli import recipe, run_folder
-    from tatamikomi.optim import SGD
-    from tatamikomi.training import Trainer
+    """Print what is measured; says so if it is not what training stored."""
+    from tatamikomi.cli import measures, recipe, run_folder
 
     config, split, model = recipe.finished(args, whole=False)
-    trainer = Trainer(model, SGD(model.parameters()), metrics=recipe.metrics_of(split))
-    measured = trainer.evaluate(recipe.test_loader(split, config.batch_size))
-    images = f"{len(split.test_x):,} images"
-    dice = f", Dice {recipe.dice(model, split, config.batch_size):.4f}" if recipe.has_maps(split) else ""
-    print(f"test accuracy {measured['accuracy']:.4f}{dice} ({images}, loss {measured['loss']:.4f})")
-    stored = run_folder.read_history(args.run).get("test_accuracy")
-    if stored is not None and stored != measured["accuracy"]:
-        print(f"note: training stored {stored:.4f}; another instruction set or backend may be why", file=sys.stderr)
+    measured = recipe.measure(model, config, split)
+    print(f"test {measures.told(measured)} ({len(split.test_x):,} images, loss {measured['loss']:.4f})")
+    stored = run_folder.read_history(args.run)
+    others = {name: stored.get(f"test_{name}", value) for name, value in measured.items() if name in measures.WORDS}
+    if changed := {name: value for name, value in others.items() if value != measured[name]}:
+        why = "another instruction set or backend may be why"
+        print(f"note: training stored {measures.told(changed)}; {why}", file=sys.stderr)
     return 0

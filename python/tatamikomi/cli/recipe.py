@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tatamikomi import metrics, models
-from tatamikomi.autograd import as_tensor, no_grad
-from tatamikomi.cli import machine, run_folder
+from tatamikomi import models
+from tatamikomi.cli import machine, run_folder, tasks
 from tatamikomi.cli.configuration import Configuration
 from tatamikomi.cli.options import bad_option, unknown_option
 from tatamikomi.data import (
@@ -25,12 +21,10 @@ from tatamikomi.data import (
     Split,
     load,
 )
-from tatamikomi.nn import CrossEntropyLoss, Module
+from tatamikomi.nn import Module
 from tatamikomi.optim import SGD, Adam, AdamW, CosineAnnealingLR, Optimizer
 from tatamikomi.random import manual_seed, permutation
 from tatamikomi.training import Callback, Trainer
-
-Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], float]
 
 
 class Run(NamedTuple):
@@ -45,22 +39,21 @@ def load_data(configuration: Configuration, data_dir: str | None) -> Split:
     """The data set of the run.
 
     Raises:
-        ValueError: an unknown name, a broken file, images that are not square, series or labels of every place that are
-            to be augmented, a model for another task, or no test data.
+        ValueError: an unknown name, a broken file, images that are not square, a model or an option that is not for
+            what the data have, or no test data.
         FileNotFoundError: the data set is not there.
     """
     split = load(configuration.data, data_dir)
-    shape, maps = split.train_x.shape, has_maps(split)
-    task = "segmentation" if maps else "classification"
-    if configuration.model not in models.list(task):
-        raise unknown_option(f"--model: for {split.name}", configuration.model, models.list(task))
-    if not maps and len(shape) != 3 and (len(shape) != 4 or shape[2] != shape[3]):
+    shape, task = split.train_x.shape, tasks.of(split)
+    if configuration.model not in models.list(task.models):
+        raise unknown_option(f"--model: for {split.name}", configuration.model, models.list(task.models))
+    if task is tasks.IMAGES and (len(shape) != 4 or shape[2] != shape[3]):
         raise ValueError(f"{split.name}: expected square images, or series, got shape {shape}")
-    if (maps or len(shape) == 3) and configuration.augment != "none":
-        what = "labels of every place" if maps else "series"
-        raise bad_option("--augment", configuration.augment, f"none for {what}, as {split.name} has them")
-    if maps and configuration.folds:
-        raise bad_option("--folds", configuration.folds, f"0 for labels of every place, as {split.name} has them")
+    for name, value in task.only.items():
+        given = getattr(configuration, name)
+        if given != value:
+            only = f"{value} for {task.has}, as {split.name} has them"
+            raise bad_option(f"--{name.replace('_', '-')}", given, only)
     if not len(split.test_x):
         raise ValueError(f"{split.name}: it holds no test image")
     if configuration.samples:
@@ -75,28 +68,6 @@ def load_data(configuration: Configuration, data_dir: str | None) -> Split:
             test_y=split.test_y[test],
         )
     return split
-
-
-def has_maps(split: Split) -> bool:
-    """Whether there is a label for every place of an image, not one for the image."""
-    return split.train_y.ndim > 1
-
-
-def metrics_of(split: Split) -> dict[str, Metric] | None:
-    """What the Trainer measures: the accuracy, of places where these have labels."""
-    return {"accuracy": _places_right} if has_maps(split) else None
-
-
-def _places_right(outputs: NDArray[Any], labels: NDArray[Any]) -> float:
-    return float((outputs.argmax(1) == labels).mean())
-
-
-def dice(model: Module, split: Split, batch_size: int) -> float:
-    """The mean of Dice's coefficients of all classes but the first, each over all places of the test images."""
-    model.eval()
-    with no_grad():
-        found = [as_tensor(model(x)).numpy().argmax(1) for x, _ in test_loader(split, batch_size)]
-    return float(np.nanmean(metrics.dice(np.concatenate(found), split.test_y, split.classes)[1:]))
 
 
 def build_model(configuration: Configuration, split: Split) -> Module:
@@ -117,15 +88,15 @@ def finished(args: Namespace, whole: bool = True) -> tuple[Configuration, Split,
         whole: whether the command wants labels of whole images.
 
     Raises:
-        ValueError: the run is not finished or damaged, it labels places of images where whole ones are wanted, or as
-            `load_data`.
+        ValueError: the run is not finished or damaged, it does something else where labels of whole images are wanted,
+            or as `load_data`.
         FileNotFoundError: there is no run, or no data.
     """
     arrays, configuration = run_folder.read_model(args.run)
     machine.use(args.backend or configuration.backend, args.threads)
     split = load_data(configuration, args.data_dir)  # the model's sizes follow from its data
-    if whole and has_maps(split):
-        raise ValueError(f"{args.run}: its model labels every place of an image, expected one that labels whole images")
+    if whole and (does := tasks.of(split).does):
+        raise ValueError(f"{args.run}: its model {does}, expected one that labels whole images")
     model = build_model(configuration, split)
     model.load_state_dict(arrays)
     return configuration, split, model.eval()
@@ -155,17 +126,26 @@ def assemble(configuration: Configuration, split: Split, callbacks: Iterable[Cal
     steps = configuration.epochs * len(train)
     warmup = steps // 15  # Adam's first steps at the full rate leave many of the ReLUs dead
     schedule = CosineAnnealingLR(optimizer, steps - warmup, warmup=warmup)
-    loss = CrossEntropyLoss(label_smoothing=configuration.label_smoothing)
+    task = tasks.of(split)
+    name, metric = next(iter(task.metrics(model, split).items()))
     trainer = Trainer(
         model,
         optimizer,
-        loss,
-        metrics=metrics_of(split),
+        task.loss(model, configuration),
+        metrics={name: metric},
         scheduler=schedule,
         schedule="step",
         callbacks=callbacks,
     )
     return Run(trainer, train, test_loader(split, configuration.batch_size))
+
+
+def measure(model: Module, configuration: Configuration, split: Split) -> dict[str, float]:
+    """The loss and all that the task measures, of a model in evaluation mode over the test images at once."""
+    task = tasks.of(split)
+    loss, found = task.loss(model, configuration), task.metrics(model, split)
+    trainer = Trainer(model, SGD(model.parameters()), loss, metrics=found)
+    return trainer.evaluate(test_loader(split, configuration.batch_size))
 
 
 def _augment(configuration: Configuration, size: int) -> BatchTransform | None:

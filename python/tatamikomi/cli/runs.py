@@ -6,9 +6,10 @@ import argparse
 import os
 from typing import Any
 
+from tatamikomi.cli.measures import WORDS
 from tatamikomi.cli.options import unknown_option
 
-_COLUMNS = ("run", "model", "data", "optimizer", "lr", "seed", "epochs", "accuracy", "seconds", "images/s")
+_COLUMNS = ("run", "model", "data", "optimizer", "lr", "seed", "epochs", *WORDS, "seconds", "images/s")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line per run; the best accuracy is marked."""
+    """Print one line per run, with the measures that some run has; those best by one of them are marked."""
     if args.sort not in _COLUMNS:
         raise unknown_option("--sort", args.sort, _COLUMNS)
     folders = [found for folder in args.folders or ["runs"] for found in _runs(folder)]
@@ -26,11 +27,12 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"no run in {', '.join(args.folders or ['runs'])}: `tatamikomi train` makes one")
     rows = [_row(folder) for folder in folders]
     rows.sort(key=lambda row: _key(row[args.sort]))
-    best = max((row["accuracy"] for row in rows if row["accuracy"] is not None), default=None)
+    known = [name for name in WORDS if any(row[name] is not None for row in rows)] or ["accuracy"]
+    best = {name: max((row[name] for row in rows if row[name] is not None), default=None) for name in known}
     for row in rows:
-        if best is not None and row["accuracy"] == best:
+        if any(row[name] is not None and row[name] == best[name] for name in known):
             row["run"] += " *"
-    print(_table(rows))
+    print(_table(rows, [name for name in _COLUMNS if name in known or name not in WORDS]))
     return 0
 
 
@@ -58,7 +60,7 @@ def _row(folder: str) -> dict[str, Any]:
         **{name: config.get(name) for name in ("model", "optimizer", "lr", "seed")},
         "data": os.path.basename(os.path.normpath(config["data"])) if config.get("data") else None,
         "epochs": f"{len(done)} of {wanted}" if len(done) != wanted else str(wanted),
-        "accuracy": history.get("test_accuracy"),
+        **{name: history.get(f"test_{name}") for name in WORDS},
         "seconds": history.get("seconds"),
         "images/s": history.get("images_per_s"),
     }
@@ -71,11 +73,11 @@ def _key(value: Any) -> tuple[int, Any]:
     return (0, value) if isinstance(value, (int, float)) else (1, str(value))
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    shown = [[_text(name, row[name]) for name in _COLUMNS] for row in rows]
-    widths = [max(len(line[i]) for line in [list(_COLUMNS), *shown]) for i in range(len(_COLUMNS))]
+def _table(rows: list[dict[str, Any]], columns: list[str]) -> str:
+    shown = [[_text(name, row[name]) for name in columns] for row in rows]
+    widths = [max(len(line[i]) for line in [columns, *shown]) for i in range(len(columns))]
     lines = []
-    for line in [list(_COLUMNS), *shown]:
+    for line in [columns, *shown]:
         cells = [
             cell.ljust(width) if i < 4 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
@@ -87,5 +89,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
 def _text(column: str, value: Any) -> str:
     if value is None:
         return "-"
-    form = {"accuracy": "{:.4f}", "seconds": "{:.1f}", "images/s": "{:,.0f}", "lr": "{:g}"}.get(column, "{}")
+    forms = {"seconds": "{:.1f}", "images/s": "{:,.0f}", "lr": "{:g}"}
+    form = "{:.4f}" if column in WORDS else forms.get(column, "{}")
     return form.format(value)

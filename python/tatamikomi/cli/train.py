@@ -143,16 +143,11 @@ def _interrupted(run: Run, config: Configuration, checkpoint: Checkpoint) -> int
 
 
 def _finish(run: Run, config: Configuration, folder: str, history: JSONHistory, split: Split) -> int:
-    from tatamikomi.cli import curves, recipe, run_folder
+    from tatamikomi.cli import curves, measures, recipe, run_folder
 
-    measured = run.trainer.evaluate(run.test)
+    measured = recipe.measure(run.trainer.model, config, split)
     run_folder.write_model(folder, run.trainer.model.state_dict(), config)
-    history.information["test_accuracy"] = measured["accuracy"]
-    history.information["test_loss"] = measured["loss"]
-    result = f"test accuracy {measured['accuracy']:.4f}"
-    if recipe.has_maps(split):
-        history.information["test_dice"] = dice = recipe.dice(run.trainer.model, split, config.batch_size)
-        result += f", Dice {dice:.4f}"
+    history.information.update({f"test_{name}": value for name, value in measured.items()})
     history.write(run.trainer)
     written: list[str] = [run_folder.MODEL, run_folder.HISTORY]
     try:
@@ -162,5 +157,5 @@ def _finish(run: Run, config: Configuration, folder: str, history: JSONHistory, 
         print(f"note: {error}", file=sys.stderr)
     totals: dict[str, Any] = run_folder.read_history(folder)
     speed = f"{totals['seconds']:.1f} s, {totals['images_per_s']:,.0f} images/s"
-    print(f"{result} after {run.trainer.epoch} epochs, {speed}; wrote {', '.join(written)}")
+    print(f"test {measures.told(measured)} after {run.trainer.epoch} epochs, {speed}; wrote {', '.join(written)}")
     return 0

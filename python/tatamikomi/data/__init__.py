@@ -9,6 +9,7 @@ from __future__ import annotations
 from tatamikomi.data.arff_series import read_arff_series
 from tatamikomi.data.arrays import load_npy, load_npz
 from tatamikomi.data.batches import BatchTransform
+from tatamikomi.data.boxes import pad_targets, unpad_targets
 from tatamikomi.data.brain import Brain, mni152
 from tatamikomi.data.cifar import CifarFolder, load_cifar_folder, read_cifar
 from tatamikomi.data.csv_series import Series, read_csv_series
@@ -25,6 +26,7 @@ from tatamikomi.data.download import download
 from tatamikomi.data.idx import IdxFolder, load_idx_folder, read_idx, write_idx
 from tatamikomi.data.images import ImageFolder, read_image
 from tatamikomi.data.loader import DataLoader
+from tatamikomi.data.moving import moving_digits
 from tatamikomi.data.nifti import Volume, read_nifti
 from tatamikomi.data.packaged import PICTURES, Split, picture
 from tatamikomi.data.resize import resize
@@ -88,6 +90,8 @@ __all__ = [
     "load_npy",
     "load_npz",
     "mni152",
+    "moving_digits",
+    "pad_targets",
     "picture",
     "random_split",
     "read_arff_series",
@@ -100,6 +104,7 @@ __all__ = [
     "resize",
     "stratified_folds",
     "stratified_split",
+    "unpad_targets",
     "warp_affine",
     "write_idx",
 ]

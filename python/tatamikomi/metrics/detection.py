@@ -157,6 +157,8 @@ def _class_precision(images: Sequence[_Image], label: int, threshold: float) -> 
     for overlap, ranks, _, (labels, true_labels) in images:
         own, true = np.flatnonzero(labels == label), np.flatnonzero(true_labels == label)
         positives += len(true)
+        if not own.size:
+            continue
         free = np.ones(len(true), bool)
         for index in own[np.argsort(-ranks[own], kind="stable")]:
             shared = np.where(free, overlap[index, true], -1.0)

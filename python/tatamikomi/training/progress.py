@@ -59,9 +59,9 @@ class ProgressBar(Callback):
             return
         shown = dict(measures)
         if trainer.history:
-            last = trainer.history[-1]
-            if "validation_accuracy" in last:
-                shown["validation"] = last["validation_accuracy"]
+            first = f"validation_{next(iter(trainer.metrics), None)}"
+            if first in trainer.history[-1]:
+                shown["validation"] = trainer.history[-1][first]
         self._bar.set_postfix({key: f"{value:.4f}" for key, value in shown.items()}, refresh=False)
         self._bar.update(samples)
 

@@ -19,7 +19,7 @@ def names() -> list[str]:
 
     >>> from tatamikomi.cli import cookbook
     >>> cookbook.names()
-    ['brain', 'brain-cubes', 'digits', 'faces', 'fashion-mnist', 'gunpoint']
+    ['brain', 'brain-cubes', 'digits', 'faces', 'fashion-mnist', 'gunpoint', 'moving-digits']
     """
     return sorted(file.removesuffix(".toml") for file in os.listdir(_FOLDER) if file.endswith(".toml"))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tatamikomi.data.boxes import pad_targets
 from tatamikomi.models.detection.boxes import batched_nms, decode, encode, nms, paired_iou
-from tatamikomi.models.detection.common import Detector, pad_targets
+from tatamikomi.models.detection.common import Detector
 from tatamikomi.models.detection.efficientdet import BiFPN, EfficientDet
 from tatamikomi.models.detection.yolox import YOLOX
 

@@ -1,49 +1,20 @@
-"""What detectors share: targets as one array, the way from outputs to boxes, places of a pyramid."""
+"""What detectors share: the way from outputs to boxes, places of a pyramid."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tatamikomi.autograd import Tensor, no_grad
+from tatamikomi.data.boxes import unpad_targets
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.models.detection.boxes import batched_nms
 from tatamikomi.nn import Module, init
 
 Array = NDArray[Any]
-
-
-def pad_targets(truth: Sequence[Mapping[str, ArrayLike]]) -> NDArray[np.float32]:
-    """The true boxes of N images as one array, which a DataLoader and a Trainer take as labels.
-
-    Args:
-        truth: a mapping with "boxes" (M, 4) and "labels" (M,) per image, as `mean_average_precision` takes them.
-
-    Returns:
-        (N, the largest M, 5): x1, y1, x2, y2 and the label; rows without a box have label -1.
-
-    Raises:
-        KeyError: an entry is missing.
-        ValueError: numbers of boxes and labels differ.
-
-    >>> from tatamikomi.models.detection import pad_targets
-    >>> pad_targets([{"boxes": [[0, 0, 2, 3]], "labels": [1]}, {"boxes": [], "labels": []}]).tolist()
-    [[[0.0, 0.0, 2.0, 3.0, 1.0]], [[0.0, 0.0, 0.0, 0.0, -1.0]]]
-    """
-    rows = []
-    for index, one in enumerate(truth):
-        boxes, labels = np.reshape(one["boxes"], (-1, 4)), np.reshape(one["labels"], -1)
-        if len(boxes) != len(labels):
-            raise bad_value("pad_targets", f"truth[{index}]", f"{len(labels)} labels", f"{len(boxes)}, one per box")
-        rows.append(np.concatenate([boxes, labels[:, None]], 1))
-    result = np.zeros((len(rows), max(map(len, rows), default=0), 5), np.float32)
-    result[:, :, 4] = -1
-    for index, row in enumerate(rows):
-        result[index, : len(row)] = row
-    return result
 
 
 class Detector(Module):
@@ -62,7 +33,7 @@ class Detector(Module):
 
         Args:
             output: what the network gave for N images.
-            targets: (N, M, 5), see `pad_targets`.
+            targets: (N, M, 5), see `tk.data.pad_targets`.
 
         Raises:
             TypeError, ValueError: targets of another kind or shape, or a label that is no class.
@@ -88,9 +59,21 @@ class Detector(Module):
             Per image "boxes" (K, 4) within it, "scores" (K,) and "labels" (K,), best first: what
             `tk.metrics.mean_average_precision` takes.
         """
-        height, width = (int(size) for size in np.shape(x)[2:])
         with no_grad():
-            boxes, scores = self.candidates(self(x).numpy())
+            output = self(x).numpy()
+        return self.finds(output, np.shape(x)[2:], min_score, iou_threshold, max_boxes)
+
+    def finds(
+        self,
+        output: Array,
+        size: Sequence[int],
+        min_score: float = 0.25,
+        iou_threshold: float = 0.5,
+        max_boxes: int = 100,
+    ) -> list[dict[str, Array]]:
+        """What `detect` gives, of an output for images of `size`: (H, W)."""
+        height, width = (int(one) for one in size)
+        boxes, scores = self.candidates(output)
         found = []
         for box, score in zip(np.clip(boxes, 0, [width, height] * 2), scores, strict=True):
             places, labels = np.nonzero(score >= min_score)
@@ -106,10 +89,9 @@ class Detector(Module):
             raise bad_type(op, "targets", str(rows.dtype), "numbers")
         if rows.ndim != 3 or rows.shape[::2] != (output.shape[0], 5):
             raise bad_value(op, "targets", f"shape {rows.shape}", f"({output.shape[0]}, M, 5)")
-        labels = rows[:, :, 4].astype(np.int64)
-        if labels.size and labels.max() >= self.num_classes:
-            raise bad_value(op, "targets", f"label {labels.max()}", f"labels below {self.num_classes}")
-        return [(row[label >= 0, :4], label[label >= 0]) for row, label in zip(rows, labels, strict=True)]
+        if rows.size and rows[:, :, 4].max() >= self.num_classes:
+            raise bad_value(op, "targets", f"label {int(rows[:, :, 4].max())}", f"labels below {self.num_classes}")
+        return [(one["boxes"], one["labels"]) for one in unpad_targets(rows)]
 
 
 def grid(sizes: Sequence[tuple[int, int]], strides: Sequence[int]) -> NDArray[np.float64]:

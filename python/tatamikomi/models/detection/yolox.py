@@ -65,6 +65,9 @@ class YOLOX(Detector):
     files, loads; it is for images in BGR from 0 to 255. Batch normalisation has eps 1e-3 and momentum 0.03 as there;
     initial values are those of the layers, and the last biases start with a probability of 0.01.
 
+    "yolox_pico" alone is not theirs: half the channels of "yolox_nano", and no convolutions of each channel on its own,
+    which gain nothing on small images.
+
     Args:
         num_classes, in_channels, generator: as `create`; 80 classes are those of COCO.
         depth, width: by which the blocks (3) and the channels (64) of the largest form are multiplied.
@@ -149,6 +152,7 @@ class YOLOX(Detector):
 
 
 for _name, _depth, _width in (
+    ("pico", 0.33, 0.125),
     ("nano", 0.33, 0.25),
     ("tiny", 0.33, 0.375),
     ("s", 0.33, 0.5),
