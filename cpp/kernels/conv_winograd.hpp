@@ -22,7 +22,10 @@ namespace {
 constexpr int64_t kRunBytes = 4 << 20;       // values and sums of a thread's own run
 constexpr int64_t kSharedBytes = 6 << 20;    // values of a shared run
 constexpr int64_t kSumsBytes = 512 * 1024;   // sums of a block over a part of a shared run
-constexpr int64_t kHeldBytes = 12 << 20;     // more weights than this are transformed as they are used
+// Weights are transformed before all else where they are so few, or somewhat more and the runs of bands many; else as
+// they are used, so many at a time, which stay in L2 until then.
+constexpr int64_t kFewBytes = 3 << 20, kHeldBytes = 12 << 20, kManyRuns = 4;
+constexpr int64_t kUsedBytes = 640 * 1024;
 
 // A convolution that reads `in` and writes `out`: forward, or backward-input with the roles exchanged.
 struct WinogradProblem {
@@ -39,6 +42,7 @@ struct WinogradPlan {
     int64_t rows_in, rows_out, strip, sums;
     int64_t run_values, shared_values;
     bool held;
+    int64_t chunks, used;   // of a block's input channels where weights are not held, and the elements of one
 };
 
 template <class T> int64_t width_of(int64_t channels, int64_t block) {
@@ -61,8 +65,9 @@ template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p)
     q.c_vectors = ceil_div(p.ic, L);
     q.weight_block = points * point_pitch<T>(p.ic, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
-    q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= kHeldBytes;
     q.run = bands_in<T>(q.bands, kRunBytes, points, q.c_vectors * L + kBlock<T>);
+    const bool many = p.n * q.bands.per_image() > kManyRuns * q.run;
+    q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= (many ? kHeldBytes : kFewBytes);
     q.shared_run = bands_in<T>(q.bands, kSharedBytes, points, q.c_vectors * L);
     q.part = smaller(q.shared_run, bands_in<T>(q.bands, kSumsBytes, points, kBlock<T>));
     q.rows_in = strip_rows<T>(p.in, q.bands);
@@ -70,6 +75,10 @@ template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p)
     q.strip = larger(strip_size<T>(p.in, q.bands, q.rows_in), strip_size<T>(p.out, q.bands, q.rows_out));
     const auto tiles = [&](int64_t bands) { return bands * q.bands.most_tiles(); };
     q.sums = points * point_pitch<T>(larger(tiles(q.run), tiles(q.part)), kBlock<T>);
+    q.chunks = 1;
+    if (q.part == q.shared_run)   // else several parts would share the sums between chunks
+        q.chunks = smaller(q.c_vectors, ceil_div(q.weight_block * static_cast<int64_t>(sizeof(T)), kUsedBytes));
+    q.used = points * point_pitch<T>(ceil_div(q.c_vectors, q.chunks) * L, kBlock<T>);
     q.run_values = q.c_vectors * points * point_pitch<T>(tiles(q.run), L);
     q.shared_values = q.c_vectors * points * point_pitch<T>(tiles(q.shared_run), L);
     return q;
@@ -77,20 +86,20 @@ template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p)
 
 template <class T, class H, class W> int64_t winograd_workspace(const WinogradProblem& p, int threads, bool packed) {
     const WinogradPlan q = plan<T, H, W>(p);
-    const int64_t shared = q.shared_values + threads * (q.sums + q.strip + (q.held ? 0 : q.weight_block));
+    const int64_t shared = q.shared_values + threads * (q.sums + q.strip + (q.held ? 0 : q.used));
     const int64_t own = q.held ? threads * (q.run_values + q.sums + q.strip) : 0;
     return larger(shared, own) + (q.held && !packed ? q.weights : 0);
 }
 
 // ---- weights ------------------------------------------------------------------------------------------------------
 
-// weights[point][c][vectors] of channels [c_begin, c_end) of one block of output channels.
+// weights[point][c][vectors] of channels [c_begin, c_end) of one block of output channels; points lie `pitch` apart.
 template <class T, class H, class W>
-void transform_weight(T* to, const T* weight, const WinogradProblem& p, int64_t group, int64_t k_block, int64_t c_begin,
-                      int64_t c_end) {
+void transform_weight(T* to, int64_t pitch, const T* weight, const WinogradProblem& p, int64_t group, int64_t k_block,
+                      int64_t c_begin, int64_t c_end) {
     constexpr int L = kLanes<T>;
     constexpr int taps = kTaps<H, W>, most = 16;
-    const int64_t width = width_of<T>(p.oc, k_block), pitch = point_pitch<T>(p.ic, width);
+    const int64_t width = width_of<T>(p.oc, k_block);
     T lanes[most * taps * L];   // [c][tap][L]
     for (int64_t v = 0; v < width / L; ++v)
         for (int64_t c0 = c_begin; c0 < c_end; c0 += most) {
@@ -104,7 +113,7 @@ void transform_weight(T* to, const T* weight, const WinogradProblem& p, int64_t 
             }
             for (int64_t c = 0; c < count; ++c) {
                 const T* tap = lanes + c * taps * L;
-                T* out = to + (c0 + c) * width + v * L;
+                T* out = to + (c0 - c_begin + c) * width + v * L;
                 const int first = p.flip ? taps - 1 : 0, step = p.flip ? -1 : 1;
                 weight_both<T, H, W>(
                     [&](int i, int j) TK_ALWAYS { return load(tap + (first + step * (i * W::taps + j)) * L); },
@@ -117,19 +126,21 @@ template <class T, class H, class W> void transform_weights(T* to, const T* weig
     const WinogradPlan q = plan<T, H, W>(p);
     const int64_t cuts = ceil_div(p.ic, 64);
     parallel_for(p.groups * q.k_blocks * cuts, q.weights, [&](int64_t unit, int) {
-        const int64_t cut = unit % cuts, block = unit / cuts;
-        transform_weight<T, H, W>(to + block * q.weight_block, weight, p, block / q.k_blocks, block % q.k_blocks,
-                                  p.ic * cut / cuts, p.ic * (cut + 1) / cuts);
+        const int64_t cut = unit % cuts, block = unit / cuts, k_block = block % q.k_blocks;
+        const int64_t width = width_of<T>(p.oc, k_block), begin = p.ic * cut / cuts;
+        transform_weight<T, H, W>(to + block * q.weight_block + begin * width, point_pitch<T>(p.ic, width), weight, p,
+                                  block / q.k_blocks, k_block, begin, p.ic * (cut + 1) / cuts);
     });
 }
 
 // ---- products -----------------------------------------------------------------------------------------------------
 
-// sums[tile][v] = sum over c of values[tile][c] * weights[c][v]
+// sums[tile][v] = (first ? 0 : what is there) + sum over c of values[tile][c] * weights[c][v]
 template <class T> struct ProductArguments {
     T* sums;
     const T *values, *weights;
     int64_t channels, vector_pitch;   // from one vector of channels to the next
+    bool first;
 };
 
 template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
@@ -138,6 +149,11 @@ template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(c
     TK_UNROLL
     for (int t = 0; t < Tiles; ++t) TK_UNROLL
     for (int v = 0; v < Vectors; ++v) acc[t][v] = Vec<T>{};
+    if (!a.first) {
+        TK_UNROLL
+        for (int t = 0; t < Tiles; ++t) TK_UNROLL
+        for (int v = 0; v < Vectors; ++v) acc[t][v] = load(a.sums + (t * Vectors + v) * L);
+    }
     const T* w = a.weights;
     for (int64_t c = 0; c < a.channels; c += L) {
         const T* x = a.values + c / L * a.vector_pitch;
@@ -200,21 +216,29 @@ template <class T, class H, class W> struct Winograd {
         });
     }
 
-    // out of one block of output channels, of bands [first, first + count) of that run
-    void multiply(const T* values, const T* weights, T* sums, T* strip, int64_t group, int64_t k_block, int64_t tiles,
-                  int64_t start, int64_t first, int64_t count) const {
+    // sums of one block of output channels, of bands [first, first + count) of that run, over channels [c_begin, c_end)
+    void multiply(const T* values, const T* weights, T* sums, int64_t k_block, int64_t tiles, int64_t start,
+                  int64_t first, int64_t count, int64_t c_begin, int64_t c_end) const {
         const int64_t width = width_of<T>(p.oc, k_block), vectors = width / L;
         const int64_t before = tiles_in(q.bands, start, first - start), own = tiles_in(q.bands, first, count);
         const int64_t pitch = point_pitch<T>(tiles, L), sums_pitch = point_pitch<T>(own, width);
         const int64_t cuts = ceil_div(own, kTilePixels);
+        values += c_begin / L * points * pitch;
         for (int64_t point = 0; point < points; ++point)
             for (int64_t cut = 0; cut < cuts; ++cut) {
                 const int64_t begin = own * cut / cuts, end = own * (cut + 1) / cuts;
                 product_tile_of<T, kTilePixels>(
                     end - begin, vectors,
                     {sums + point * sums_pitch + begin * width, values + point * pitch + (before + begin) * L,
-                     weights + point * point_pitch<T>(p.ic, width), p.ic, points * pitch});
+                     weights + point * point_pitch<T>(c_end - c_begin, width), c_end - c_begin, points * pitch,
+                     c_begin == 0});
             }
+    }
+
+    // out of that block and those bands
+    void write_outputs(const T* sums, T* strip, int64_t group, int64_t k_block, int64_t first, int64_t count) const {
+        const int64_t width = width_of<T>(p.oc, k_block), vectors = width / L;
+        const int64_t sums_pitch = point_pitch<T>(tiles_in(q.bands, first, count), width);
         for (int64_t v = 0; v < vectors; ++v) {
             const int64_t k0 = k_block * kBlock<T> + v * L, channels = p.oc - k0;
             Vec<T> differences{};
@@ -239,15 +263,17 @@ template <class T, class H, class W> struct Winograd {
             T *sums = values + q.run_values, *strip = sums + q.sums;
             for (int64_t c = 0; c < q.c_vectors; ++c)
                 transform_inputs(values, strip, group, c, tiles, start, start, count);
-            for (int64_t k = 0; k < q.k_blocks; ++k)
-                multiply(values, weights + (group * q.k_blocks + k) * q.weight_block, sums, strip, group, k, tiles,
-                         start, start, count);
+            for (int64_t k = 0; k < q.k_blocks; ++k) {
+                multiply(values, weights + (group * q.k_blocks + k) * q.weight_block, sums, k, tiles, start, start,
+                         count, 0, p.ic);
+                write_outputs(sums, strip, group, k, start, count);
+            }
         });
     }
 
     // All threads share runs; weights: nullptr where each block's are transformed as they are used.
     void run_shared(const T* weights, T* values, int64_t work) const {
-        const int64_t bands = p.n * q.bands.per_image(), own_size = q.sums + q.strip + (q.held ? 0 : q.weight_block);
+        const int64_t bands = p.n * q.bands.per_image(), own_size = q.sums + q.strip + (q.held ? 0 : q.used);
         T* scratch = values + q.shared_values;
         for (int64_t start = 0; start < bands; start += q.shared_run) {
             const int64_t count = smaller(q.shared_run, bands - start), tiles = tiles_in(q.bands, start, count);
@@ -267,15 +293,23 @@ template <class T, class H, class W> struct Winograd {
                 parallel_for(q.k_blocks * shared_parts, share, [&](int64_t unit, int thread) {
                     const int64_t k = unit / shared_parts;
                     T *sums = scratch + thread * own_size, *strip = sums + q.sums, *own = strip + q.strip;
-                    const T* block = weights + (group * q.k_blocks + k) * q.weight_block;
-                    if (!weights) {
-                        transform_weight<T, H, W>(own, a.weight, p, group, k, 0, p.ic);
-                        block = own;
-                    }
-                    for (int64_t i = 0; i < own_parts; ++i) {
-                        const int64_t part = unit % shared_parts * own_parts + i;
-                        const int64_t begin = start + count * part / parts, end = start + count * (part + 1) / parts;
-                        multiply(values, block, sums, strip, group, k, tiles, start, begin, end - begin);
+                    const int64_t chunks = weights ? 1 : q.chunks, width = width_of<T>(p.oc, k);
+                    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+                        const int64_t c_begin = q.c_vectors * chunk / chunks * L;
+                        const int64_t c_end = smaller(p.ic, q.c_vectors * (chunk + 1) / chunks * L);
+                        const T* block = weights + (group * q.k_blocks + k) * q.weight_block;
+                        if (!weights) {
+                            transform_weight<T, H, W>(own, point_pitch<T>(c_end - c_begin, width), a.weight, p, group,
+                                                      k, c_begin, c_end);
+                            block = own;
+                        }
+                        for (int64_t i = 0; i < own_parts; ++i) {
+                            const int64_t part = unit % shared_parts * own_parts + i;
+                            const int64_t begin = start + count * part / parts;
+                            const int64_t size = start + count * (part + 1) / parts - begin;
+                            multiply(values, block, sums, k, tiles, start, begin, size, c_begin, c_end);
+                            if (chunk == chunks - 1) write_outputs(sums, strip, group, k, begin, size);
+                        }
                     }
                 });
             }
