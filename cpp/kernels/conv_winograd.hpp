@@ -22,8 +22,8 @@ namespace {
 constexpr int64_t kRunBytes = 4 << 20;       // values and sums of a thread's own run
 constexpr int64_t kSharedBytes = 6 << 20;    // values of a shared run
 constexpr int64_t kSumsBytes = 512 * 1024;   // sums of a block over a part of a shared run
-// Weights are transformed before all else where they are so few, or somewhat more and the runs of bands many; else as
-// they are used, so many at a time, which stay in L2 until then.
+// Weights are transformed before all else where they are so few, or somewhat more and groups or runs of bands many;
+// else as they are used, so many at a time, which stay in L2 until then.
 constexpr int64_t kFewBytes = 3 << 20, kHeldBytes = 12 << 20, kManyRuns = 4;
 constexpr int64_t kUsedBytes = 640 * 1024;
 
@@ -66,7 +66,7 @@ template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p)
     q.weight_block = points * point_pitch<T>(p.ic, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
     q.run = bands_in<T>(q.bands, kRunBytes, points, q.c_vectors * L + kBlock<T>);
-    const bool many = p.n * q.bands.per_image() > kManyRuns * q.run;
+    const bool many = p.groups > 1 || p.n * q.bands.per_image() > kManyRuns * q.run;
     q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= (many ? kHeldBytes : kFewBytes);
     q.shared_run = bands_in<T>(q.bands, kSharedBytes, points, q.c_vectors * L);
     q.part = smaller(q.shared_run, bands_in<T>(q.bands, kSumsBytes, points, kBlock<T>));
@@ -323,11 +323,12 @@ template <class T, class H, class W> bool winograd(const WinogradCall<T>& a, con
     WinogradPlan q = plan<T, H, W>(p);
     int spoilt = 0;
     const Winograd<T, H, W> self{a, p, q, spoilt};
-    // As many runs for each thread, two at least while they fill register tiles.
+    // As many runs for each thread, two at least while they fill register tiles or groups are many.
     const int64_t bands = p.n * q.bands.per_image(), threads = max_threads();
     const int64_t rounds = larger(ceil_div(bands, q.run * threads), threads == 1 ? 1 : 2);
     q.run = smaller(q.run, ceil_div(bands, rounds * threads));
-    const bool own = q.held && (threads == 1 || q.run * q.bands.most_tiles() >= 2 * kTilePixels);
+    const bool own =
+        q.held && (threads == 1 || p.groups >= 4 * threads || q.run * q.bands.most_tiles() >= 2 * kTilePixels);
     const int64_t work = p.n * p.groups * q.bands.all_tiles() * kPoints<H, W> * p.ic * p.oc;
     const T* weights = a.packed;
     T* scratch = a.workspace;
