@@ -19,7 +19,8 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kRunBytes = 4 << 20;       // values and sums of a thread's own run
+// Values and sums of a thread's own run, about twice as many as the weights that every run reads: few stay in L2.
+constexpr int64_t kLeastRunBytes = 1 << 20, kRunBytes = 4 << 20;
 constexpr int64_t kSharedBytes = 6 << 20;    // values of a shared run
 constexpr int64_t kSumsBytes = 512 * 1024;   // sums of a block over a part of a shared run
 // Weights are transformed before all else where they are so few, or somewhat more and groups or runs of bands many;
@@ -65,7 +66,9 @@ template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p)
     q.c_vectors = ceil_div(p.ic, L);
     q.weight_block = points * point_pitch<T>(p.ic, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
-    q.run = bands_in<T>(q.bands, kRunBytes, points, q.c_vectors * L + kBlock<T>);
+    const int64_t run_bytes =
+        smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights * static_cast<int64_t>(sizeof(T))));
+    q.run = bands_in<T>(q.bands, run_bytes, points, q.c_vectors * L + kBlock<T>);
     const bool many = p.groups > 1 || p.n * q.bands.per_image() > kManyRuns * q.run;
     q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= (many ? kHeldBytes : kFewBytes);
     q.shared_run = bands_in<T>(q.bands, kSharedBytes, points, q.c_vectors * L);

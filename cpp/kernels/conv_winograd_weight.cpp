@@ -18,7 +18,7 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kRunBytes = 2 << 20;       // values and gradients of a thread's own run
+constexpr int64_t kRunBytes = 1 << 20;       // values and gradients of a thread's own run, in L2
 constexpr int64_t kSharedBytes = 12 << 20;   // of a shared run
 constexpr int64_t kManyPairs = 16;
 constexpr int64_t kMostChunks = 16;
