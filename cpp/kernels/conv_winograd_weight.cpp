@@ -18,8 +18,9 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kRunBytes = 1 << 20;       // values and gradients of a thread's own run, in L2
-constexpr int64_t kSharedBytes = 12 << 20;   // of a shared run
+constexpr int64_t kRunBytes = 1 << 20;   // values and gradients of a thread's own run, in L2
+// Of a shared run, about twice as many as the sums that every run adds to.
+constexpr int64_t kLeastSharedBytes = 6 << 20, kSharedBytes = 12 << 20;
 constexpr int64_t kManyPairs = 16;
 constexpr int64_t kMostChunks = 16;
 
@@ -61,7 +62,9 @@ template <class T, class H, class W> WeightPlan plan(const WeightProblem& p) {
     q.shared = q.c_blocks * q.k_blocks >= kManyPairs;
     const int64_t bands = p.n * q.bands.per_image(), tiles = q.bands.most_tiles();
     const int64_t bytes = points * (q.c_blocks + q.k_blocks) * kBlock<T> * tiles * size;
-    q.run = larger(1, smaller(bands, (q.shared ? kSharedBytes : kRunBytes) / bytes));
+    const int64_t sums = points * q.c_blocks * q.k_blocks * kBlock<T> * kBlock<T> * size;
+    const int64_t shared = smaller(kSharedBytes, larger(kLeastSharedBytes, 2 * sums));
+    q.run = larger(1, smaller(bands, (q.shared ? shared : kRunBytes) / bytes));
     q.runs = ceil_div(bands, q.run);
     q.chunks = 1;
     if (!q.shared) {
