@@ -68,6 +68,7 @@ Dict<py::str, List<py::str>> shape_fields() {
     TK_FIELDS("LossShape", TK_LOSS_SHAPE)
     TK_FIELDS("ResampleShape", TK_RESAMPLE_SHAPE)
     TK_FIELDS("SampleShape", TK_SAMPLE_SHAPE)
+    TK_FIELDS("ImageShape", TK_IMAGE_SHAPE)
     return d;
 }
 

@@ -76,6 +76,8 @@ from tatamikomi.kernels.pool_adaptive import (
 from tatamikomi.kernels.resize import resample
 from tatamikomi.kernels.resize_tables import AxisTable
 from tatamikomi.kernels.sample import sample_backward_input, sample_backward_weights, sample_forward
+from tatamikomi.kernels.sample_images import crop, warp
+from tatamikomi.kernels.uniform import uniform
 
 __all__ = [
     "ACTIVATION_KINDS",
@@ -107,6 +109,7 @@ __all__ = [
     "conv_backward_weight",
     "conv_forward",
     "conv_pack_weight",
+    "crop",
     "dropout_backward",
     "dropout_forward",
     "empty_cache",
@@ -159,4 +162,6 @@ __all__ = [
     "tanh_backward",
     "tanh_forward",
     "threads",
+    "uniform",
+    "warp",
 ]

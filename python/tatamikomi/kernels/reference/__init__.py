@@ -72,6 +72,8 @@ from tatamikomi.kernels.reference.pool import (
 )
 from tatamikomi.kernels.reference.resize import resample
 from tatamikomi.kernels.reference.sample import sample_backward_input, sample_backward_weights, sample_forward
+from tatamikomi.kernels.reference.sample_images import crop, warp
+from tatamikomi.kernels.reference.uniform import uniform
 
 __all__ = [
     "activation_backward",
@@ -97,6 +99,7 @@ __all__ = [
     "conv_backward_weight",
     "conv_forward",
     "conv_pack_weight",
+    "crop",
     "dropout_backward",
     "dropout_forward",
     "float_to_bfloat16",
@@ -134,4 +137,6 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "uniform",
+    "warp",
 ]
