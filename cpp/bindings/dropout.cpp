@@ -25,12 +25,12 @@ void dropout_backward(py::array dx, const py::array& dy, double p, uint64_t seed
     });
 }
 
-void uniform(py::array y, const py::array& indices, uint64_t key) {
+int64_t uniform(py::array y, const py::array& indices, uint64_t key) {
     const int64_t n = indices.size(), count = n ? y.size() / n : 0;
     double* to = out<double>(y, n * count);
     const int64_t* from = in<int64_t>(indices, n);
     const py::gil_scoped_release unlocked;
-    kernels<float>().uniform(to, from, n, count, key);
+    return kernels<float>().uniform(to, from, n, count, key);
 }
 
 }   // namespace

@@ -46,9 +46,10 @@ void sample_backward_weights(py::array dweights, const py::array& dy, const py::
     });
 }
 
-void crop(py::array y, const py::array& x, const py::array& places, const py::object& mean, const py::object& std,
-          const py::tuple& shape, int padding, double fill) {
+int64_t crop(py::array y, const py::array& x, const py::array& places, const py::object& mean, const py::object& std,
+             const py::tuple& shape, int padding, double fill) {
     const auto s = shape_from<ImageShape>(shape);
+    int64_t wrong = 0;
     by_dtype(x, [&](auto t) {
         using T = decltype(t);
         T* to = out<T>(y, s.n * s.c * s.oh * s.ow);
@@ -56,8 +57,9 @@ void crop(py::array y, const py::array& x, const py::array& places, const py::ob
         const int64_t* at = in<int64_t>(places, s.n * 4);
         const T *centre = optional_in<T>(mean, s.c), *scale = optional_in<T>(std, s.c);
         const py::gil_scoped_release unlocked;
-        kernels<T>().crop(to, from, at, centre, scale, s, padding, fill);
+        wrong = kernels<T>().crop(to, from, at, centre, scale, s, padding, fill);
     });
+    return wrong;
 }
 
 void warp(py::array y, const py::array& x, const py::array& matrix, const py::object& displacement,

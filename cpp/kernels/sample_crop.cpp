@@ -26,11 +26,19 @@ inline int64_t within(int64_t k, int64_t n, int padding) {
 }   // namespace
 
 template <class T>
-void crop(T* y, const T* x, const int64_t* places, const T* mean, const T* std, const ImageShape& s, int padding,
-          double fill) {
-    parallel_for(s.n * s.c, s.n * s.c * s.oh * s.ow / 8, [&](int64_t plane, int) {
+int64_t crop(T* y, const T* x, const int64_t* places, const T* mean, const T* std, const ImageShape& s, int padding,
+             double fill) {
+    constexpr int64_t far = int64_t{1} << 40;
+    for (int64_t i = 0; i < 2 * s.n; ++i) {
+        const int64_t first = places[2 * i], step = places[2 * i + 1];
+        if ((step != 1 && step != -1) || first <= -far || first >= far) return 1;
+    }
+    parallel_for(s.n * s.c, s.n * s.c * s.oh * s.ow, [&](int64_t plane, int) {
         const int64_t* const place = places + plane / s.c * 4;
         const int64_t first = place[2], step = place[3];
+        const T centre = mean ? mean[plane % s.c] : 0, scale = mean ? std[plane % s.c] : 1;
+        const auto finish = [=](auto v) { return mean ? (v - centre) / scale : v; };
+        const T outside = finish(static_cast<T>(fill));
         // 0 <= first + j step < iw for begin <= j < end
         const int64_t begin = smaller(larger(step > 0 ? -first : first - s.iw + 1, 0), s.ow);
         const int64_t end = smaller(larger(step > 0 ? s.iw - first : first + 1, begin), s.ow);
@@ -39,16 +47,12 @@ void crop(T* y, const T* x, const int64_t* places, const T* mean, const T* std, 
             const int64_t row = within(place[0] + i * place[1], s.ih, padding);
             const T* from = x + (plane * s.ih + row) * s.iw;
             const int64_t copied = row < 0 ? 0 : end - begin;
-            if (copied) copy_row(to + begin, from + first + begin * step, copied, step);
+            if (copied) map_row(to + begin, from + first + begin * step, copied, step, finish);
             for (int64_t j = copied && !begin ? end : 0; j < s.ow; j = copied && j + 1 == begin ? end : j + 1)
-                to[j] = padding == constant ? static_cast<T>(fill) : from[within(first + j * step, s.iw, padding)];
+                to[j] = padding == constant ? outside : finish(from[within(first + j * step, s.iw, padding)]);
         }
-        if (!mean) return;
-        const Vec<T> centre = broadcast(mean[plane % s.c]), scale = broadcast(std[plane % s.c]);
-        T* const last = to;
-        for (to -= s.oh * s.ow; to + kLanes<T> <= last; to += kLanes<T>) store(to, (load(to) - centre) / scale);
-        if (to < last) store_first(to, (load_first(to, last - to) - centre) / scale, last - to);
     });
+    return 0;
 }
 
 TK_EMIT(crop)

@@ -8,17 +8,17 @@ namespace {
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// to[j] = from[step j] for 0 <= j < count, step 1 or -1
-template <class T> TK_INLINE void copy_row(T* to, const T* from, int64_t count, int64_t step) {
+// to[j] = f(from[step j]) for 0 <= j < count, step 1 or -1; f takes a number, or a vector of them
+template <class T, class F> TK_INLINE void map_row(T* to, const T* from, int64_t count, int64_t step, F&& f) {
     constexpr int L = kLanes<T>;
     if (count < L) {
-        for (int64_t j = 0; j < count; ++j) to[j] = from[step * j];
+        for (int64_t j = 0; j < count; ++j) to[j] = f(from[step * j]);
         return;
     }
     for (int64_t j = 0;; j = smaller(j + L, count - L)) {
         Vec<T> v = load(step > 0 ? from + j : from - j - (L - 1));
         if (step < 0) v = pick_lanes<T, L>(v, v, [](int i) { return kLanes<T> - 1 - i; });
-        store(to + j, v);
+        store(to + j, f(v));
         if (j == count - L) return;
     }
 }

@@ -44,7 +44,8 @@ void warp(T* y, const T* x, const T* matrix, const T* displacement, const ImageS
         T* const image = workspace + thread * apart<T>(s.c * plane);
         for (int64_t i = 0; i < s.c * plane; ++i) image[i] = static_cast<T>(fill);
         for (int64_t i = 0; i < s.c * s.ih; ++i)
-            copy_row(image + i / s.ih * plane + (i % s.ih + 1) * columns + 1, x + (n * s.c * s.ih + i) * s.iw, s.iw, 1);
+            map_row(image + i / s.ih * plane + (i % s.ih + 1) * columns + 1, x + (n * s.c * s.ih + i) * s.iw, s.iw, 1,
+                    [](auto v) { return v; });
         const T* const m = matrix + n * 6;
         Vec<T> lanes{};
         for (int i = 0; i < L; ++i) lanes[i] = static_cast<T>(i);

@@ -7,7 +7,9 @@
 namespace tk::baseline {
 namespace {
 
-void draw(double* y, const int64_t* indices, int64_t n, int64_t count, uint64_t key) {
+int64_t draw(double* y, const int64_t* indices, int64_t n, int64_t count, uint64_t key) {
+    for (int64_t i = 0; i < n; ++i)
+        if (indices[i] < 0) return 1;
     alignas(64) uint32_t words[kWords];
     for (int64_t first = 0; first < n; first += kCounters) {
         const int64_t rows = n - first < kCounters ? n - first : kCounters;
@@ -18,12 +20,13 @@ void draw(double* y, const int64_t* indices, int64_t n, int64_t count, uint64_t 
             for (int64_t i = 0; i < rows; ++i) y[(first + i) * count + k] = (words[4 * i + k % 4] >> 8) * 0x1p-24;
         }
     }
+    return 0;
 }
 
 }   // namespace
 
-template <class T> void uniform(double* y, const int64_t* indices, int64_t n, int64_t count, uint64_t key) {
-    draw(y, indices, n, count, key);
+template <class T> int64_t uniform(double* y, const int64_t* indices, int64_t n, int64_t count, uint64_t key) {
+    return draw(y, indices, n, count, key);
 }
 
 TK_EMIT(uniform)

@@ -93,15 +93,15 @@ def place(draw: float, count: int) -> int:
     return int(draw * count)  # exact in float64, so below count
 
 
-def places(numbers: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """`place` of many numbers.
+def places(numbers: NDArray[np.float64], count: int | tuple[int, ...]) -> NDArray[np.int64]:
+    """`place` of many numbers, with a count for all or one for each column.
 
     >>> import numpy as np
     >>> from tatamikomi.data.batches import places
     >>> places(np.array([0.0, 0.5, 0.99]), 3)
     array([0, 1, 2])
     """
-    return (numbers * count).astype(np.intp)
+    return (numbers * count).astype(np.int64)
 
 
 def fresh(op: str, x: NDArray[Any]) -> NDArray[Any]:

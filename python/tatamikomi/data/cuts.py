@@ -36,6 +36,18 @@ class Cut(NamedTuple):
         return Cut(places, later.size, *(later if pads else self)[2:])
 
 
+def same(n: int, size: tuple[int, int], row: int = 0, column: int = 0) -> Cut:
+    """Of each of n images the part of `size` that begins at (row, column), as it is.
+
+    >>> from tatamikomi.data.cuts import same
+    >>> same(2, (3, 4)).places.tolist()
+    [[0, 1, 0, 1], [0, 1, 0, 1]]
+    """
+    places = np.empty((n, 4), np.int64)
+    places[:] = row, 1, column, 1
+    return Cut(places, size)
+
+
 class Cutting(Geometric):
     """A transform that cuts a part out of each image or turns it round, and changes no value."""
 
@@ -81,12 +93,12 @@ def cut_and_normalize(
     [[[[4.0], [1.0]]]]
     """
     op = type(run[0]).__name__
-    whole = np.asarray(x)
-    flat = images(op, slices(whole))
+    x = np.asarray(x)
+    flat = images(op, slices(x))
     samples = sample_indices(op, flat, indices)
     total = run[0].cut((flat.shape[2], flat.shape[3]), samples, epoch, getattr(run[0], "fill", 0.0))
     for one in run[1:]:
         total = total.then(one.cut(total.size, samples, epoch, getattr(one, "fill", 0.0)), one.pads)
-    mean, std = (None, None) if normalize is None else normalize.planes(whole)
+    mean, std = (None, None) if normalize is None else normalize.planes(x)
     y = crop(flat, total.places, total.size, mean, std, total.padding_mode, total.fill)
-    return y.reshape(*whole.shape[:-2], *total.size)
+    return y.reshape(*x.shape[:-2], *total.size)

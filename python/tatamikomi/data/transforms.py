@@ -145,7 +145,12 @@ class Normalize:
 
     def planes(self, x: NDArray[Any]) -> list[NDArray[Any]]:
         """mean and std of each plane of images (N, C, H, W), or each slice of volumes (N, C, D, H, W), in x's dtype."""
-        return [np.broadcast_to(one, (1, *x.shape[1:-2], 1, 1)).reshape(-1) for one in self._fitting(x)]
+        planes = []
+        for one in self._fitting(x):
+            every = np.empty((*x.shape[1:-2], 1, 1), x.dtype.newbyteorder("="))
+            every[:] = one
+            planes.append(every.reshape(-1))
+        return planes
 
     def _fitting(self, x: NDArray[Any]) -> list[NDArray[Any]]:
         """mean and std in x's dtype and in shapes that go with x."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.batches import RandomTransform, images, places
-from tatamikomi.data.cuts import Cut, Cutting
+from tatamikomi.data.cuts import Cut, Cutting, same
 from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
@@ -64,27 +64,24 @@ class RandomCrop(Cutting, RandomTransform):
 
     def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
         """The part of each image, from its own place."""
-        rows, columns = self._starts(size, indices, epoch)
-        steps = np.ones_like(rows)
-        return Cut(np.stack([rows, steps, columns, steps], axis=1), self.size, self.padding_mode, fill)
+        starts = self._starts(size, indices, epoch)
+        places = np.ones((len(starts), 4), np.int64)
+        places[:, ::2] = starts
+        return Cut(places, self.size, self.padding_mode, fill)
 
-    def _starts(
-        self, size: tuple[int, ...], indices: NDArray[np.int64], epoch: int
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The row and the column of each image where its part begins; negative within the padding."""
+    def _starts(self, size: tuple[int, ...], indices: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
+        """(N, 2): the row and the column of each image where its part begins; negative within the padding."""
         left, top, right, bottom = self.padding
         padded = size[0] + top + bottom, size[1] + left + right
-        down, across = (whole - part + 1 for whole, part in zip(padded, self.size, strict=True))
-        if min(down, across) < 1:
+        room = padded[0] - self.size[0] + 1, padded[1] - self.size[1] + 1
+        if min(room) < 1:
             raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {padded}")
-        draw = self._numbers(indices, epoch, 2)
-        return places(draw[:, 0], down) - top, places(draw[:, 1], across) - left
+        return places(self._numbers(indices, epoch, 2), room) - (top, left)
 
     def _boxed(
         self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
     ) -> NDArray[np.float64]:
-        rows, columns = self._starts(size, indices, epoch)
-        return boxes - np.stack([columns, rows, columns, rows], axis=1)[:, None]
+        return boxes - np.tile(self._starts(size, indices, epoch)[:, ::-1], 2)[:, None]
 
     def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """The (H, W) of a part."""
@@ -119,7 +116,7 @@ class CenterCrop(Cutting):
     def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
         """The same part of each image."""
         rows, columns = _middle(self._op, size, self.size)
-        return Cut(np.tile(np.array([rows.start, 1, columns.start, 1]), (len(indices), 1)), self.size)
+        return same(len(indices), self.size, rows.start, columns.start)
 
     def _boxed(
         self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.batches import RandomTransform, probability
-from tatamikomi.data.cuts import Cut, Cutting
+from tatamikomi.data.cuts import Cut, Cutting, same
 from tatamikomi.data.geometric import Geometric, mapped_boxes
 from tatamikomi.data.warp import affine_maps, warp_affine
 from tatamikomi.errors import bad_value
@@ -27,10 +27,10 @@ class _Flip(Cutting, RandomTransform):
 
     def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
         """All of each image, from its last row or column to its first where it is turned."""
-        places = np.tile(np.array([0, 1, 0, 1]), (len(indices), 1))
+        cut = same(len(indices), size)
         first = 2 * (self._axis - 2)
-        places[self._turned(indices, epoch), first : first + 2] = size[self._axis - 2] - 1, -1
-        return Cut(places, size)
+        cut.places[self._turned(indices, epoch), first : first + 2] = size[self._axis - 2] - 1, -1
+        return cut
 
     def _turned(self, indices: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
         return self._numbers(indices, epoch, 1)[:, 0] < self.p

@@ -38,9 +38,8 @@ def uniform(seed: int, path: Sequence[int], indices: ArrayLike, count: int, out:
     places = as_integers(op, "indices", indices)
     if places.ndim != 1:
         raise bad_value(op, "indices", f"shape {places.shape}", "shape (n,)")
-    if places.min(initial=0) < 0:
-        raise bad_value(op, "indices", int(places.min()), "0 <= index")
     low, high = path_key(as_integer(op, "seed", seed), *[as_integer(op, "path", element) for element in path])
     y = output(op, out, (len(places), as_integer(op, "count", count)), np.dtype(np.float64), places)
-    active().uniform(y, places, low | high << 32)
+    if active().uniform(y, places, low | high << 32):
+        raise bad_value(op, "indices", int(places.min()), "0 <= index")
     return y

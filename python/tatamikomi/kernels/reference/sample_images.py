@@ -35,14 +35,17 @@ def crop(
     s: ImageShape,
     padding: int,
     fill: float,
-) -> None:
-    """y (n, c, oh, ow): the part of each image, and what pads it, then normalised."""
+) -> int:
+    """y (n, c, oh, ow): the part of each image, and what pads it, then normalised; 1 where a place is none, else 0."""
+    if (abs(places[:, 1::2]) != 1).any() or not ((places[:, ::2] > -1 << 40) & (places[:, ::2] < 1 << 40)).all():
+        return 1
     rows, columns = _source(places[:, :2], s.oh, s.ih, padding), _source(places[:, 2:], s.ow, s.iw, padding)
     y[...] = fill
     image, i, j = np.nonzero((rows[:, :, None] >= 0) & (columns[:, None, :] >= 0))
     y[image, :, i, j] = x[image, :, rows[image, i], columns[image, j]]
     if mean is not None and std is not None:
         np.divide(np.subtract(y, mean[:, None, None], out=y), std[:, None, None], out=y)
+    return 0
 
 
 def warp(
