@@ -50,7 +50,7 @@ from tatamikomi.kernels.conv import (
     conv_pack_weight,
     im2col,
 )
-from tatamikomi.kernels.dropout import dropout_backward, dropout_forward
+from tatamikomi.kernels.dropout import dropout_backward, dropout_forward, uniform
 from tatamikomi.kernels.explain import AlgorithmNote, ConvExplanation, explain_conv
 from tatamikomi.kernels.half import (
     bfloat16_to_float,
@@ -77,7 +77,6 @@ from tatamikomi.kernels.resize import resample
 from tatamikomi.kernels.resize_tables import AxisTable
 from tatamikomi.kernels.sample import sample_backward_input, sample_backward_weights, sample_forward
 from tatamikomi.kernels.sample_images import crop, warp
-from tatamikomi.kernels.uniform import uniform
 
 __all__ = [
     "ACTIVATION_KINDS",
