@@ -33,7 +33,7 @@ int64_t crop(T* y, const T* x, const int64_t* places, const T* mean, const T* st
         const int64_t first = places[2 * i], step = places[2 * i + 1];
         if ((step != 1 && step != -1) || first <= -far || first >= far) return 1;
     }
-    parallel_for(s.n * s.c, s.n * s.c * s.oh * s.ow, [&](int64_t plane, int) {
+    parallel_for(s.n * s.c, s.n * s.c * s.oh * s.ow / kCroppedPixels, [&](int64_t plane, int) {
         const int64_t* const place = places + plane / s.c * 4;
         const int64_t first = place[2], step = place[3];
         const T centre = mean ? mean[plane % s.c] : 0, scale = mean ? std[plane % s.c] : 1;

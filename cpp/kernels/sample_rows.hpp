@@ -8,6 +8,10 @@ namespace {
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+// Pixels that count as one operation of a parallel loop: what takes less than a millisecond runs on the calling thread.
+// A second thread would halve it, but where its core is busy, a region waits for milliseconds.
+constexpr int64_t kCroppedPixels = 32, kWarpedPixels = 16;
+
 // to[j] = f(from[step j]) for 0 <= j < count, step 1 or -1; f takes a number, or a vector of them
 template <class T, class F> TK_INLINE void map_row(T* to, const T* from, int64_t count, int64_t step, F&& f) {
     constexpr int L = kLanes<T>;

@@ -40,7 +40,7 @@ void warp(T* y, const T* x, const T* matrix, const T* displacement, const ImageS
     constexpr int L = kLanes<T>;
     // A frame of the fill around every plane, one pixel before and two after: all neighbours of places in -1 .. size.
     const int64_t columns = s.iw + 3, plane = (s.ih + 3) * columns, area = s.oh * s.ow;
-    parallel_for(s.n, s.n * s.c * area * 8, [&](int64_t n, int thread) {
+    parallel_for(s.n, s.n * s.c * area / kWarpedPixels, [&](int64_t n, int thread) {
         T* const image = workspace + thread * apart<T>(s.c * plane);
         for (int64_t i = 0; i < s.c * plane; ++i) image[i] = static_cast<T>(fill);
         for (int64_t i = 0; i < s.c * s.ih; ++i)

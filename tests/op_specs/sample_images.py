@@ -46,7 +46,7 @@ CROPS = [
     Crop("nothing of it", (2, 3, 4, 5), (0, 3)),
     Crop("empty batch", (0, 3, 4, 5), (2, 3), True),
     Crop("no pixels", (2, 1, 0, 5), (2, 3), False, {"fill": 1.0}),
-    Crop("big", (130, 3, 33, 32), (31, 32), True, big=True),
+    Crop("big", (130, 3, 60, 52), (61, 50), True, big=True),
 ]
 
 
@@ -99,7 +99,7 @@ WARPS = [
     Warp("no channels", (2, 0, 3, 4)),
     Warp("no pixels", (2, 2, 3, 0), True),
     Warp("empty batch", (0, 2, 3, 4), True),
-    Warp("big", (40, 3, 32, 33), True, big=True),
+    Warp("big", (40, 3, 70, 65), True, big=True),
 ]
 
 
