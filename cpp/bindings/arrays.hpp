@@ -74,12 +74,15 @@ private:
     std::string message_;
 };
 
+[[noreturn, gnu::noinline]] inline void no_workspace(int64_t bytes) {
+    throw NoMemory("workspace: no memory for " + std::to_string(bytes) + " bytes");
+}
+
 // Workspace of `elements` of T from the pool.
 template <class T> class Workspace {
 public:
     explicit Workspace(int64_t elements) : lease_(static_cast<size_t>(elements) * sizeof(T)) {
-        if (lease_.failed())
-            throw NoMemory("workspace: no memory for " + std::to_string(elements * sizeof(T)) + " bytes");
+        if (lease_.failed()) no_workspace(elements * static_cast<int64_t>(sizeof(T)));
     }
     operator T*() const { return lease_.template as<T>(); }
 

@@ -25,6 +25,14 @@ void dropout_backward(py::array dx, const py::array& dy, double p, uint64_t seed
     });
 }
 
+int64_t uniform(py::array y, const py::array& indices, uint64_t key) {
+    const int64_t n = indices.size(), count = n ? y.size() / n : 0;
+    double* to = out<double>(y, n * count);
+    const int64_t* from = in<int64_t>(indices, n);
+    const py::gil_scoped_release unlocked;
+    return kernels<float>().uniform(to, from, n, count, key);
+}
+
 }   // namespace
 
 void bind_dropout(py::module_& m) {
@@ -32,6 +40,7 @@ void bind_dropout(py::module_& m) {
           py::arg("offset"));
     m.def("dropout_backward", &dropout_backward, py::arg("dx"), py::arg("dy"), py::arg("p"), py::arg("seed"),
           py::arg("offset"));
+    m.def("uniform", &uniform, py::arg("y"), py::arg("indices"), py::arg("key"));
 }
 
 }   // namespace tk::bindings

@@ -68,6 +68,7 @@ Dict<py::str, List<py::str>> shape_fields() {
     TK_FIELDS("LossShape", TK_LOSS_SHAPE)
     TK_FIELDS("ResampleShape", TK_RESAMPLE_SHAPE)
     TK_FIELDS("SampleShape", TK_SAMPLE_SHAPE)
+    TK_FIELDS("ImageShape", TK_IMAGE_SHAPE)
     return d;
 }
 
@@ -92,6 +93,7 @@ PYBIND11_MODULE(_native, m) {
     m.def("max_threads", &max_threads);
     m.def("default_threads", &default_threads);
     m.def("set_max_threads", &set_max_threads, py::arg("count"));
+    m.def("compute_alone", &compute_alone);
     m.def("empty", &bindings::pool_empty, py::arg("shape"), py::arg("dtype"));
     m.def("memory_stats", &bindings::memory_stats);
     m.def("empty_cache", &pool_trim);

@@ -18,6 +18,7 @@ namespace {
 
 std::atomic<int> thread_limit{0};   // 0: not set yet
 std::atomic<bool> forked{false};    // libgomp's pool does not survive a fork: the child computes serially
+thread_local bool alone = false;    // this thread takes no others to help
 
 const int fork_handler = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 
@@ -75,13 +76,14 @@ int default_threads() {
 }
 
 int max_threads() {
-    if (forked || !has_openmp()) return 1;
+    if (forked || alone || !has_openmp()) return 1;
     int limit = thread_limit;
     if (limit == 0) thread_limit = limit = default_threads();
     return limit;
 }
 
 void set_max_threads(int count) { thread_limit = count; }
+void compute_alone() { alone = true; }
 
 void parallel_units(int64_t units, void* context, void (*body)(void*, int64_t, int)) {
     [[maybe_unused]] const int threads = static_cast<int>(units < max_threads() ? units : max_threads());

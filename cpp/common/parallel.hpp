@@ -7,6 +7,7 @@ namespace tk {
 
 int max_threads();   // threads a region may use now (1 in a forked child)
 void set_max_threads(int count);
+void compute_alone();    // from here on the calling thread's regions are its own: others are at work beside it
 int default_threads();   // OMP_NUM_THREADS, else the processors this process may use
 bool has_openmp();
 

@@ -33,6 +33,9 @@ namespace tk {
 // x [n][c][size], y [n][c][points]; every point of an image is a weighted sum of `taps` elements of a plane
 #define TK_SAMPLE_SHAPE(F) F(n) F(c) F(size) F(taps) F(points)
 
+// n images of c planes, from ih x iw to oh x ow
+#define TK_IMAGE_SHAPE(F) F(n) F(c) F(ih) F(iw) F(oh) F(ow)
+
 #define TK_FIELD(name) int64_t name;
 struct ConvShape {
     TK_CONV_SHAPE(TK_FIELD)
@@ -60,6 +63,9 @@ struct ResampleShape {
 };
 struct SampleShape {
     TK_SAMPLE_SHAPE(TK_FIELD)
+};
+struct ImageShape {
+    TK_IMAGE_SHAPE(TK_FIELD)
 };
 #undef TK_FIELD
 

@@ -7,9 +7,23 @@
 #include "common/shapes.hpp"
 #include "kernels/table.hpp"
 
+// Kernels that wide registers speed up little: the copy of `baseline` serves every ISA. The body of their files stands
+// between `#if TK_IS(TK_ISA)` and `#endif`.
+#define TK_IS_baseline 1
+#define TK_JOINED(a, b) a##b
+#define TK_IS(isa) TK_JOINED(TK_IS_, isa)
+
+namespace tk::baseline {
+#define KERNEL(result, name, arguments)
+#define COMMON_KERNEL(result, name, arguments) template <class T> result name arguments;
+#include "kernels/kernels.def"
+#undef KERNEL
+}   // namespace tk::baseline
+
 namespace tk::TK_ISA {
 
 #define KERNEL(result, name, arguments) template <class T> result name arguments;
+#define COMMON_KERNEL(result, name, arguments)
 #include "kernels/kernels.def"
 #undef KERNEL
 

@@ -37,11 +37,9 @@ TK_INLINE Words lane_numbers() {
     return numbers;
 }
 
-// words (64-byte aligned) [4 i ...] of counter (block + i, offset), each a pair of 64-bit numbers, low words first; key
-// = seed.
-TK_INLINE void philox(uint32_t (&words)[kWords], uint64_t block, uint64_t seed, uint64_t offset) {
-    Words c0 = lane_numbers() + block;
-    Words c1 = c0 >> 32, c2 = Words{} + offset, c3 = c2 >> 32;
+// words (64-byte aligned) [4 i ...] of the counter of lane i, a pair of 64-bit numbers, low words first; key = seed.
+TK_INLINE void philox(uint32_t (&words)[kWords], Words low, Words high, uint64_t seed) {
+    Words c0 = low, c1 = low >> 32, c2 = high, c3 = high >> 32;
     uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
     for (int round = 0; round < 10; ++round) {
         const Words product0 = multiply_low(c0, 0xD2511F53), product1 = multiply_low(c2, 0xCD9E8D57);
@@ -62,6 +60,11 @@ TK_INLINE void philox(uint32_t (&words)[kWords], uint64_t block, uint64_t seed, 
     to[0] = __builtin_shuffle(first, second, order);
     to[1] = __builtin_shuffle(first, second, order + kCounters / 2);
 #endif
+}
+
+// words [4 i ...] of counter (block + i, offset)
+TK_INLINE void philox(uint32_t (&words)[kWords], uint64_t block, uint64_t seed, uint64_t offset) {
+    philox(words, lane_numbers() + block, Words{} + offset, seed);
 }
 
 }   // namespace

@@ -6,6 +6,7 @@ namespace tk::TK_ISA {
 #define KERNEL(result, name, arguments) &name<T>,
 template <class T> static constexpr Kernels<T> fill() {
     return {
+#define COMMON_KERNEL(result, name, arguments) &baseline::name<T>,
 #include "kernels/kernels.def"
     };
 }

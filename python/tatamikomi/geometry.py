@@ -27,6 +27,7 @@ Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | str | Sequence[int] | Sequence[Sequence[int]]
 
 _INT64_LIMIT = 1 << 63
+PADDING_MODES = ("constant", "edge", "reflect", "symmetric")  # of crops; kernels know them by their places here
 _STEP_LIMIT = 1 << 31  # of strides and dilations: kernels multiply them with positions
 
 _REMEMBERED = 1024  # geometries: a layer asks for its own at every step
@@ -154,6 +155,17 @@ class SampleShape(NamedTuple):
     size: int
     taps: int
     points: int
+
+
+class ImageShape(NamedTuple):
+    """n images of c planes, from ih x iw to oh x ow."""
+
+    n: int
+    c: int
+    ih: int
+    iw: int
+    oh: int
+    ow: int
 
 
 class Window(NamedTuple):

@@ -298,7 +298,18 @@ def permutation(seed: int, path: Sequence[int], n: int) -> NDArray[np.int64]:
 
 def _words(op: str, seed: int, path: Sequence[int], indices: NDArray[Any], count: int) -> NDArray[np.uint32]:
     """(N, count) random words; see `uniform` for how they are numbered."""
-    key = _path_key(checked_integer(op, "seed", seed), *(checked_integer(op, "path", element) for element in path))
+    words = (checked_integer(op, "path", element) for element in path)
+    return indexed_words(path_key(checked_integer(op, "seed", seed), *words), indices, count)
+
+
+def indexed_words(key: tuple[int, int], indices: NDArray[Any], count: int) -> NDArray[np.uint32]:
+    """(N, count) random words: word i % 4 of Philox at the counter (i // 4, index low, index high, 0).
+
+    >>> import numpy as np
+    >>> from tatamikomi.random import indexed_words
+    >>> [f"{word:08x}" for word in indexed_words((0, 0), np.array([0]), 2)[0]]
+    ['6627e8d5', 'e169c58d']
+    """
     blocks = -(-count // 4)
     wide = indices.astype(np.uint64)[:, None]
     counter = np.zeros((len(indices), blocks, 4), np.uint32)
@@ -309,8 +320,13 @@ def _words(op: str, seed: int, path: Sequence[int], indices: NDArray[Any], count
 
 
 @lru_cache
-def _path_key(seed: int, *path: int) -> tuple[int, int]:
-    """The seed's key with a path folded in; the same for every batch of an epoch."""
+def path_key(seed: int, *path: int) -> tuple[int, int]:
+    """The seed's key with a path folded in, one element at a time; the same for every batch of an epoch.
+
+    >>> from tatamikomi.random import path_key, philox_key
+    >>> path_key(7) == philox_key(7) != path_key(7, 0)
+    True
+    """
     key = philox_key(seed)
     for position, element in enumerate(path):
         tagged = np.array([element & _WORD, element >> 32, position, _PATH_TAG], np.uint32)

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tatamikomi.data import warp, warp_affine
+from tatamikomi.data import warp_affine
 
 RNG = np.random.default_rng(7)
 
@@ -85,7 +85,7 @@ def test_far_outside_lies_the_fill(huge):
     assert (found[3, 0, :, 1:] == 7).all()
 
 
-def test_blocks_and_batches_do_not_show(monkeypatch):
+def test_batches_do_not_show():
     for dtype in (np.float32, np.float64):
         x = RNG.random((37, 2, 6, 5)).astype(dtype)
         matrix = RNG.normal(size=(37, 2, 3))
@@ -93,9 +93,6 @@ def test_blocks_and_batches_do_not_show(monkeypatch):
         for size in (1, 2, 5, 36):
             parts = [warp_affine(x[i : i + size], matrix[i : i + size]) for i in range(0, 37, size)]
             assert np.concatenate(parts).tobytes() == whole.tobytes()
-        for block in (1, 200, 1 << 30):
-            monkeypatch.setattr(warp, "_BLOCK", block)
-            assert warp_affine(x, matrix).tobytes() == whole.tobytes()
 
 
 def test_every_layout_comes_in_and_nothing_is_written_to():

@@ -28,6 +28,7 @@ from tests.op_specs import (
     resize,
     rnn,
     sample,
+    sample_images,
     similarity,
 )
 
@@ -56,6 +57,7 @@ FAMILIES = (
     pad,
     resize,
     sample,
+    sample_images,
     half,
     arithmetic,
 )

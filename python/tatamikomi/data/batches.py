@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.errors import bad_type, bad_value
+from tatamikomi.kernels import uniform
 from tatamikomi.kernels.arrays import empty
-from tatamikomi.random import checked_integer, uniform
+from tatamikomi.random import checked_integer
 
 
 class BatchTransform(Protocol):
@@ -18,15 +19,6 @@ class BatchTransform(Protocol):
 
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch."""
-        ...
-
-
-@runtime_checkable
-class InPlace(Protocol):
-    """A transform that can also write into the batch it is given: what Compose asks of it once the batch is its own."""
-
-    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
-        """Transform x, an array of float32 or float64 in the machine's byte order, where it is."""
         ...
 
 
@@ -75,7 +67,7 @@ def numbers(kind: str, seed: int, indices: NDArray[np.int64], epoch: int, count:
     True
     """
     path = (checked_integer(kind, "epoch", epoch), zlib.crc32(kind.encode()))
-    return uniform(seed, path, indices, count).astype(np.float64)
+    return uniform(seed, path, indices, count)
 
 
 def draws(kind: str, seed: int, indices: NDArray[np.int64], epoch: int, count: int) -> list[list[float]]:
@@ -101,20 +93,19 @@ def place(draw: float, count: int) -> int:
     return int(draw * count)  # exact in float64, so below count
 
 
-def places(numbers: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """`place` of many numbers.
+def places(numbers: NDArray[np.float64], count: int | tuple[int, ...]) -> NDArray[np.int64]:
+    """`place` of many numbers, with a count for all or one for each column.
 
     >>> import numpy as np
     >>> from tatamikomi.data.batches import places
     >>> places(np.array([0.0, 0.5, 0.99]), 3)
     array([0, 1, 2])
     """
-    return (numbers * count).astype(np.intp)
+    return (numbers * count).astype(np.int64)
 
 
-def fresh(op: str, x: NDArray[Any], shape: tuple[int, ...] | None = None) -> NDArray[Any]:
-    """An array for the result of a transform, not filled: x's dtype in the machine's byte order, and its shape unless
-    another is given.
+def fresh(op: str, x: NDArray[Any]) -> NDArray[Any]:
+    """An array for the result of a transform, not filled: x's dtype in the machine's byte order, and its shape.
 
     It comes from the buffer pool: new memory costs more than what is done to a batch.
 
@@ -123,7 +114,7 @@ def fresh(op: str, x: NDArray[Any], shape: tuple[int, ...] | None = None) -> NDA
     >>> fresh("Normalize", np.zeros((2, 3), ">f4")).dtype == np.float32
     True
     """
-    return empty(op, x.shape if shape is None else shape, x.dtype.newbyteorder("="))
+    return empty(op, x.shape, x.dtype.newbyteorder("="))
 
 
 def floats(op: str, x: NDArray[Any]) -> NDArray[Any]:
@@ -167,6 +158,7 @@ def sample_indices(op: str, x: NDArray[Any], indices: NDArray[np.int64] | None) 
     """The samples' indices, 0 .. N-1 when there are none.
 
     Raises:
+        TypeError: they are no integers.
         ValueError: there are not as many as samples.
 
     >>> import numpy as np
@@ -176,6 +168,9 @@ def sample_indices(op: str, x: NDArray[Any], indices: NDArray[np.int64] | None) 
     """
     if indices is None:
         return np.arange(len(x))
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise bad_type(op, "indices", str(indices.dtype), "integers")
     if len(indices) != len(x):
         raise bad_value(op, "indices", len(indices), f"as many as images, {len(x)}")
     return indices

@@ -20,10 +20,8 @@ class Geometric(ImageTransform):
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch (N, C, H, W) or (N, C, D, H, W) of float32 or float64."""
         x = np.asarray(x)
-        if x.ndim != 5:
-            return super().__call__(x, indices, epoch)
-        y = super().__call__(x.reshape(len(x), x.shape[1] * x.shape[2], *x.shape[3:]), indices, epoch)
-        return y.reshape(*x.shape[:3], *y.shape[2:])
+        y = super().__call__(slices(x), indices, epoch)
+        return y.reshape(*x.shape[:-2], *y.shape[2:])
 
     def masks(
         self, masks: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0, fill: int = 0
@@ -88,6 +86,17 @@ class Geometric(ImageTransform):
     ) -> NDArray[np.float64]:
         """The boxes before they are cut off."""
         raise NotImplementedError(f"{self._op}.boxes: what it does to a box is no box")
+
+
+def slices(x: NDArray[Any]) -> NDArray[Any]:
+    """Volumes (N, C, D, H, W) as images (N, C D, H, W); what has other dimensions as it is.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.geometric import slices
+    >>> slices(np.zeros((2, 3, 4, 5, 6))).shape
+    (2, 12, 5, 6)
+    """
+    return x.reshape(len(x), x.shape[1] * x.shape[2], *x.shape[3:]) if x.ndim == 5 else x
 
 
 def mapped_boxes(boxes: NDArray[np.float64], matrices: NDArray[np.float64]) -> NDArray[np.float64]:

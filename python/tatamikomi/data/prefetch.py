@@ -13,7 +13,7 @@ def prefetch(items: Callable[[], Iterator[T]], depth: int = 2) -> Generator[T, N
 
     The thread starts with the first item asked for and is gone when the iterator ends, fails, is closed or is
     dropped. An exception in the thread is raised here, in its place in the order. The thread sees the context
-    variables of whoever asked for the first item.
+    variables of whoever asked for the first item; its kernels run on it alone.
 
     Args:
         items: called once, in the thread.
@@ -28,11 +28,14 @@ def prefetch(items: Callable[[], Iterator[T]], depth: int = 2) -> Generator[T, N
     import queue
     import threading
 
+    from tatamikomi import _native
+
     # What travels: (True, item), then (False, None) or (False, exception).
     finished: queue.Queue[tuple[bool, object]] = queue.Queue(maxsize=depth)
     stopped = threading.Event()
 
     def work() -> None:
+        _native.compute_alone()  # whoever uses the items has the other cores
         try:
             for item in items():
                 finished.put((True, item))

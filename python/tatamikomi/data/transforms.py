@@ -12,16 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.data.batches import BatchTransform, InPlace, RandomTransform, floats, fresh, sample_indices
+from tatamikomi.data.batches import BatchTransform, RandomTransform, floats, fresh
+from tatamikomi.data.cuts import cut_and_normalize, joins
 from tatamikomi.data.geometric import Geometric, mapped_boxes
+from tatamikomi.data.transforms_crop import CenterCrop, RandomCrop
 from tatamikomi.data.transforms_fitted import FittedTransform
-from tatamikomi.data.warp import affine_map, warp_affine
+from tatamikomi.data.transforms_flip import RandomHorizontalFlip, RandomVerticalFlip
+from tatamikomi.data.warp import affine_maps, warp_affine
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.random import uniform
+from tatamikomi.kernels import uniform
+
+_CUTS = (RandomCrop, CenterCrop, RandomHorizontalFlip, RandomVerticalFlip)  # a subclass may do something else
 
 
 class Compose:
-    """One transform after another.
+    """One transform after another; neighbours that crop, mirror and then normalise are one pass, with the same bits.
 
     >>> import numpy as np
     >>> from tatamikomi.data import Compose, Normalize
@@ -38,14 +43,27 @@ class Compose:
 
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch."""
-        ours = False  # whether x is an array that nobody else holds
-        for transform in self.transforms:
-            if ours and isinstance(transform, InPlace):
-                transform.change(x, sample_indices("Compose", x, indices), epoch)
+        for run in self._runs():
+            if type(run[0]) in _CUTS:
+                normalize = run.pop() if isinstance(run[-1], Normalize) else None
+                x = cut_and_normalize(run, normalize, x, indices, epoch)
             else:
-                x = transform(x, indices, epoch)
-                ours = isinstance(transform, (RandomTransform, InPlace, ToFloat))
+                x = run[0](x, indices, epoch)
         return x
+
+    def _runs(self) -> list[list[Any]]:
+        """The transforms in their order, in lists that one pass makes: one transform, or cuts and a Normalize."""
+        runs: list[list[Any]] = []
+        cutting = False  # whether the last list can grow
+        transform: Any
+        for transform in self.transforms:
+            cuts = type(transform) in _CUTS
+            if cutting and (joins(runs[-1], transform) if cuts else type(transform) is Normalize):
+                runs[-1].append(transform)
+            else:
+                runs.append([transform])
+            cutting = cuts
+        return runs
 
     def masks(
         self, masks: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0, fill: int = 0
@@ -125,10 +143,14 @@ class Normalize:
         np.divide(np.subtract(x, mean, out=y), std, out=y)
         return y
 
-    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
-        """Do it in x itself."""
-        mean, std = self._fitting(floats("Normalize", x))
-        np.divide(np.subtract(x, mean, out=x), std, out=x)
+    def planes(self, x: NDArray[Any]) -> list[NDArray[Any]]:
+        """mean and std of each plane of images (N, C, H, W), or each slice of volumes (N, C, D, H, W), in x's dtype."""
+        planes = []
+        for one in self._fitting(x):
+            every = np.empty((*x.shape[1:-2], 1, 1), x.dtype.newbyteorder("="))
+            every[:] = one
+            planes.append(every.reshape(-1))
+        return planes
 
     def _fitting(self, x: NDArray[Any]) -> list[NDArray[Any]]:
         """mean and std in x's dtype and in shapes that go with x."""
@@ -229,29 +251,18 @@ class RandomAffine(Geometric, RandomTransform):
 
     def matrices(self, indices: NDArray[np.int64], epoch: int, height: int, width: int) -> NDArray[np.float64]:
         """(N, 2, 3): where each output pixel (column, row) lies in the input, the inverse of M p + t."""
-        draws = uniform(self.seed, (epoch,), indices, 5).tolist()
-        matrices = np.empty((len(draws), 2, 3))
-        for matrix, draw in zip(matrices, draws, strict=True):
-            matrix[:] = self._matrix(draw, height, width)
-        return matrices
-
-    def _matrix(self, draw: list[float], height: int, width: int) -> tuple[tuple[float, float, float], ...]:
-        shift_x = (2 * draw[3] - 1) * self.translate[0] * width
-        shift_y = (2 * draw[4] - 1) * self.translate[1] * height
-        angle, scale, shear = (
-            _within(limits, u) for limits, u in zip((self.degrees, self.scale, self.shear), draw, strict=False)
-        )
-        return affine_map(height, width, angle, scale, shear, (shift_x, shift_y))
+        draws = uniform(self.seed, (epoch,), indices, 5).T
+        ranges = zip((self.degrees, self.scale, self.shear), draws[:3], strict=True)
+        shifts = zip(draws[3:], self.translate, (width, height), strict=True)
+        degrees, scale, shear = (low + (high - low) * draw for (low, high), draw in ranges)
+        shift = [(2 * draw - 1) * part * edge for draw, part, edge in shifts]
+        return affine_maps(height, width, degrees, scale, shear, shift)
 
     def __repr__(self) -> str:
         return (
             f"RandomAffine(degrees={self.degrees}, translate={self.translate}, scale={self.scale}, "
             f"shear={self.shear}, fill={self.fill}, seed={self.seed})"
         )
-
-
-def _within(limits: tuple[float, float], draw: float) -> float:
-    return limits[0] + (limits[1] - limits[0]) * draw
 
 
 def _range(argument: str, value: float | tuple[float, float]) -> tuple[float, float]:

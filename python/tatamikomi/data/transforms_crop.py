@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, fresh, images, places
+from tatamikomi.data.batches import RandomTransform, images, places
+from tatamikomi.data.cuts import Cut, Cutting, same
 from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
 from tatamikomi.errors import bad_type, bad_value, unknown_name
+from tatamikomi.geometry import PADDING_MODES
 
-_PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
-
-class RandomCrop(Geometric, RandomTransform):
+class RandomCrop(Cutting, RandomTransform):
     """Cut a part of one size out of each image, after padding it; every place where it fits is as likely.
 
     Two numbers per image: with n = H + top + bottom - height + 1 places down, floor(u0 n), and likewise across.
@@ -53,45 +53,35 @@ class RandomCrop(Geometric, RandomTransform):
         self.size = height_and_width(self._op, "size", size)
         self.padding = _padding(self._op, padding)
         self.fill = float(fill)
-        if padding_mode not in _PADDING_MODES:
-            raise unknown_name(self._op, "padding_mode", padding_mode, _PADDING_MODES)
+        if padding_mode not in PADDING_MODES:
+            raise unknown_name(self._op, "padding_mode", padding_mode, PADDING_MODES)
         self.padding_mode = padding_mode
 
-    def _moved(
-        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
-    ) -> NDArray[Any]:
-        rows, columns = self._starts(x.shape[2:], indices, epoch)
-        left, top, right, bottom = self.padding
-        native = x.dtype.newbyteorder("=")
-        if not any(self.padding):
-            padded = np.ascontiguousarray(x, native)
-        elif self.padding_mode != "constant":
-            widths = ((0, 0), (0, 0), (top, bottom), (left, right))
-            padded = np.ascontiguousarray(np.pad(x, widths, self.padding_mode), native)  # type: ignore[call-overload]
-        else:
-            height, width = x.shape[2:]
-            padded = fresh(self._op, x, (*x.shape[:2], top + height + bottom, left + width + right))
-            padded[:] = fill
-            padded[:, :, top : top + height, left : left + width] = x
-        return windows(padded, rows + top, columns + left, self.size)
+    @property
+    def pads(self) -> bool:
+        """Whether there is any padding."""
+        return any(self.padding)
 
-    def _starts(
-        self, size: tuple[int, ...], indices: NDArray[np.int64], epoch: int
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The row and the column of each image where its part begins; negative within the padding."""
+    def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
+        """The part of each image, from its own place."""
+        starts = self._starts(size, indices, epoch)
+        places = np.ones((len(starts), 4), np.int64)
+        places[:, ::2] = starts
+        return Cut(places, self.size, self.padding_mode, fill)
+
+    def _starts(self, size: tuple[int, ...], indices: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
+        """(N, 2): the row and the column of each image where its part begins; negative within the padding."""
         left, top, right, bottom = self.padding
         padded = size[0] + top + bottom, size[1] + left + right
-        down, across = (whole - part + 1 for whole, part in zip(padded, self.size, strict=True))
-        if min(down, across) < 1:
+        room = padded[0] - self.size[0] + 1, padded[1] - self.size[1] + 1
+        if min(room) < 1:
             raise bad_value(self._op, "size", self.size, f"at most that of the padded image, {padded}")
-        draw = self._numbers(indices, epoch, 2)
-        return places(draw[:, 0], down) - top, places(draw[:, 1], across) - left
+        return places(self._numbers(indices, epoch, 2), room) - (top, left)
 
     def _boxed(
         self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int
     ) -> NDArray[np.float64]:
-        rows, columns = self._starts(size, indices, epoch)
-        return boxes - np.stack([columns, rows, columns, rows], axis=1)[:, None]
+        return boxes - np.tile(self._starts(size, indices, epoch)[:, ::-1], 2)[:, None]
 
     def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """The (H, W) of a part."""
@@ -104,30 +94,7 @@ class RandomCrop(Geometric, RandomTransform):
         )
 
 
-def windows(x: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp], size: tuple[int, int]) -> NDArray[Any]:
-    """Of each image the part of one size that begins at its row and column.
-
-    Args:
-        x: (N, C, H, W), C-contiguous.
-        rows, columns: (N,), such that the part lies within the image.
-
-    >>> import numpy as np
-    >>> from tatamikomi.data.transforms_crop import windows
-    >>> windows(np.arange(9.0).reshape(1, 1, 3, 3), np.array([1]), np.array([0]), (1, 2)).tolist()
-    [[[[3.0, 4.0]]]]
-    """
-    (n, channels, full, across), (height, width) = x.shape, size
-    if not x.size:
-        return np.empty((n, channels, height, width), x.dtype)
-    # A row of the part is copied at once: each place of x, seen as the beginning of `width` numbers.
-    runs = np.ndarray((x.size - width + 1,), f"V{width * x.itemsize}", x, strides=(x.itemsize,))
-    planes = np.arange(n * channels).reshape(n, channels, 1) * full
-    first = (planes + rows[:, None, None] + np.arange(height)) * across + columns[:, None, None]
-    parts: NDArray[Any] = runs[first]
-    return parts.view(x.dtype).reshape(n, channels, height, width)
-
-
-class CenterCrop(Geometric):
+class CenterCrop(Cutting):
     """The middle of each image; where the margin is odd, the smaller half of it is cut off above and on the left.
 
     Args:
@@ -146,11 +113,10 @@ class CenterCrop(Geometric):
     def __init__(self, size: int | tuple[int, int]) -> None:
         self.size = height_and_width(self._op, "size", size)
 
-    def _moved(
-        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
-    ) -> NDArray[Any]:
-        rows, columns = _middle(self._op, x.shape[2:], self.size)
-        return x[:, :, rows, columns].copy()
+    def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
+        """The same part of each image."""
+        rows, columns = _middle(self._op, size, self.size)
+        return same(len(indices), self.size, rows.start, columns.start)
 
     def _boxed(
         self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int

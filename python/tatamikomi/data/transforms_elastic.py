@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, fresh
+from tatamikomi.data.batches import RandomTransform
 from tatamikomi.data.geometric import Geometric
-from tatamikomi.data.warp import sample
 from tatamikomi.errors import bad_value
+from tatamikomi.kernels import warp
 
 
 class RandomElastic(Geometric, RandomTransform):
@@ -51,12 +51,10 @@ class RandomElastic(Geometric, RandomTransform):
     def _moved(
         self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
     ) -> NDArray[Any]:
-        y = fresh(self._op, x)
-        height, width = x.shape[2:]
-        field = self.alpha * self.field(indices, epoch, height, width).astype(y.dtype)
-        down, across = np.arange(height, dtype=y.dtype)[:, None], np.arange(width, dtype=y.dtype)
-        sample(y, x, across + field[:, 1], down + field[:, 0], fill, nearest)
-        return y
+        dtype = x.dtype.newbyteorder("=")
+        field = self.alpha * self.field(indices, epoch, *x.shape[2:]).astype(dtype)
+        still = np.broadcast_to(np.eye(2, 3, dtype=dtype), (len(x), 2, 3))
+        return warp(x, still, field, fill, nearest)
 
     def field(self, indices: NDArray[np.int64], epoch: int, height: int, width: int) -> NDArray[np.float64]:
         """(N, 2, height, width): displacements downwards and to the right, of variance 1."""

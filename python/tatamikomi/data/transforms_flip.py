@@ -8,34 +8,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import RandomTransform, fresh, images, probability
+from tatamikomi.data.batches import RandomTransform, probability
+from tatamikomi.data.cuts import Cut, Cutting, same
 from tatamikomi.data.geometric import Geometric, mapped_boxes
-from tatamikomi.data.warp import affine_map, warp_affine
+from tatamikomi.data.warp import affine_maps, warp_affine
 from tatamikomi.errors import bad_value
 
 
-class _Flip(Geometric, RandomTransform):
+class _Flip(Cutting, RandomTransform):
     """Turn each image round along one axis, where its number is below p."""
 
+    keeps_whole = True
     _axis = 0  # of (N, C, H, W)
 
     def __init__(self, p: float = 0.5, seed: int = 0) -> None:
         super().__init__(seed)
         self.p = probability(self._op, "p", p)
 
-    def _moved(
-        self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
-    ) -> NDArray[Any]:
-        y = fresh(self._op, x)
-        y[:] = x
-        self.change(y, indices, epoch)
-        return y
-
-    def change(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> None:
-        """Do it in x itself."""
-        images(self._op, x)
-        turned = self._turned(indices, epoch)
-        x[turned] = np.flip(x[turned], self._axis)
+    def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
+        """All of each image, from its last row or column to its first where it is turned."""
+        cut = same(len(indices), size)
+        first = 2 * (self._axis - 2)
+        cut.places[self._turned(indices, epoch), first : first + 2] = size[self._axis - 2] - 1, -1
+        return cut
 
     def _turned(self, indices: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
         return self._numbers(indices, epoch, 1)[:, 0] < self.p
@@ -117,8 +112,7 @@ class RandomRotation(Geometric, RandomTransform):
 
     def _matrices(self, indices: NDArray[np.int64], epoch: int, height: int, width: int) -> NDArray[np.float64]:
         low, high = self.degrees
-        angles = [low + (high - low) * draw[0] for draw in self._draws(indices, epoch, 1)]
-        return np.array([affine_map(height, width, angle) for angle in angles]).reshape(-1, 2, 3)
+        return affine_maps(height, width, low + (high - low) * self._numbers(indices, epoch, 1)[:, 0])
 
     def _moved(
         self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool

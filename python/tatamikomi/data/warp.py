@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.errors import bad_type, bad_value
-
-_BLOCK = 1 << 16  # sampled points at once: their temporaries stay in the cache
+from tatamikomi.data.batches import images
+from tatamikomi.errors import bad_value
+from tatamikomi.kernels import warp
 
 
 def affine_map(
@@ -39,11 +40,43 @@ def affine_map(
     >>> affine_map(3, 5, scale=2.0)
     ((0.5, -0.0, 1.0), (0.0, 0.5, 0.5))
     """
-    # Sines from `math`, not NumPy, whose vector code may round differently in batches of different sizes.
     angle = math.radians(degrees)
-    lean = math.tan(math.radians(shear))
+    return _inverse(height, width, math.sin(angle), math.cos(angle), scale, math.tan(math.radians(shear)), shift)
+
+
+def affine_maps(
+    height: int,
+    width: int,
+    degrees: NDArray[Any],
+    scale: Any = 1.0,
+    shear: Any = 0.0,
+    shift: Sequence[Any] = (0.0, 0.0),
+) -> NDArray[np.float64]:
+    """`affine_map` of many images, each with its own amounts (N,): (N, 2, 3), bit for bit.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.warp import affine_map, affine_maps
+    >>> affine_maps(3, 5, np.array([10.0, 30.0]))[1].tolist() == [list(row) for row in affine_map(3, 5, 30.0)]
+    True
+    """
+
+    # Sines from `math`, not NumPy, whose vector code may round differently in batches of different sizes.
+    def each(function: Callable[[float], float], amounts: Any) -> Any:
+        return np.array([function(math.radians(amount)) for amount in np.ravel(amounts).tolist()])
+
+    maps = np.empty((len(degrees), 2, 3))
+    sine, cosine, lean = each(math.sin, degrees), each(math.cos, degrees), each(math.tan, shear)
+    for row, entries in enumerate(_inverse(height, width, sine, cosine, scale, lean, shift)):
+        for column, entry in enumerate(entries):
+            maps[:, row, column] = entry
+    return maps
+
+
+def _inverse(
+    height: int, width: int, sine: Any, cosine: Any, scale: Any, lean: Any, shift: Sequence[Any]
+) -> tuple[tuple[Any, Any, Any], ...]:
     # [[1, -lean], [0, 1]] R(-angle) / s; rows grow downwards, so that R = [[cos, sin], [-sin, cos]].
-    sine, cosine = math.sin(angle) / scale, math.cos(angle) / scale
+    sine, cosine = sine / scale, cosine / scale
     a, b = cosine - lean * sine, -sine - lean * cosine
     d, e = sine, cosine
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
@@ -79,83 +112,10 @@ def warp_affine(x: NDArray[Any], matrix: ArrayLike, fill: float = 0.0, nearest: 
     >>> warp_affine(x, [[[1, 0, 0.5], [0, 1, 0]]])  # half a pixel to the left
     array([[[[1.5, 3. , 2. ]]]], dtype=float32)
     """
-    x = np.asarray(x)
-    native = x.dtype.newbyteorder("=")
-    if native not in (np.float32, np.float64):
-        raise bad_type("warp_affine", "x", str(x.dtype), "float32 or float64")
-    if x.ndim != 4:
-        raise bad_value("warp_affine", "x", f"shape {x.shape}", "shape (N, C, H, W)")
-    n, channels, height, width = x.shape
-    matrix = np.asarray(matrix, native)
-    if matrix.shape != (n, 2, 3):
-        raise bad_value("warp_affine", "matrix", f"shape {matrix.shape}", f"shape {(n, 2, 3)}")
+    x = images("warp_affine", x)
+    matrix = np.asarray(matrix, x.dtype.newbyteorder("="))
+    if matrix.shape != (len(x), 2, 3):
+        raise bad_value("warp_affine", "matrix", f"shape {matrix.shape}", f"shape {(len(x), 2, 3)}")
     if not np.isfinite(matrix).all():
         raise bad_value("warp_affine", "matrix", "NaN or infinity", "finite numbers")
-    y = np.empty((n, channels, height, width), native)
-    step = max(1, _BLOCK // max(1, channels * height * width))
-    for start in range(0, n, step):
-        block = slice(start, start + step)
-        _warp_block(y[block], x[block], matrix[block], fill, nearest)
-    return y
-
-
-def _warp_block(y: NDArray[Any], x: NDArray[Any], matrix: NDArray[Any], fill: float, nearest: bool) -> None:
-    u = np.arange(x.shape[3], dtype=y.dtype)
-    v = np.arange(x.shape[2], dtype=y.dtype)[:, None]
-    a, b, c, d, e, f = (matrix[:, i, j, None, None] for i in range(2) for j in range(3))
-    sample(y, x, a * u + (b * v + c), d * u + (e * v + f), fill, nearest)
-
-
-def sample(
-    y: NDArray[Any],
-    x: NDArray[Any],
-    across: NDArray[Any],
-    down: NDArray[Any],
-    fill: float,
-    nearest: bool = False,
-) -> None:
-    """Fill y (N, C, H, W) with what x has at columns `across` and rows `down` (N, H, W), as `warp_affine` says it.
-
-    >>> import numpy as np
-    >>> from tatamikomi.data.warp import sample
-    >>> y = np.empty((1, 1, 1, 2))
-    >>> sample(y, np.array([[[[1.0, 2.0]]]]), np.array([[[0.5, 1.0]]]), np.zeros((1, 1, 2)), 0.0)
-    >>> y.tolist()
-    [[[[1.5, 2.0]]]]
-    """
-    n, channels, height, width = x.shape
-    if not x.size:
-        return
-    # A frame of `fill`, one pixel before and two after, holds all neighbours of coordinates in -1 .. size.
-    rows, columns = height + 3, width + 3
-    padded = np.full((n, channels, rows, columns), fill, y.dtype)
-    padded[:, :, 1 : 1 + height, 1 : 1 + width] = x
-    flat = padded.reshape(-1)
-    if nearest:
-        across, down = np.floor(across + 0.5), np.floor(down + 0.5)
-    across, down = np.clip(across, -1, width), np.clip(down, -1, height)
-    left, top = np.floor(across), np.floor(down)
-    across -= left
-    down -= top
-
-    # Where the upper left neighbour lies in the flat frame: (n, H, W), then (n, C, H, W).
-    place = (top.astype(np.intp) + 1) * columns + (left.astype(np.intp) + 1)
-    planes = np.arange(n * channels, dtype=np.intp).reshape(n, channels, 1, 1) * (rows * columns)
-    corner = place[:, None] + planes
-    across, down = across[:, None], down[:, None]
-    upper = _between(flat, corner, across)
-    corner += columns
-    lower = _between(flat, corner, across)
-    lower -= upper
-    lower *= down
-    np.add(upper, lower, out=y)
-
-
-def _between(flat: NDArray[Any], corner: NDArray[np.intp], across: NDArray[Any]) -> NDArray[Any]:
-    """Along a row: p + (q - p) * across for the pixel p at `corner` and its right neighbour q."""
-    p = flat.take(corner)
-    q = flat[1:].take(corner)
-    q -= p
-    q *= across
-    q += p
-    return q
+    return warp(x, matrix, None, fill, nearest)

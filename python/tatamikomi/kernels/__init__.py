@@ -50,7 +50,7 @@ from tatamikomi.kernels.conv import (
     conv_pack_weight,
     im2col,
 )
-from tatamikomi.kernels.dropout import dropout_backward, dropout_forward
+from tatamikomi.kernels.dropout import dropout_backward, dropout_forward, uniform
 from tatamikomi.kernels.explain import AlgorithmNote, ConvExplanation, explain_conv
 from tatamikomi.kernels.half import (
     bfloat16_to_float,
@@ -76,6 +76,7 @@ from tatamikomi.kernels.pool_adaptive import (
 from tatamikomi.kernels.resize import resample
 from tatamikomi.kernels.resize_tables import AxisTable
 from tatamikomi.kernels.sample import sample_backward_input, sample_backward_weights, sample_forward
+from tatamikomi.kernels.sample_images import crop, warp
 
 __all__ = [
     "ACTIVATION_KINDS",
@@ -107,6 +108,7 @@ __all__ = [
     "conv_backward_weight",
     "conv_forward",
     "conv_pack_weight",
+    "crop",
     "dropout_backward",
     "dropout_forward",
     "empty_cache",
@@ -159,4 +161,6 @@ __all__ = [
     "tanh_backward",
     "tanh_forward",
     "threads",
+    "uniform",
+    "warp",
 ]

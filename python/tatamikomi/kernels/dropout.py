@@ -1,4 +1,4 @@
-"""Dropout on arrays, with a mask that two integers determine.
+"""Dropout on arrays, with a mask that two integers determine, and uniform numbers that samples' indices do.
 
 Element i (in C order) is kept when u[i] >= p. u[i] is made of the upper 24 bits of word i % 4 of Philox4x32-10 at
 counter (i // 4, offset), each a pair of 32-bit words, low first, with seed as the key; see `tatamikomi.random`. The
@@ -7,11 +7,16 @@ mask is never stored: the same seed and offset make it again, on every backend a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 from numpy.typing import ArrayLike
 
-from tatamikomi.kernels.arrays import Array, as_float, output
+from tatamikomi.errors import bad_value
+from tatamikomi.kernels.arrays import Array, as_float, as_integers, output
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import as_integer, as_number
+from tatamikomi.random import path_key
 
 
 def dropout_forward(x: ArrayLike, p: float, seed: int, offset: int, out: Array | None = None) -> Array:
@@ -66,3 +71,34 @@ def dropout_backward(dy: ArrayLike, p: float, seed: int, offset: int, out: Array
     dx = output(op, out, dy.shape, dy.dtype, dy)
     active().dropout_backward(dx, dy, rate, *block)
     return dx
+
+
+def uniform(seed: int, path: Sequence[int], indices: ArrayLike, count: int, out: Array | None = None) -> Array:
+    """The numbers of `tatamikomi.random.uniform`, widened to float64.
+
+    Args:
+        seed: 0 <= seed < 2**63.
+        path: integers in the same range, such as (epoch,).
+        indices: (n,) integers, 0 <= index.
+        count: numbers per index.
+        out: (n, count), float64, receives the result.
+
+    Raises:
+        TypeError: an argument holds no integers.
+        ValueError: one is out of range, or indices are not one-dimensional.
+
+    >>> import numpy as np
+    >>> import tatamikomi as tk
+    >>> whole = tk.kernels.uniform(1, (5,), np.arange(6), 3)
+    >>> bool((tk.kernels.uniform(1, (5,), [4], 3) == whole[4]).all())
+    True
+    """
+    op = "uniform"
+    places = as_integers(op, "indices", indices)
+    if places.ndim != 1:
+        raise bad_value(op, "indices", f"shape {places.shape}", "shape (n,)")
+    low, high = path_key(as_integer(op, "seed", seed), *[as_integer(op, "path", element) for element in path])
+    y = output(op, out, (len(places), as_integer(op, "count", count)), np.dtype(np.float64), places)
+    if active().uniform(y, places, low | high << 32):
+        raise bad_value(op, "indices", int(places.min()), "0 <= index")
+    return y

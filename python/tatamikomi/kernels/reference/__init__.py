@@ -31,7 +31,7 @@ from tatamikomi.kernels.reference.conv import (
     conv_pack_weight,
     im2col,
 )
-from tatamikomi.kernels.reference.dropout import dropout_backward, dropout_forward
+from tatamikomi.kernels.reference.dropout import dropout_backward, dropout_forward, uniform
 from tatamikomi.kernels.reference.half import (
     bfloat16_to_float,
     float_to_bfloat16,
@@ -71,7 +71,13 @@ from tatamikomi.kernels.reference.pool import (
     max_pool_forward,
 )
 from tatamikomi.kernels.reference.resize import resample
-from tatamikomi.kernels.reference.sample import sample_backward_input, sample_backward_weights, sample_forward
+from tatamikomi.kernels.reference.sample import (
+    crop,
+    sample_backward_input,
+    sample_backward_weights,
+    sample_forward,
+    warp,
+)
 
 __all__ = [
     "activation_backward",
@@ -97,6 +103,7 @@ __all__ = [
     "conv_backward_weight",
     "conv_forward",
     "conv_pack_weight",
+    "crop",
     "dropout_backward",
     "dropout_forward",
     "float_to_bfloat16",
@@ -134,4 +141,6 @@ __all__ = [
     "softmax_forward",
     "tanh_backward",
     "tanh_forward",
+    "uniform",
+    "warp",
 ]

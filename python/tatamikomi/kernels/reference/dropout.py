@@ -1,4 +1,4 @@
-"""Dropout: the mask comes from (seed, offset) alone, so that backward makes it again."""
+"""Dropout: the mask comes from (seed, offset) alone, so that backward makes it again. Uniform numbers of samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.random import block_words
+from tatamikomi.random import block_words, indexed_words, uniform24
 
 Array = NDArray[Any]
 
@@ -24,3 +24,11 @@ def dropout_forward(y: Array, x: Array, p: float, seed: int, offset: int) -> Non
 def dropout_backward(dx: Array, dy: Array, p: float, seed: int, offset: int) -> None:
     """dx = dy times the same factors."""
     dropout_forward(dx, dy, p, seed, offset)
+
+
+def uniform(y: Array, indices: Array, key: int) -> int:
+    """y (n, count), each row by its index and the key's two words, low first; 1 when an index is negative, else 0."""
+    if (indices < 0).any():
+        return 1
+    y[...] = uniform24(indexed_words((key & 0xFFFFFFFF, key >> 32), indices, y.shape[1]))
+    return 0
