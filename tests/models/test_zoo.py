@@ -42,6 +42,25 @@ def test_parameters_and_output(name, bare):
             assert net(np.zeros((2, *known.x), np.float32)).shape == (2, *known.y)
 
 
+FLATTENING = {"double_convnet", "keras_example", "lenet5_1998", "vit_tiny"}  # their heads know the size of the maps
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - BIG))
+def test_other_sizes(name, bare):
+    """Whatever pools over all places, or keeps them, takes any size: wide images, and 224 x 224 as papers have it."""
+    known = ZOO[name]
+    net, rank = models.create(name).eval(), len(known.x) - 1
+    sizes = [(80, 96), (224, 224)] if name in SMALL and known.x[0] == 3 else [(80, 96)]
+    for size in [(8, 24, 32)] if rank == 3 else sizes:
+        x = np.zeros((1, known.x[0], *size[:rank]), np.float32)
+        with tk.no_grad():
+            if name in FLATTENING:
+                with pytest.raises(ValueError, match="expected"):
+                    net(x if size != known.x[1:] else x[..., 1:])
+            else:
+                assert net(x).shape == (1, *(known.y if len(known.y) == 1 else (known.y[0], *x.shape[2:])))
+
+
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"autoencoder"}))
 def test_classes_and_channels(name, bare):
     """Five classes and two channels; beside the first layer and those that know the classes, all keep their shapes."""
