@@ -2,15 +2,16 @@
 // is the transposed table.
 //   y[.., o, ..] = sum of weights[t] * x[.., index[t], ..] over the taps t of o, in their order
 // Along an axis that is not the last, vectors lie along the elements after it. Along the last one a vector holds an
-// element of each of kLanes rows: rows are transposed in registers on their way in and out. Lanes never meet, so that
-// no result depends on its neighbours. Planes that a core's cache holds go through all passes at once.
+// element of each of kLanes rows: rows are transposed in registers on their way in and out; or, where neighbouring
+// outputs have one tap or two that lie near each other, as all have that enlarge, the outputs of a row. Lanes never
+// meet, so that no result depends on its neighbours. Planes that a core's cache holds go through all passes at once.
 #include "kernels/kernels.hpp"
 #include "kernels/simd.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kCachedPlane = 1 << 16;   // elements of the largest array of a plane that goes through all passes
+constexpr int64_t kCachedPlane = 1 << 17;   // elements of the largest array of a plane that goes through all passes
 constexpr int64_t kUnitWork = 1 << 14;      // elements of a parallel unit, about
 
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -26,12 +27,53 @@ template <class T, class F> TK_INLINE Vec<T> sum_taps(const T* weights, int64_t 
     return sum;
 }
 
+// kLanes neighbouring outputs of a row, from number `first` on: tap k of each lies within a vector from base[k] on.
+template <class T> struct Neighbours {
+    int64_t base[2] = {0, 0};
+    VecMask<T> lane[2] = {}, two = {};   // two: outputs of two taps, the others have one
+    Vec<T> weight[2] = {};
+    bool near = true, any_two = false;
+
+    Neighbours(const AxisTable<T>& table, int64_t first, int64_t count) {
+        constexpr int64_t L = kLanes<T>;
+        const int64_t* const offsets = table.offsets + first;
+        for (int k = 0; k < 2; ++k) {
+            int64_t low = -1, high = -1;
+            for (int64_t i = 0; i < count; ++i) {
+                const int64_t taps = offsets[i + 1] - offsets[i];
+                if (taps < 1 || taps > 2) near = false;
+                if (k >= taps) continue;
+                const int64_t at = table.index[offsets[i] + k];
+                low = low < 0 ? at : smaller(low, at);
+                high = larger(high, at);
+            }
+            if (!near || high - low >= L) {
+                near = false;
+                return;
+            }
+            base[k] = larger(low, 0);
+            for (int64_t i = 0; i < count; ++i) {
+                if (k >= offsets[i + 1] - offsets[i]) continue;
+                lane[k][i] = static_cast<LaneInt<T>>(table.index[offsets[i] + k] - base[k]);
+                weight[k][i] = table.weights[offsets[i] + k];
+                if (k == 1) two[i] = -1, any_two = true;
+            }
+        }
+    }
+};
+
 // One axis of a plane: [outer][in][inner] to [outer][out][inner]. Its units are rows of outputs [outer][out], or
 // kLanes rows where inner is 1.
 template <class T> struct Pass {
     AxisTable<T> table;
     int64_t outer, in, out, inner;
+    bool near = false;   // along the last axis: all outputs are Neighbours
 
+    void find_near() {
+        near = kPermutes && last();
+        for (int64_t o = 0; near && o < out; o += kLanes<T>)
+            near = Neighbours<T>(table, o, smaller(out - o, kLanes<T>)).near;
+    }
     bool last() const { return inner == 1; }
     int64_t units(int64_t planes) const {
         return last() ? quotient_up(planes * outer, kLanes<T>) : planes * outer * out;
@@ -41,6 +83,7 @@ template <class T> struct Pass {
     int64_t taps() const { return table.offsets[out]; }
 
     void run(T* y, const T* x, int64_t planes, int64_t begin, int64_t end, T* lanes) const {
+        if (near) return along(y, x, begin * kLanes<T>, smaller(end * kLanes<T>, planes * outer));
         for (int64_t unit = begin; unit < end; ++unit)
             if (last()) columns(y, x, unit * kLanes<T>, smaller(kLanes<T>, planes * outer - unit * kLanes<T>), lanes);
             else row(y + unit * inner, x + unit / out * in * inner, unit % out);
@@ -70,6 +113,27 @@ private:
             each([&](auto&& at) {
                 return sum_taps(table.weights, first, end, [&](int64_t t) { return at(source(t)); });
             });
+        }
+    }
+
+    // rows [begin, end) of y [rows][out] from those of x [rows][in], outputs side by side
+    void along(T* y, const T* x, int64_t begin, int64_t end) const {
+        constexpr int64_t L = kLanes<T>;
+        for (int64_t o = 0; o < out; o += L) {
+            const int64_t count = smaller(out - o, L);
+            const Neighbours<T> outputs(table, o, count);
+            const auto taps = [&](int64_t r, int k) {
+                const int64_t at = outputs.base[k];
+                return outputs.weight[k] *
+                       permuted<T>(load_first(x + r * in + at, smaller(in - at, L)), outputs.lane[k]);
+            };
+            if (!outputs.any_two)
+                for (int64_t r = begin; r < end; ++r) store_first(y + r * out + o, taps(r, 0), count);
+            else
+                for (int64_t r = begin; r < end; ++r) {
+                    const Vec<T> one = taps(r, 0);
+                    store_first(y + r * out + o, select<T>(outputs.two, one + taps(r, 1), one), count);
+                }
         }
     }
 
@@ -127,7 +191,8 @@ template <class T> struct Plan {
         int64_t largest = in, rows = kLanes<T>;
         for (int i = 0; i < count; ++i) {
             const int64_t axis = tables[i].axis;
-            passes[i] = {tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3)};
+            passes[i] = {tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3), false};
+            passes[i].find_near();
             sizes[axis] = goals[axis];
             out = product(0, 3);
             if (i + 1 < count) between[i] = out;

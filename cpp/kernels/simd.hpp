@@ -198,6 +198,22 @@ template <class T, int L> TK_INLINE VecOf<T, L> high_pairs(VecOf<T, L> a, VecOf<
     return pick_lanes<T, L>(a, b, [](int i) { return (i + L) / 2 + i % 2 * L; });
 }
 
+// Lane i of the result is lane lanes[i] of v. Without AVX2 it is done one by one.
+#if defined(__AVX2__)
+constexpr bool kPermutes = true;
+#else
+constexpr bool kPermutes = false;
+#endif
+template <class T> TK_INLINE Vec<T> permuted(Vec<T> v, VecMask<T> lanes) {
+#if defined(__clang__)
+    Vec<T> result{};
+    for (int i = 0; i < kLanes<T>; ++i) result[i] = v[lanes[i]];
+    return result;
+#else
+    return __builtin_shuffle(v, lanes);
+#endif
+}
+
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 

@@ -38,6 +38,15 @@ def _taps(seed: int, size: int, outputs: int, most: int) -> tk.kernels.AxisTable
     return tk.kernels.AxisTable(size, offsets, random.integers(0, size, offsets[-1]), weights)
 
 
+def _near(seed: int, size: int, outputs: int) -> tk.kernels.AxisTable:
+    """One tap or two of whole weights for each output, all of them close to where it lies."""
+    random = np.random.default_rng(seed)
+    offsets = np.concatenate([[0], np.cumsum(random.integers(1, 3, outputs))])
+    place = np.repeat(np.arange(outputs) * size // outputs, np.diff(offsets))
+    index = np.clip(place + random.integers(-1, 2, len(place)), 0, size - 1)
+    return tk.kernels.AxisTable(size, offsets, index, random.choice(np.array([-2, -1, 1, 2]), len(place)))
+
+
 class Case(NamedTuple):
     label: str
     x: tuple[int, ...]
@@ -63,6 +72,8 @@ EXACT_CASES = [  # weights are whole, or quarters
     Case("no outputs", (2, 3, 4, 5), [_taps(10, 4, 0, 2), _taps(11, 5, 6, 2)]),
     Case("empty batch", (0, 3, 4, 5), [linear_table(4, 8), linear_table(5, 10)]),
     *(Case(f"width {w}", (3, 5, 3, w), [_taps(w, 3, 4, 2), _taps(w, w, 2 * w + 1, 3)]) for w in (7, 8, 9, 15, 16, 33)),
+    *(Case(f"width {w} doubled", (3, 5, 3, w), [linear_table(3, 6), linear_table(w, 2 * w)]) for w in (8, 17, 40)),
+    *(Case(f"width {w} enlarged", (2, 15, w), [_near(w, w, 2 * w + 3)]) for w in (5, 8, 15, 16, 33)),
     *(Case(f"{n} rows", (3, n, 18), [_taps(n, 18, 17, 3)]) for n in (1, 4, 5, 6, 11)),
     Case("big planes", (3, 2, 130, 140), [_taps(12, 130, 260, 3), _taps(13, 140, 281, 3)], big=True),
     Case(
