@@ -45,7 +45,7 @@ def test_parameters_and_output(name, bare):
 FLATTENING = {"double_convnet", "keras_example", "lenet5_1998", "vit_tiny"}  # their heads know the size of the maps
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - BIG))
+@pytest.mark.parametrize("name", sorted({*SMALL, "densenet121", "inception_v3", "resnet18", "fcn"} | FLATTENING))
 def test_other_sizes(name, bare):
     """Whatever pools over all places, or keeps them, takes any size: wide images, and 224 x 224 as papers have it."""
     known = ZOO[name]
