@@ -4,9 +4,11 @@
 // about the layer's shape with a nominal batch, never about the true one or about threads: one sample's bits are the
 // same in any batch. The plain loops end every list: they take any shape and need no workspace.
 //
-// What an algorithm does not do by itself is done here: y's mask over dy, the bias gradient beside the weight's, and
-// the plain loops for factors that are not finite, which padding's zeros would turn into NaN.
+// What an algorithm does not do by itself is done here: taps that only see padding are left out, y's mask laid over dy,
+// the bias gradient summed beside the weight's, and factors that are not finite, which padding's zeros would turn into
+// NaN, given to the plain loops.
 #include "kernels/conv_algorithms.hpp"
+#include "kernels/conv_live_taps.hpp"
 #include "kernels/register_tile.hpp"
 #include "kernels/simd.hpp"
 
@@ -22,17 +24,18 @@ List<Entry, 1 + sizeof...(Others)> in_order(const Entry& first, const Others&...
 }
 
 template <class T> auto forward_list() {
-    return in_order(depthwise_forward<T>(), winograd_f4_forward<T>(), winograd_f2_forward<T>(),
+    return in_order(depthwise_forward<T>(), matmul_forward<T>(), winograd_f4_forward<T>(), winograd_f2_forward<T>(),
                     winograd_strided_forward<T>(), direct_pixels_forward<T>(), direct_forward<T>(), plain_forward<T>());
 }
 template <class T> auto backward_input_list() {
-    return in_order(depthwise_backward_input<T>(), winograd_f4_backward_input<T>(), winograd_f2_backward_input<T>(),
-                    winograd_strided_backward_input<T>(), few_channels_backward_input<T>(),
-                    direct_pixels_backward_input<T>(), direct_backward_input<T>(), plain_backward_input<T>());
+    return in_order(depthwise_backward_input<T>(), matmul_backward_input<T>(), winograd_f4_backward_input<T>(),
+                    winograd_f2_backward_input<T>(), winograd_strided_backward_input<T>(),
+                    few_channels_backward_input<T>(), direct_pixels_backward_input<T>(), direct_backward_input<T>(),
+                    plain_backward_input<T>());
 }
 template <class T> auto backward_weight_list() {
-    return in_order(depthwise_backward_weight<T>(), winograd_f4_backward_weight<T>(), winograd_f2_backward_weight<T>(),
-                    direct_backward_weight<T>(), plain_backward_weight<T>());
+    return in_order(depthwise_backward_weight<T>(), matmul_backward_weight<T>(), winograd_f4_backward_weight<T>(),
+                    winograd_f2_backward_weight<T>(), direct_backward_weight<T>(), plain_backward_weight<T>());
 }
 
 const char* const kNames[] = {
@@ -55,40 +58,48 @@ const char* barred(const AlgorithmTraits& entry, const ConvShape& s) {
     return entry.cannot(s);
 }
 
+// Elements of the copy of the live weights that `entry` works on, or 0: it takes them all, where they lie.
+int64_t copy_size(const AlgorithmTraits& entry, const LiveTaps& live) {
+    return entry.id == ConvAlgorithm::plain ? 0 : live.copy;
+}
+const ConvShape& shape_for(const AlgorithmTraits& entry, const LiveTaps& live, const ConvShape& whole) {
+    return entry.id == ConvAlgorithm::plain ? whole : live.shape;
+}
+
 // Why `entry` does not run, or nullptr. One that is preferred runs where it can.
-template <class T> const char* reason(const AlgorithmTraits& entry, const ConvShape& s, const ConvPolicy& policy) {
-    if (const char* why = barred(entry, s)) return why;
+template <class T> const char* reason(const AlgorithmTraits& entry, const LiveTaps& live, const ConvPolicy& policy) {
+    if (const char* why = barred(entry, live.shape)) return why;
     if (policy.exact && !entry.exact) return "exact: it adds products of sums, not of the factors themselves";
-    if (entry.workspace(s, 1, false) * static_cast<int64_t>(sizeof(T)) > policy.limit)
-        return "its workspace passes the limit";
+    const int64_t workspace = entry.workspace(live.shape, 1, false) + copy_size(entry, live);
+    if (workspace * static_cast<int64_t>(sizeof(T)) > policy.limit) return "its workspace passes the limit";
     if (preferred(entry, policy)) return nullptr;
-    ConvShape nominal = s;
+    ConvShape nominal = live.shape;
     if (!policy.fastest) nominal.n = kNominalBatch;
     return entry.declines(nominal);
 }
 
 // The entry that runs: the first preferred one that can, else the first that does not decline.
 template <class T, class Entry, int Count>
-const Entry& choose(const List<Entry, Count>& list, const ConvShape& s, const ConvPolicy& policy) {
+const Entry& choose(const List<Entry, Count>& list, const LiveTaps& live, const ConvPolicy& policy) {
     if (policy.preferred)
         for (const Entry* entry : list.entries)
-            if (preferred(*entry, policy) && !reason<T>(*entry, s, policy)) return *entry;
+            if (preferred(*entry, policy) && !reason<T>(*entry, live, policy)) return *entry;
     for (const Entry* entry : list.entries)
-        if (!reason<T>(*entry, s, policy)) return *entry;
+        if (!reason<T>(*entry, live, policy)) return *entry;
     return *list.entries[Count - 1];
 }
 
 template <class T, class Entry, int Count>
-AlgorithmReport report(const List<Entry, Count>& list, int index, const ConvShape& s, const ConvPolicy& policy,
+AlgorithmReport report(const List<Entry, Count>& list, int index, const LiveTaps& live, const ConvPolicy& policy,
                        int threads) {
     if (index >= Count) return {nullptr, nullptr, 0, 0, 0};
     const Entry& entry = *list.entries[index];
-    const char* why = reason<T>(entry, s, policy);
-    if (!why && &choose<T>(list, s, policy) != &entry) why = "another one comes first";
+    const char* why = reason<T>(entry, live, policy);
+    if (!why && &choose<T>(list, live, policy) != &entry) why = "another one comes first";
     AlgorithmReport r{kNames[static_cast<int>(entry.id)], why, 0, 0, 0};
-    if (barred(entry, s)) return r;
-    r.workspace = entry.workspace(s, threads, false);
-    r.error = entry.error(s, sizeof(T) == 4 ? 0x1p-24 : 0x1p-53);
+    if (barred(entry, live.shape)) return r;
+    r.workspace = entry.workspace(live.shape, threads, false) + copy_size(entry, live);
+    r.error = entry.error(live.shape, sizeof(T) == 4 ? 0x1p-24 : 0x1p-53);
     return r;
 }
 
@@ -148,54 +159,85 @@ template <class Call> Call masked(Call a, const AlgorithmTraits& entry, const Co
 template <class T>
 AlgorithmReport conv_algorithm(ConvDirection direction, int index, const ConvShape& s, const ConvPolicy& policy,
                                int threads) {
+    const LiveTaps live = live_taps(s);
     switch (direction) {
         case ConvDirection::forward: {
-            AlgorithmReport r = report<T>(forward_list<T>(), index, s, policy, threads);
-            if (r.name && !barred(*forward_list<T>().entries[index], s))
-                r.packed = forward_list<T>().entries[index]->packed(s);
+            AlgorithmReport r = report<T>(forward_list<T>(), index, live, policy, threads);
+            if (!r.name) return r;
+            const auto& entry = *forward_list<T>().entries[index];
+            if (!barred(entry, live.shape)) r.packed = entry.packed(live.shape) + copy_size(entry, live);
             return r;
         }
-        case ConvDirection::backward_input: return report<T>(backward_input_list<T>(), index, s, policy, threads);
-        default: return report<T>(backward_weight_list<T>(), index, s, policy, threads);
+        case ConvDirection::backward_input: return report<T>(backward_input_list<T>(), index, live, policy, threads);
+        default: return report<T>(backward_weight_list<T>(), index, live, policy, threads);
     }
 }
 
 template <class T>
 int64_t conv_forward_workspace(const ConvShape& s, const ConvPolicy& policy, int threads, bool packed) {
-    return choose<T>(forward_list<T>(), s, policy).workspace(s, threads, packed);
+    const LiveTaps live = live_taps(s);
+    const auto& entry = choose<T>(forward_list<T>(), live, policy);
+    return entry.workspace(live.shape, threads, packed) + (packed ? 0 : copy_size(entry, live));
 }
+// The algorithm's pack, and after it the live weights where some are left out.
 template <class T> void conv_pack_weight(T* packed, const T* weight, const ConvShape& s, const ConvPolicy& policy) {
-    choose<T>(forward_list<T>(), s, policy).pack(packed, weight, s);
+    const LiveTaps live = live_taps(s);
+    const auto& entry = choose<T>(forward_list<T>(), live, policy);
+    if (copy_size(entry, live)) {
+        T* copy = packed + entry.packed(live.shape);
+        take_live(copy, weight, s, live);
+        weight = copy;
+    }
+    entry.pack(packed, weight, live.shape);
 }
 template <class T>
 void conv_forward(T* y, const T* x, const T* weight, const T* bias, const T* packed, const ConvShape& s, bool relu,
                   const ConvPolicy& policy, T* workspace) {
-    const auto& entry = choose<T>(forward_list<T>(), s, policy);
-    const ForwardCall<T> a{y, x, weight, bias, relu, packed, workspace};
-    if (no_input(s) || (reads_padding(entry, s) && !all_finite(weight, weight_size(s)))) plain_forward<T>().run(a, s);
-    else entry.run(a, s);
+    const LiveTaps live = live_taps(s);
+    const auto& entry = choose<T>(forward_list<T>(), live, policy);
+    const int64_t copy = copy_size(entry, live);
+    ForwardCall<T> a{y, x, weight, bias, relu, packed, workspace};
+    if (copy && packed) {
+        a.weight = packed + entry.packed(live.shape);
+    } else if (copy) {
+        take_live(workspace, weight, s, live);
+        a.weight = workspace, a.workspace += copy;
+    }
+    const ConvShape& shape = shape_for(entry, live, s);
+    if (no_input(s) || (reads_padding(entry, shape) && !all_finite(a.weight, weight_size(shape))))
+        plain_forward<T>().run(a, shape);
+    else entry.run(a, shape);
 }
 
 template <class T>
 int64_t conv_backward_input_workspace(const ConvShape& s, const ConvPolicy& policy, int threads, bool masked) {
-    const auto& entry = choose<T>(backward_input_list<T>(), s, policy);
-    return entry.workspace(s, threads, false) + mask_size(entry, s, masked);
+    const LiveTaps live = live_taps(s);
+    const auto& entry = choose<T>(backward_input_list<T>(), live, policy);
+    return entry.workspace(live.shape, threads, false) + mask_size(entry, s, masked) + copy_size(entry, live);
 }
 template <class T>
 void conv_backward_input(T* dx, const T* dy, const T* y, const T* weight, const ConvShape& s, const ConvPolicy& policy,
                          T* workspace) {
     if (no_input(s)) return;
-    const auto& entry = choose<T>(backward_input_list<T>(), s, policy);
-    const BackwardInputCall<T> a = masked(BackwardInputCall<T>{dx, dy, y, weight, workspace}, entry, s);
-    if (reads_padding(entry, s) && !all_finite(weight, weight_size(s))) plain_backward_input<T>().run(a, s);
-    else entry.run(a, s);
+    const LiveTaps live = live_taps(s);
+    const auto& entry = choose<T>(backward_input_list<T>(), live, policy);
+    BackwardInputCall<T> a = masked(BackwardInputCall<T>{dx, dy, y, weight, workspace}, entry, s);
+    if (const int64_t copy = copy_size(entry, live)) {
+        take_live(a.workspace, weight, s, live);
+        a.weight = a.workspace, a.workspace += copy;
+    }
+    const ConvShape& shape = shape_for(entry, live, s);
+    if (reads_padding(entry, shape) && !all_finite(a.weight, weight_size(shape)))
+        plain_backward_input<T>().run(a, shape);
+    else entry.run(a, shape);
 }
 
 template <class T>
 int64_t conv_backward_weight_workspace(const ConvShape& s, const ConvPolicy& policy, int threads, bool masked) {
     if (no_input(s)) return 0;
-    const auto& entry = choose<T>(backward_weight_list<T>(), s, policy);
-    return entry.workspace(s, threads, false) + mask_size(entry, s, masked);
+    const LiveTaps live = live_taps(s);
+    const auto& entry = choose<T>(backward_weight_list<T>(), live, policy);
+    return entry.workspace(live.shape, threads, false) + mask_size(entry, s, masked) + copy_size(entry, live);
 }
 template <class T>
 void conv_backward_weight(T* dweight, T* dbias, const T* dy, const T* y, const T* x, const ConvShape& s,
@@ -205,11 +247,17 @@ void conv_backward_weight(T* dweight, T* dbias, const T* dy, const T* y, const T
         if (dbias) conv_backward_bias(dbias, dy, y, s);
         return;
     }
-    const auto& entry = choose<T>(backward_weight_list<T>(), s, policy);
-    const BackwardWeightCall<T> a = masked(BackwardWeightCall<T>{dweight, dbias, dy, y, x, workspace}, entry, s);
-    entry.run(a, s);
+    const LiveTaps live = live_taps(s);
+    const auto& entry = choose<T>(backward_weight_list<T>(), live, policy);
+    BackwardWeightCall<T> a = masked(BackwardWeightCall<T>{dweight, dbias, dy, y, x, workspace}, entry, s);
+    const int64_t copy = copy_size(entry, live);
+    const ConvShape& shape = shape_for(entry, live, s);
+    if (copy) a.dweight = a.workspace, a.workspace += copy;
+    entry.run(a, shape);
     if (dbias && !entry.sums_bias) conv_backward_bias(dbias, a.dy, a.y, s);
-    if (reads_padding(entry, s) && !all_finite(dweight, weight_size(s))) plain_backward_weight<T>().run(a, s);
+    if (reads_padding(entry, shape) && !all_finite(a.dweight, weight_size(shape)))
+        plain_backward_weight<T>().run(a, shape);
+    if (copy) put_live(dweight, a.dweight, s, live);
 }
 
 // dbias[k] = sum over n and positions; per channel the images are added in order, each summed in kLanes

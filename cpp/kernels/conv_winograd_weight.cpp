@@ -308,7 +308,7 @@ const char* declines_f4(const ConvShape& s) {
 }
 const char* declines_f2(const ConvShape& s) {
     if (const char* why = declines_channels(s)) return why;
-    if (s.ow == 1) return "maps of one column: direct kernels leave out the taps beside it";
+    if (s.ow == 1) return "maps of one column: half of every tile would lie beside it";
     return declines_f2_tiles(s, s.oh, s.ow);
 }
 

@@ -6,26 +6,6 @@
 namespace tk::TK_ISA {
 namespace {
 
-// Taps of an axis that see padding alone, wherever the output lies, are left out, so that their weights are not packed.
-// `w_step`: from a tap's weight to the next one's. One tap stays in any case.
-inline void drop_blind_taps(DirectProblem& p, Axis& a, int64_t w_step) {
-    int64_t first = 0, end = a.taps;
-    while (end - first > 1 && a.origin + (a.grid - 1) * a.step + first * a.reach < 0) ++first;
-    while (end - first > 1 && a.origin + (end - 1) * a.reach >= a.in) --end;
-    if (end - first <= 0) return;   // there was none
-    a.origin += first * a.reach;
-    a.taps = end - first;
-    p.w_origin += first * w_step;
-}
-// The maps at a network's end have such. Where most taps stay, packing all of them as they follow each other is faster.
-inline DirectProblem without_blind_taps(const DirectProblem& all) {
-    DirectProblem p = all;
-    drop_blind_taps(p, p.d, p.w_d);
-    drop_blind_taps(p, p.h, p.w_h);
-    drop_blind_taps(p, p.w, p.w_w);
-    return 3 * p.taps() <= all.taps() ? p : all;
-}
-
 inline DirectProblem forward_problem(const ConvShape& s) {
     DirectProblem p{};
     set_forward_axes(p, s);
@@ -39,7 +19,7 @@ inline DirectProblem forward_problem(const ConvShape& s) {
     p.w_d = s.kh * s.kw;
     p.w_h = s.kw;
     p.w_w = 1;
-    return without_blind_taps(p);
+    return p;
 }
 
 // One axis of one sub-pixel part: the input positions first, first + stride, ... They receive from the taps r with
@@ -95,7 +75,7 @@ inline DirectProblem backward_input_problem(const ConvShape& s, int64_t fd, int6
     p.w_d = -d.tap_step * s.kh * s.kw;
     p.w_h = -h.tap_step * s.kw;
     p.w_w = -w.tap_step;
-    return without_blind_taps(p);
+    return p;
 }
 
 // ---- which of the two ---------------------------------------------------------------------------------------------

@@ -75,10 +75,9 @@ inline const char* declines_f4_tiles(const ConvShape& s, int64_t height, int64_t
     return prefers_f2(height, width) ? "its tiles reach so far past the map that winograd_f2 needs as few products"
                                      : nullptr;
 }
-// Direct kernels leave out the taps that see padding above and below the one row of a map.
 inline const char* declines_f2_tiles(const ConvShape& s, int64_t height, int64_t width) {
     if (dilation_h(s) * s.dil_w > 1 || !prefers_f2(height, width)) return "winograd_f4 saves more products";
-    return height == 1 ? "maps of one row: direct kernels leave out the taps beside it" : nullptr;
+    return height == 1 ? "maps of one row: half of every tile would lie beside it" : nullptr;
 }
 
 // ---- tiles --------------------------------------------------------------------------------------------------------

@@ -194,10 +194,35 @@ TILES = [
     Case("tiles strided, no padding", (1, 16, 9, 12), (16, 16, 3, 3), {"stride": 2}),
     Case("tiles strided, wide padding", (2, 16, 5, 6), (16, 16, 3, 3), {"stride": 2, "padding": (3, 2)}),
 ]
+# Taps that see nothing but padding, columns, and kernels that cover what is left of the input, with tails of vectors.
+LIVE = [
+    Case("live middle", (3, 19, 1, 1), (35, 19, 3, 3), {"padding": 1}),
+    Case("live middle, same", (2, 5, 1, 1), (9, 5, 3, 5), {"padding": "same"}),
+    Case("live one of nine", (3, 19, 1, 1), (9, 19, 3, 3), {"padding": ((2, 3), (4, 0)), "dilation": 2, "stride": 2}),
+    Case("kernel = image, 1d", (3, 19, 2), (9, 19, 4), {"padding": 1}),
+    Case("kernel = image, 3d", (3, 5, 2, 1, 3), (9, 5, 2, 1, 3)),
+    Case("live quarter", (2, 20, 2, 2), (35, 20, 3, 3), {"stride": 2, "padding": 1}),
+    Case("live row", (2, 17, 1, 21), (18, 17, 3, 3), {"padding": 1}, bias=False),
+    Case("live 3x3 of 5x5", (2, 34, 2, 3), (36, 17, 5, 5), {"padding": ((2, 3), (2, 1)), "groups": 2}),
+    Case("live middle, far apart", (2, 17, 4, 5), (18, 17, 3, 3), {"padding": 6, "dilation": 6}),
+    Case("live end, far apart", (1, 5, 6, 4), (9, 5, 2, 3), {"padding": ((7, 0), (3, 5)), "dilation": (7, 4)}),
+    Case("live 3d", (2, 5, 1, 2, 3), (9, 5, 3, 3, 3), {"padding": 1}),
+    Case("live depthwise", (2, 5, 1, 2), (10, 1, 3, 5), {"padding": (1, 2), "groups": 5}),
+    Case(
+        "column of pixels",
+        (2, 17, 37, 1),
+        (18, 17, 5, 1),
+        {"padding": ((2, 1), (0, 0)), "stride": (2, 3), "dilation": (3, 2)},
+    ),
+    Case("live column", (2, 17, 3, 29, 1), (18, 17, 1, 3, 3), {"padding": (0, 1, 1)}, bias=False),
+    Case("kernel = image, filled", (40, 19, 3, 4), (70, 19, 3, 4)),
+    Case("kernel = image, one image", (1, 130, 1, 2), (33, 130, 1, 2), bias=False),
+]
 BIG += [
+    Case("big kernel = image", (70, 130, 5, 5), (200, 130, 5, 5), big=True),
     Case("big tiles", (20, 40, 28, 28), (36, 40, 3, 3), {"padding": 1}, big=True),
     Case("big tiles dilated", (6, 40, 28, 28), (36, 40, 3, 3), {"padding": 2, "dilation": 2}, big=True),
     Case("big tiles strided", (9, 33, 30, 31), (35, 33, 3, 3), {"stride": 2, "padding": 1}, big=True),
     Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
 ]
-CASES = SMALL + FILLED + HOSTILE + TILES + DEPTHWISE + BIG
+CASES = SMALL + FILLED + HOSTILE + TILES + DEPTHWISE + LIVE + BIG
