@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +19,12 @@ class Net(NamedTuple):
     x: tuple[int, ...]  # (channels, *sizes)
     classes: int
     batch: int  # when none is asked for
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def create(self) -> tk.nn.Module:
         """With the same initial values each time."""
         size = {"image_size": self.x[-1]} if "image_size" in tk.models.options(self.model) else {}
-        return tk.models.create(self.model, self.classes, self.x[0], seed=1, **size)
+        return tk.models.create(self.model, self.classes, self.x[0], seed=1, **size, **self.options)
 
     def settled(self) -> tk.nn.Module:
         """In evaluation mode, every normalisation with the statistics of a batch of `data`: results keep their size."""
@@ -45,6 +48,7 @@ NETS = {
     "deep_convnet": Net("deep_convnet", (1, 28, 28), 10, 100),
     "lenet5": Net("lenet5", (1, 28, 28), 10, 100),
     "resnet18_32": Net("resnet18", (3, 32, 32), 10, 64),
+    "resnet18_small": Net("resnet18", (3, 32, 32), 10, 64, {"small_images": True}),
     "resnet50": Net("resnet50", (3, 224, 224), 1000, 4),
     "vgg16": Net("vgg16", (3, 224, 224), 1000, 4),
     "mobilenet_v2": Net("mobilenet_v2", (3, 224, 224), 1000, 8),

@@ -62,10 +62,14 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    def __init__(self, classes: int, channels: int, layers: tuple[int, ...], bottleneck: bool) -> None:
+    def __init__(
+        self, classes: int, channels: int, layers: tuple[int, ...], bottleneck: bool, small_images: bool = False
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
-        self.bn1, self.relu, self.maxpool = nn.BatchNorm2d(64), relu(), nn.MaxPool2d(3, 2, 1)
+        kernel, stride = (3, 1) if small_images else (7, 2)
+        self.conv1 = nn.Conv2d(channels, 64, kernel, stride, kernel // 2, bias=False)
+        self.bn1, self.relu = nn.BatchNorm2d(64), relu()
+        self.maxpool = nn.Identity() if small_images else nn.MaxPool2d(3, 2, 1)
         before = 64
         for i, count in enumerate(layers):
             width = 64 << i

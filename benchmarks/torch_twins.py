@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -35,11 +36,11 @@ def _lenet5(classes: int, channels: int) -> nn.Module:
     return _halves(features, [nn.Flatten(), *linear])
 
 
-TWINS: dict[str, Callable[[int, int], nn.Module]] = {  # by the name in tk.models, of (classes, channels)
+TWINS: dict[str, Callable[..., nn.Module]] = {  # by the name in tk.models, of (classes, channels) and a net's options
     "deep_convnet": _deep_convnet,
     "lenet5": _lenet5,
-    "resnet18": lambda *sizes: torch_nets.ResNet(*sizes, (2, 2, 2, 2), False),
-    "resnet50": lambda *sizes: torch_nets.ResNet(*sizes, (3, 4, 6, 3), True),
+    "resnet18": partial(torch_nets.ResNet, layers=(2, 2, 2, 2), bottleneck=False),
+    "resnet50": partial(torch_nets.ResNet, layers=(3, 4, 6, 3), bottleneck=True),
     "vgg16": torch_nets.vgg16,
     "mobilenet_v2": torch_nets.mobilenet_v2,
     "efficientnet_b0": torch_nets.efficientnet_b0,
@@ -55,6 +56,6 @@ def twin(model: tk.nn.Module, name: str) -> nn.Module:
         RuntimeError: the two networks are not alike after all.
     """
     made = NETS[name]
-    net = TWINS[made.model](made.classes, made.x[0])
+    net = TWINS[made.model](made.classes, made.x[0], **made.options)
     net.load_state_dict({key: torch.tensor(value) for key, value in model.state_dict().items()})
     return net

@@ -85,6 +85,13 @@ def test_dilated_stages_keep_the_size():
 # AlexNet --------------------------------------------------------------------------------------------------
 
 
+def test_small_images_keep_their_size_until_the_second_stage():
+    net, x = models.create("resnet18", 10, small_images=True).eval(), np.zeros((2, 3, 32, 32), np.float32)
+    assert net.conv1.weight.shape == (64, 3, 3, 3)
+    assert net.layer1(net.maxpool(net.bn1(net.conv1(x)))).shape == (2, 64, 32, 32)
+    assert net.features(x).shape == (2, 512, 4, 4)
+
+
 def test_the_normalisation_of_2012(bare):
     """b = a / (2 + 1e-4 sum of a^2 over five channels)^0.75: section 3.3."""
     net = models.create("alexnet_2012", 2)
@@ -223,6 +230,7 @@ def test_what_joins_is_the_middle_beside_what_rises():
     [
         ("resnet8_cifar", {"width": 0}, "SmallResNet: width: expected .*>= 1, got 0"),
         ("resnet20_cifar", {"depth": 21}, "SmallResNet: depth: expected 6 n \\+ 2, got 21"),
+        ("resnet6_small", {"stages": ((64, 0),)}, "SmallResNet: stages: expected pairs .*>= 1, got "),
         ("resnet18", {"layers": (1, 1)}, "ResNet: layers: expected four integers"),
         ("resnet18", {"dilated": (True,)}, "ResNet: dilated: expected three flags"),
         ("resnet18", {"groups": 2}, "BasicBlock: groups, base_width: "),

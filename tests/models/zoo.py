@@ -64,6 +64,7 @@ ZOO = {
     "resnet44_cifar": images(658_586, 32, 10),
     "resnet50": images(25_557_032, 32),
     "resnet56_cifar": images(853_018, 32, 10),
+    "resnet6_small": images(269_786, 28, 10),
     "resnet8_cifar": images(75_290, 32, 10),
     "resnext50_32x4d": images(25_028_904, 32),
     "shufflenet_v2": images(2_278_604, 32),

@@ -9,7 +9,18 @@ from tatamikomi.autograd import Tensor
 from tatamikomi.errors import bad_value
 from tatamikomi.models.common import conv_norm, start
 from tatamikomi.models.registry import register_variant
-from tatamikomi.nn import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Module, Sequential, init
+from tatamikomi.nn import (
+    BatchNorm2d,
+    Conv2d,
+    GlobalAvgPool,
+    Identity,
+    Linear,
+    MaxPool2d,
+    Module,
+    Sequential,
+    checks,
+    init,
+)
 from tatamikomi.random import Generator
 
 
@@ -122,6 +133,8 @@ class ResNet(Module):
             stage's width each.
         dilated: for each of the last three stages, whether it spreads its taps instead of halving the size.
         zero_init_residual: start with blocks that hand on x.
+        small_images: for 32 x 32 and the like: the first convolution is of 3 x 3 and stride 1, and no pooling follows,
+            as in the paper's section 4.2.
 
     Shape: x (N, in_channels, H, W) -> logits (N, num_classes); H = W = 224 in the paper, others as well.
 
@@ -148,15 +161,17 @@ class ResNet(Module):
         base_width: int = 64,
         dilated: Sequence[bool] = (False, False, False),
         zero_init_residual: bool = False,
+        small_images: bool = False,
     ) -> None:
         super().__init__()
         if len(layers) != 4 or min(layers) < 1:
             raise bad_value("ResNet", "layers", layers, "four integers >= 1")
         if len(dilated) != 3:
             raise bad_value("ResNet", "dilated", dilated, "three flags")
-        self.conv1 = Conv2d(in_channels, 64, 7, 2, 3, bias=False, generator=generator)
+        kernel, step = (3, 1) if checks.flag("ResNet", "small_images", small_images) else (7, 2)
+        self.conv1 = Conv2d(in_channels, 64, kernel, step, kernel // 2, bias=False, generator=generator)
         self.bn1 = BatchNorm2d(64, activation="relu")
-        self.maxpool = MaxPool2d(3, 2, 1)
+        self.maxpool = Identity() if small_images else MaxPool2d(3, 2, 1)
         channels, rate = 64, 1
         for i, (count, spread) in enumerate(zip(layers, (False, *dilated), strict=True)):
             width, stride, first_rate = 64 << i, 1 if i == 0 or spread else 2, rate

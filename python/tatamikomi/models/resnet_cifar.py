@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tatamikomi import functional as F
 from tatamikomi.autograd import Tensor
 from tatamikomi.errors import bad_value
@@ -45,15 +47,17 @@ class SmallBlock(Module):
 class SmallResNet(Module):
     """Residual network for images of 32 x 32: a convolution, three stages of n blocks, means of the channels, linear.
 
-    The stages are 16, 32 and 64 channels wide, or as many times `width`, on the full, half and quarter size: 6 n + 2
-    layers with parameters.
+    The stages are 16, 32 and 64 channels wide, or as many times `width`: 6 n + 2 layers with parameters. Where a stage
+    is wider than what comes before, the size halves.
 
     Args:
         num_classes, in_channels, generator: as `create`.
         depth: 6 n + 2, such as 20, 32, 44, 56, 110.
         shortcuts: False leaves out the "+ x" of every block: the plain network of the paper, which gets worse with
             depth. It has the same parameters.
-        width: channels of the first stage.
+        width: channels of the convolution and of the first stage.
+        stages: (channels, blocks) of each stage, in place of those of depth and width; not from the paper.
+            "resnet6_small", ((64, 1), (128, 1)) after 16 channels, is for greyscale images of 28 x 28.
 
     Shape: x (N, in_channels, H, W) -> logits (N, num_classes); H = W = 32 in the paper, others as well.
 
@@ -74,31 +78,39 @@ class SmallResNet(Module):
         depth: int = 20,
         shortcuts: bool = True,
         width: int = 16,
+        stages: Sequence[tuple[int, int]] | None = None,
     ) -> None:
         super().__init__()
-        blocks, rest = divmod(checks.integer("SmallResNet", "depth", depth, 8) - 2, 6)
+        n, rest = divmod(checks.integer("SmallResNet", "depth", depth, 8) - 2, 6)
         if rest:
             raise bad_value("SmallResNet", "depth", depth, "6 n + 2")
         checks.flag("SmallResNet", "shortcuts", shortcuts)
         channels = checks.integer("SmallResNet", "width", width, 1)
+        plan = [(width << i, n) for i in range(3)] if stages is None else [tuple(stage) for stage in stages]
+        if not all(len(stage) == 2 and min(stage) >= 1 for stage in plan):
+            raise bad_value("SmallResNet", "stages", stages, "pairs of (channels, blocks), each >= 1")
         self.conv1 = Conv2d(in_channels, channels, 3, 1, 1, bias=False, generator=generator)
         self.bn1 = BatchNorm2d(channels, activation="relu")
-        for i in range(3):
+        for i, (wide, blocks) in enumerate(plan):
             stage: list[Module] = []
-            for j in range(blocks):
-                stage.append(SmallBlock(channels, width << i, 2 if i and not j else 1, shortcuts, generator))
-                channels = width << i
+            for _ in range(blocks):
+                stage.append(SmallBlock(channels, wide, 2 if wide > channels else 1, shortcuts, generator))
+                channels = wide
             self.add_module(f"layer{i + 1}", Sequential(*stage))
+        self._stages = [f"layer{i + 1}" for i in range(len(plan))]
         self.avgpool = GlobalAvgPool()
         self.fc = Linear(channels, num_classes, generator=generator)
         start(self, generator, mode="fan_in")
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> logits (N, num_classes)."""
-        x = self.layer3(self.layer2(self.layer1(self.bn1(self.conv1(x)))))
+        x = self.bn1(self.conv1(x))
+        for name in self._stages:
+            x = getattr(self, name)(x)
         y: Tensor = self.fc(self.avgpool(x).flatten(1))
         return y
 
 
 for _depth in (8, 20, 32, 44, 56, 110):
     register_variant(f"resnet{_depth}_cifar", SmallResNet, depth=_depth)
+register_variant("resnet6_small", SmallResNet, stages=((64, 1), (128, 1)))
