@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tatamikomi.data import Compose, Normalize, RandomAffine
+from tatamikomi.data import Compose, Normalize, RandomAffine, batches
 from tatamikomi.random import uniform
 
 RNG = np.random.default_rng(3)
@@ -132,7 +132,9 @@ def test_normalize():
 @pytest.mark.parametrize(
     "shape", [(7,), (5, 4), (5, 4, 3), (5, 4, 40), (5, 4, 7, 9), (5, 4, 3, 3, 20), (0, 4, 40), (5, 0, 40), (5, 4, 0)]
 )
-def test_normalizing_rounds_a_difference_and_a_quotient(shape, dtype):
+@pytest.mark.parametrize("values", [0, 1 << 18], ids=["one pass", "two"])
+def test_normalizing_rounds_a_difference_and_a_quotient(values, shape, dtype, monkeypatch):
+    monkeypatch.setattr(batches, "_VALUES", values)
     x = np.random.default_rng(1).normal(size=shape).astype(dtype)
     pairs = [(0.3, 0.7)] if len(shape) < 2 else [(0.3, 0.7), ([0.3], 1.7), (np.arange(shape[1]) / 3, 0.9)]
     for mean, std in pairs:
