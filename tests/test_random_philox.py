@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
+from tatamikomi import random
 from tatamikomi.random import Generator, permutation, philox, philox_key, uniform, uniform24
 
 # Known answers that Random123 publishes for philox4x32-10: counter, key, output.
@@ -120,6 +121,11 @@ def test_uniform_refuses():
 def test_permutation_is_the_order_of_64_bits_per_integer():
     bits = [second << 32 | first for first, second, *_ in (plain_philox((0, i, 0, 0), (9, 0)) for i in range(50))]
     assert permutation(9, (), 50).tolist() == sorted(range(50), key=bits.__getitem__)
+
+
+def test_permutation_puts_the_smaller_of_equal_bits_first(monkeypatch):
+    monkeypatch.setattr(random, "_words", lambda *given: np.repeat(np.arange(1000, dtype=np.uint32)[:, None] % 7, 2, 1))
+    assert permutation(0, (), 1000).tolist() == sorted(range(1000), key=lambda i: i % 7)
 
 
 def test_permutation_holds_every_integer_once_and_follows_its_name():

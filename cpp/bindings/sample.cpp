@@ -46,18 +46,20 @@ void sample_backward_weights(py::array dweights, const py::array& dy, const py::
     });
 }
 
-int64_t crop(py::array y, const py::array& x, const py::array& places, const py::object& mean, const py::object& std,
-             const py::tuple& shape, int padding, double fill) {
+int64_t crop(py::array y, const py::array& x, const py::object& samples, const py::array& places,
+             const py::object& mean, const py::object& std, const py::tuple& shape, int padding, double fill) {
     const auto s = shape_from<ImageShape>(shape);
     int64_t wrong = 0;
     by_dtype(x, [&](auto t) {
         using T = decltype(t);
         T* to = out<T>(y, s.n * s.c * s.oh * s.ow);
-        const T* from = in<T>(x, s.n * s.c * s.ih * s.iw);
+        const int64_t* of = optional_in<int64_t>(samples, s.n);
+        const int64_t count = of ? x.shape(0) : s.n;
+        const T* from = in<T>(x, count * s.c * s.ih * s.iw);
         const int64_t* at = in<int64_t>(places, s.n * 4);
         const T *centre = optional_in<T>(mean, s.c), *scale = optional_in<T>(std, s.c);
         const py::gil_scoped_release unlocked;
-        wrong = kernels<T>().crop(to, from, at, centre, scale, s, padding, fill);
+        wrong = kernels<T>().crop(to, from, of, count, at, centre, scale, s, padding, fill);
     });
     return wrong;
 }
@@ -86,8 +88,8 @@ void bind_sample(py::module_& m) {
           py::arg("index"), py::arg("shape"));
     m.def("sample_backward_weights", &sample_backward_weights, py::arg("dweights"), py::arg("dy"), py::arg("x"),
           py::arg("index"), py::arg("shape"));
-    m.def("crop", &crop, py::arg("y"), py::arg("x"), py::arg("places"), py::arg("mean"), py::arg("std"),
-          py::arg("shape"), py::arg("padding"), py::arg("fill"));
+    m.def("crop", &crop, py::arg("y"), py::arg("x"), py::arg("samples"), py::arg("places"), py::arg("mean"),
+          py::arg("std"), py::arg("shape"), py::arg("padding"), py::arg("fill"));
     m.def("warp", &warp, py::arg("y"), py::arg("x"), py::arg("matrix"), py::arg("displacement"), py::arg("shape"),
           py::arg("fill"), py::arg("nearest"));
 }

@@ -151,6 +151,7 @@ def conv_pack_weight(packed: NDArray[Any], weight: NDArray[Any], shape: tuple[in
 def crop(
     y: NDArray[Any],
     x: NDArray[Any],
+    samples: Any,
     places: NDArray[Any],
     mean: Any,
     std: Any,

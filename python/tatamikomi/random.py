@@ -293,7 +293,12 @@ def permutation(seed: int, path: Sequence[int], n: int) -> NDArray[np.int64]:
     """
     n = checked_integer("permutation", "n", n)
     words = _words("permutation", seed, path, np.arange(n), 2).astype(np.uint64)
-    return np.argsort((words[:, 1] << np.uint64(32)) | words[:, 0], kind="stable").astype(np.int64)
+    keys = (words[:, 1] << np.uint64(32)) | words[:, 0]
+    order = np.argsort(keys)
+    ordered = keys[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = np.argsort(keys, kind="stable")  # five times as slow
+    return order.astype(np.int64)
 
 
 def _words(op: str, seed: int, path: Sequence[int], indices: NDArray[Any], count: int) -> NDArray[np.uint32]:

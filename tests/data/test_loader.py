@@ -7,7 +7,21 @@ import threading
 import numpy as np
 import pytest
 
-from tatamikomi.data import ArrayDataset, DataLoader, MixUp, RandomAffine, Subset
+from tatamikomi.data import (
+    ArrayDataset,
+    CenterCrop,
+    Compose,
+    DataLoader,
+    MixUp,
+    Normalize,
+    RandomAffine,
+    RandomCrop,
+    RandomHorizontalFlip,
+    Subset,
+    cuts,
+    load_npy,
+)
+from tatamikomi.kernels import crop
 
 N = 23
 DATA = ArrayDataset(np.random.default_rng(0).random((N, 1, 6, 5), dtype=np.float32), np.arange(N), classes=N)
@@ -145,6 +159,55 @@ def test_an_exception_in_the_background_reaches_the_caller(workers):
         found.extend(y.tolist() for _, y in loader)
     assert joined(found) == list(range(8))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("tatamikomi-prefetch")]
+
+
+class Negative(ArrayDataset):
+    """Has a `batch` of its own."""
+
+    def batch(self, indices):
+        x, *rest = super().batch(indices)
+        return (-x, *rest)
+
+
+CHAINS = [
+    [RandomCrop((6, 5), 2, seed=1), RandomHorizontalFlip(seed=1), Normalize(0.5, 0.25)],
+    [RandomHorizontalFlip(seed=1)],
+    [CenterCrop(4), RandomAffine(20, seed=1)],
+]
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=str)
+@pytest.mark.parametrize("workers", [0, 3])
+def test_a_chain_of_cuts_reads_the_rows_of_arrays_where_they_lie(chain, workers, monkeypatch, tmp_path):
+    read = []
+    monkeypatch.setattr(cuts, "crop", lambda x, *args, **options: read.append(x) or crop(x, *args, **options))
+    volumes = np.random.default_rng(1).random((N, 1, 3, 6, 5))
+    np.save(tmp_path / "x.npy", DATA.x)
+    sets = {
+        "floats": (ArrayDataset(DATA.x, DATA.y, weights=np.arange(N) * 0.5), True),
+        "volumes": (ArrayDataset(volumes, DATA.y), True),
+        "every other": (ArrayDataset(np.repeat(DATA.x, 2, 3)[..., ::2], DATA.y), False),
+        "other bytes": (ArrayDataset(DATA.x.astype(">f4"), DATA.y), False),
+        "a file": (ArrayDataset(load_npy(tmp_path / "x.npy"), DATA.y), False),
+        "a batch of its own": (Negative(DATA.x, DATA.y), False),
+    }
+    for name, (whole, in_place) in sets.items():
+        for dataset in (
+            whole,
+            Subset(whole, np.arange(N)[::-1]),
+            Subset(Subset(whole, range(3, 20)), [5, 5, 1, 0, 16]),
+        ):
+            read.clear()
+            loader = DataLoader(dataset, 4, shuffle=True, seed=5, transform=Compose(chain), workers=workers)
+            found = list(loader)
+            assert all(np.may_share_memory(x, whole.x) == in_place for x in read), name
+            assert len(read) == len(loader)
+            for number, batch in enumerate(found):
+                indices = loader.order(0)[4 * number : 4 * number + 4]
+                x, *rest = dataset.batch(indices)
+                for one, expected in zip(batch, (Compose(chain)(x, indices, 0), *rest), strict=True):
+                    assert one.dtype == expected.dtype
+                    assert one.tobytes() == expected.tobytes(), name
 
 
 @pytest.mark.parametrize("workers", [0, 3])

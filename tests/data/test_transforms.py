@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tatamikomi.data import Compose, Normalize, RandomAffine
+from tatamikomi.data import Compose, Normalize, RandomAffine, batches
 from tatamikomi.random import uniform
 
 RNG = np.random.default_rng(3)
@@ -126,6 +126,24 @@ def test_normalize():
     assert found[0, :, 1, 1].tolist() == [3.0, 1.5, 0.75]
     assert Normalize(0.5, 0.5)(x.astype(">f8")).dtype == np.float64
     assert Normalize([1, 2, 3], 1)(np.ones((2, 3))).tolist() == [[0, -1, -2]] * 2
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8"])
+@pytest.mark.parametrize(
+    "shape", [(7,), (5, 4), (5, 4, 3), (5, 4, 40), (5, 4, 7, 9), (5, 4, 3, 3, 20), (0, 4, 40), (5, 0, 40), (5, 4, 0)]
+)
+@pytest.mark.parametrize("values", [0, 1 << 18], ids=["one pass", "two"])
+def test_normalizing_rounds_a_difference_and_a_quotient(values, shape, dtype, monkeypatch):
+    monkeypatch.setattr(batches, "_VALUES", values)
+    x = np.random.default_rng(1).normal(size=shape).astype(dtype)
+    pairs = [(0.3, 0.7)] if len(shape) < 2 else [(0.3, 0.7), ([0.3], 1.7), (np.arange(shape[1]) / 3, 0.9)]
+    for mean, std in pairs:
+        tail = (1,) * max(len(shape) - 2, 0) * np.ndim(mean)
+        expected = (x - np.asarray(mean, dtype).reshape(np.shape(mean) + tail)) / np.asarray(std, dtype)
+        found = Normalize(mean, std)(x)
+        assert found.shape == x.shape
+        assert found.tobytes() == expected.tobytes()
+        assert Normalize(mean, std)(x.T.copy().T).tobytes() == expected.tobytes()
 
 
 def test_compose_passes_indices_and_epoch_on():

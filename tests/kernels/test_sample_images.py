@@ -71,6 +71,10 @@ def test_a_crop_has_the_bits_of_numpy(dtype, mode, size, part):
         found = same_everywhere(lambda fill=fill: tk.kernels.crop(x, places, part, mean, std, mode, fill))
         with np.errstate(all="ignore"):
             assert bits(found) == bits((plain - mean[:, None, None]) / std[:, None, None])
+    samples = RNG.integers(0, 30, 41)
+    spread = places[RNG.integers(0, 30, 41)]
+    found = same_everywhere(lambda: tk.kernels.crop(x, spread, part, mean, std, mode, 0.1, samples=samples))
+    assert bits(found) == bits(tk.kernels.crop(x[samples], spread, part, mean, std, mode, 0.1))
 
 
 def test_nan_places_are_outside_and_the_nearest_pixel_is_copied():
@@ -95,4 +99,6 @@ def test_a_refused_crop_writes_nothing():
     out = np.full((2, 1, 2, 2), 7.0)
     with pytest.raises(ValueError, match="crop: places: expected"):
         tk.kernels.crop(np.zeros((2, 1, 2, 2)), [[0, 1, 0, 1], [0, 1, 0, 3]], (2, 2), out=out)
+    with pytest.raises(ValueError, match="crop: samples: expected"):
+        tk.kernels.crop(np.zeros((2, 1, 2, 2)), [[0, 1, 0, 1]] * 2, (2, 2), out=out, samples=[0, 2])
     assert (out == 7).all()

@@ -30,6 +30,7 @@ class Crop(NamedTuple):
     normalized: bool = False
     options: dict[str, Any] = {}  # noqa: RUF012 (never written to)
     reach: int = 4  # of the places beyond the image
+    samples: int | None = None  # how many parts, each of any of the images
     big: bool = False
 
 
@@ -43,6 +44,9 @@ CROPS = [
     *(Crop(f"{mode} of one", (3, 1, 1, 1), (3, 4), False, {"padding_mode": mode}) for mode in ("reflect", "symmetric")),
     *(Crop(f"width {width}", (5, 1, 3, width), (3, width), width % 2 == 0) for width in (1, 3, 4, 8, 15, 16, 17, 33)),
     Crop("mostly outside", (9, 1, 3, 3), (4, 20), False, {"fill": 3.0}, 30),
+    Crop("samples", (5, 3, 6, 7), (5, 9), True, samples=12),
+    Crop("sample of one", (1, 2, 4, 4), (4, 4), samples=3),
+    Crop("no samples", (3, 2, 4, 4), (4, 4), samples=0),
     Crop("nothing of it", (2, 3, 4, 5), (0, 3)),
     Crop("empty batch", (0, 3, 4, 5), (2, 3), True),
     Crop("no pixels", (2, 1, 0, 5), (2, 3), False, {"fill": 1.0}),
@@ -52,22 +56,34 @@ CROPS = [
 
 def _places(random: np.random.Generator, case: Crop) -> Array:
     """Parts that begin anywhere within `reach` of the image's corners, turned round or not."""
-    places = np.empty((case.x[0], 4), np.int64)
+    n = case.x[0] if case.samples is None else case.samples
+    places = np.empty((n, 4), np.int64)
     for axis in range(2):
         size, part = case.x[2 + axis], case.size[axis]
-        step = random.choice(np.array([1, -1]), case.x[0])
-        first = random.integers(-case.reach, max(size - part, 0) + case.reach + 1, case.x[0])
+        step = random.choice(np.array([1, -1]), n)
+        first = random.integers(-case.reach, max(size - part, 0) + case.reach + 1, n)
         places[:, 2 * axis] = np.where(step > 0, first, first + part - 1)
         places[:, 2 * axis + 1] = step
     return places
 
 
 def _crop(draw: Draw, case: Crop) -> Call:
-    x, places = draw(*case.x), _places(np.random.default_rng(len(case.label)), case)
+    random = np.random.default_rng(len(case.label))
+    x, places, options = draw(*case.x), _places(random, case), case.options
+    if case.samples is not None:
+        options = {**options, "samples": random.integers(0, len(x), case.samples)}
     if not case.normalized:
-        return Call((x, places, case.size), case.options)
+        return Call((x, places, case.size), options)
     std = draw.random.choice(np.array([0.5, 2, 4]), case.x[1]).astype(draw.dtype) if draw.integers else None
-    return Call((x, places, case.size, draw(case.x[1]), draw.positive(case.x[1]) if std is None else std), case.options)
+    return Call((x, places, case.size, draw(case.x[1]), draw.positive(case.x[1]) if std is None else std), options)
+
+
+def _crop_split(call: Call, part: slice) -> Call:
+    """Some of the parts; of all images, where they are of samples."""
+    x, places, *rest = call.args
+    if "samples" in call.kwargs:
+        return Call((x, places[part], *rest), {**call.kwargs, "samples": call.kwargs["samples"][part]})
+    return Call((x[part], places[part], *rest), call.kwargs)
 
 
 def _crop_bound(function: Any, call: Call, dtype: Any) -> tuple[Array, ...]:
@@ -182,12 +198,16 @@ SPECS = (
                 [Sample(case.label, lambda draw, case=case: _crop(draw, case), case.big) for case in CROPS],
                 oracle.crop,
                 _crop_bound,
-                split=leading(0, 1),
+                split=_crop_split,
             ),
         ),
         errors=(
             _error("crop", "rank", "x: expected 4 dimensions", X[0], PLACES, (2, 2)),
             _error("crop", "places", r"places: expected shape \(2, 4\), got shape \(1, 4\)", X, PLACES[:1], (2, 2)),
+            _error("crop", "samples", r"places: expected shape \(1, 4\)", X, PLACES, (2, 2), samples=[0]),
+            _error("crop", "sample", "samples: expected 0 <= sample < 2", X, PLACES, (2, 2), samples=[0, 2]),
+            _error("crop", "sample -1", "samples: expected 0 <= sample < 2", X, PLACES, (2, 2), samples=[-1, 0]),
+            _error("crop", "samples' rank", r"samples: expected shape \(n,\)", X, PLACES, (2, 2), samples=[[0], [1]]),
             _error("crop", "step 2", "places: expected rows and columns within .*, steps of 1", X, 2 * PLACES, (2, 2)),
             _error("crop", "step 0", "places: expected .*steps of 1 or -1", X, 0 * PLACES, (2, 2)),
             _error("crop", "far", "places: expected", X, PLACES + [1 << 40, 0, 0, 0], (2, 2)),

@@ -36,13 +36,15 @@ def crop(
     std: Array | None = None,
     padding_mode: str = "constant",
     fill: float = 0.0,
+    samples: Array | None = None,
 ) -> Array:
-    n, channels, height, width = x.shape
-    y = np.empty((n, channels, *size), np.longdouble)
+    _, channels, height, width = x.shape
+    of = range(len(x)) if samples is None else samples.tolist()
+    y = np.empty((len(of), channels, *size), np.longdouble)
     for image, c, i, j in np.ndindex(*y.shape):
         row, down, column, across = places[image].tolist()
         r, k = source(row + i * down, height, padding_mode), source(column + j * across, width, padding_mode)
-        value = np.longdouble(fill if r is None or k is None else x[image, c, r, k])
+        value = np.longdouble(fill if r is None or k is None else x[of[image], c, r, k])
         y[image, c, i, j] = value if mean is None or std is None else (value - mean[c]) / std[c]
     return y
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any, Protocol
 
@@ -9,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.kernels import uniform
+from tatamikomi.kernels import crop, uniform
 from tatamikomi.kernels.arrays import empty
 from tatamikomi.random import checked_integer
+
+# Values, and positions of a channel, from which on one pass by a kernel costs less than two by NumPy, which find fewer
+# values in a cache the second time.
+_VALUES, _POSITIONS = 1 << 18, 32
 
 
 class BatchTransform(Protocol):
@@ -115,6 +120,26 @@ def fresh(op: str, x: NDArray[Any]) -> NDArray[Any]:
     True
     """
     return empty(op, x.shape, x.dtype.newbyteorder("="))
+
+
+def normalized(op: str, x: NDArray[Any], mean: NDArray[Any], std: NDArray[Any]) -> NDArray[Any]:
+    """(x - mean) / std, all of one dtype; of a large x (N, C, ...), if not for single positions, in one pass.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data.batches import normalized
+    >>> normalized("Normalize", np.array([[1.0, 5.0]]), np.array([1.0, 2.0]), np.array([1.0, 2.0]))
+    array([[0. , 1.5]])
+    """
+    positions = math.prod(x.shape[2:])
+    apart = x.ndim < 3 or not {mean.size, std.size} <= {1, x.shape[1]}
+    if apart or positions < _POSITIONS or x.size < _VALUES:
+        y = fresh(op, x)
+        np.divide(np.subtract(x, mean, out=y), std, out=y)
+        return y
+    n, channels = x.shape[:2]
+    whole = np.full((n, 4), (0, 1, 0, 1), np.int64)
+    centre, scale = (np.full(channels, one.reshape(-1), x.dtype) for one in (mean, std))
+    return crop(x.reshape(n, channels, 1, positions), whole, (1, positions), centre, scale).reshape(x.shape)
 
 
 def floats(op: str, x: NDArray[Any]) -> NDArray[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.batches import images, sample_indices
+from tatamikomi.data.dataset import Rows
 from tatamikomi.data.geometric import Geometric, slices
 from tatamikomi.kernels import crop
 
@@ -21,30 +22,40 @@ class Cut(NamedTuple):
     padding_mode: str = "constant"
     fill: float = 0.0
 
-    def then(self, later: Cut, pads: bool) -> Cut:
-        """What `later` cuts out of what this one cuts out. Where later pads, this one must keep images whole.
+    def part(self, starts: NDArray[np.int64] | tuple[int, int], size: tuple[int, int]) -> Cut:
+        """Of what this one leaves the part of `size` that begins at `starts`, (N, 2) or the same for all.
 
-        >>> import numpy as np
-        >>> from tatamikomi.data.cuts import Cut
-        >>> turned, part = Cut(np.array([[0, 1, 7, -1]]), (5, 8)), Cut(np.array([[1, 1, 2, 1]]), (3, 3))
-        >>> turned.then(part, False).places.tolist(), part.then(turned, False).places.tolist()
-        ([[1, 1, 5, -1]], [[1, 1, 9, -1]])
+        The places are this one's own, changed, as those of `turned` are.
+
+        >>> from tatamikomi.data.cuts import whole
+        >>> whole(1, (5, 8)).turned(1, np.array([True])).part((1, 2), (3, 3)).places.tolist()
+        [[1, 1, 5, -1]]
         """
-        places = self.places.copy()
-        places[:, ::2] += self.places[:, 1::2] * later.places[:, ::2]
-        places[:, 1::2] *= later.places[:, 1::2]
-        return Cut(places, later.size, *(later if pads else self)[2:])
+        self.places[:, ::2] += self.places[:, 1::2] * starts
+        return self._replace(size=size)
+
+    def turned(self, axis: int, which: NDArray[np.bool_]) -> Cut:
+        """What this one leaves, those images that are chosen from their last row (axis 0) or column (1) to the first.
+
+        >>> from tatamikomi.data.cuts import whole
+        >>> whole(2, (5, 8)).part((1, 2), (3, 3)).turned(1, np.array([False, True])).places.tolist()
+        [[1, 1, 2, 1], [1, 1, 4, -1]]
+        """
+        first, step = self.places[:, 2 * axis], self.places[:, 2 * axis + 1]
+        first += step * (which * (self.size[axis] - 1))
+        np.negative(step, out=step, where=which)
+        return self
 
 
-def same(n: int, size: tuple[int, int], row: int = 0, column: int = 0) -> Cut:
-    """Of each of n images the part of `size` that begins at (row, column), as it is.
+def whole(n: int, size: tuple[int, int]) -> Cut:
+    """All of each of n images of `size`, as it is.
 
-    >>> from tatamikomi.data.cuts import same
-    >>> same(2, (3, 4)).places.tolist()
+    >>> from tatamikomi.data.cuts import whole
+    >>> whole(2, (3, 4)).places.tolist()
     [[0, 1, 0, 1], [0, 1, 0, 1]]
     """
-    places = np.empty((n, 4), np.int64)
-    places[:] = row, 1, column, 1
+    places = np.zeros((n, 4), np.int64)
+    places[:, 1::2] = 1
     return Cut(places, size)
 
 
@@ -58,14 +69,14 @@ class Cutting(Geometric):
         """Whether anything beyond the image is shown."""
         return False
 
-    def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
-        """What is cut out of images of `size`."""
+    def cut(self, earlier: Cut, indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
+        """What it cuts out of what `earlier` leaves, whose places it may change."""
         raise NotImplementedError
 
     def _moved(
         self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int, fill: float, nearest: bool
     ) -> NDArray[Any]:
-        places, size, mode, fill = self.cut((x.shape[2], x.shape[3]), indices, epoch, fill)
+        places, size, mode, fill = self.cut(whole(len(x), (x.shape[2], x.shape[3])), indices, epoch, fill)
         return crop(x, places, size, padding_mode=mode, fill=fill)
 
 
@@ -81,7 +92,7 @@ def joins(run: Sequence[Cutting], later: Cutting) -> bool:
 
 
 def cut_and_normalize(
-    run: Sequence[Cutting], normalize: Any, x: NDArray[Any], indices: NDArray[np.int64] | None, epoch: int
+    run: Sequence[Cutting], normalize: Any, x: NDArray[Any] | Rows, indices: NDArray[np.int64] | None, epoch: int
 ) -> NDArray[Any]:
     """What the transforms of `run`, and then a Normalize or None, make of a batch (N, C, H, W) or (N, C, D, H, W).
 
@@ -93,12 +104,12 @@ def cut_and_normalize(
     [[[[4.0], [1.0]]]]
     """
     op = type(run[0]).__name__
-    x = np.asarray(x)
-    flat = images(op, slices(x))
-    samples = sample_indices(op, flat, indices)
-    total = run[0].cut((flat.shape[2], flat.shape[3]), samples, epoch, getattr(run[0], "fill", 0.0))
-    for one in run[1:]:
-        total = total.then(one.cut(total.size, samples, epoch, getattr(one, "fill", 0.0)), one.pads)
-    mean, std = (None, None) if normalize is None else normalize.planes(x)
-    y = crop(flat, total.places, total.size, mean, std, total.padding_mode, total.fill)
-    return y.reshape(*x.shape[:-2], *total.size)
+    array, rows = x if isinstance(x, Rows) else (np.asarray(x), None)
+    flat = images(op, slices(array))
+    samples = sample_indices(op, flat if rows is None else rows, indices)
+    cut = whole(len(samples), (flat.shape[2], flat.shape[3]))
+    for one in run:
+        cut = one.cut(cut, samples, epoch, getattr(one, "fill", 0.0))
+    mean, std = (None, None) if normalize is None else normalize.planes(array)
+    y = crop(flat, cut.places, cut.size, mean, std, cut.padding_mode, cut.fill, samples=rows)
+    return y.reshape(len(y), *array.shape[1:-2], *cut.size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,6 +55,30 @@ def gather(dataset: Dataset | SampleDataset, indices: NDArray[np.int64]) -> Batc
     return tuple(np.stack([np.asarray(one) for one in part]) for part in zip(*samples, strict=True))
 
 
+class Rows(NamedTuple):
+    """The samples array[places], for what reads them where they lie: a kernel can, the array being as it takes them."""
+
+    array: NDArray[Any]
+    places: NDArray[np.int64]
+
+
+def located(dataset: Dataset | SampleDataset, indices: NDArray[np.int64]) -> tuple[Any, ...]:
+    """As `gather`, but without a copy of x where that is part of an array in memory: then it is Rows.
+
+    >>> import numpy as np
+    >>> from tatamikomi.data import ArrayDataset, Subset
+    >>> from tatamikomi.data.dataset import located
+    >>> rows, y = located(Subset(ArrayDataset(np.zeros((3, 1, 2, 2)), np.arange(3)), [2, 1]), np.array([0]))
+    >>> rows.array.shape, rows.places, y
+    ((3, 1, 2, 2), array([2]), array([2]))
+    """
+    if type(dataset) is Subset:
+        return located(dataset.dataset, dataset.indices[indices])
+    if type(dataset) is ArrayDataset and dataset.in_memory:
+        return Rows(dataset.x, indices), *dataset.targets(indices)
+    return gather(dataset, indices)
+
+
 class ArrayDataset:
     """Two arrays of equal length, kept as they are (no copy, never written to).
 
@@ -104,8 +128,20 @@ class ArrayDataset:
 
     def batch(self, indices: NDArray[np.int64]) -> Batch:
         """The samples at `indices`, copied."""
-        batch = take_rows(self.x, self._files[0], indices), take_rows(self.y, self._files[1], indices)
-        return batch if self.weights is None else (*batch, self.weights[indices])
+        return take_rows(self.x, self._files[0], indices), *self.targets(indices)
+
+    def targets(self, indices: NDArray[np.int64]) -> Batch:
+        """What a batch holds beside x: y and, where samples have weights, those."""
+        y = take_rows(self.y, self._files[1], indices)
+        return (y,) if self.weights is None else (y, self.weights[indices])
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether x is in memory, of floats and in the layout that kernels read."""
+        x = self.x
+        return (
+            self._files[0] is None and x.dtype in (np.float32, np.float64) and x.flags.c_contiguous and x.flags.aligned
+        )
 
 
 class Subset:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.dataset import Batch, Dataset, SampleDataset, gather
+from tatamikomi.data.dataset import Batch, Dataset, SampleDataset, gather, located
 from tatamikomi.data.prefetch import prefetch
+from tatamikomi.data.transforms import reads_rows
 from tatamikomi.data.transforms_mix import BatchMix
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.random import checked_integer, permutation
@@ -130,7 +131,7 @@ class DataLoader:
             yield (x, y, *weights)
 
     def _samples(self, indices: NDArray[np.int64], epoch: int) -> Batch:
-        x, y, *weights = gather(self.dataset, indices)
+        x, y, *weights = (located if reads_rows(self.transform) else gather)(self.dataset, indices)
         if self.target_transform is not None:
             y = self.target_transform(y, indices, epoch)
         return ((x if self.transform is None else self.transform(x, indices, epoch)), y, *weights)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tatamikomi.data.batches import BatchTransform, RandomTransform, floats, fresh
+from tatamikomi.data.batches import BatchTransform, RandomTransform, floats, normalized
 from tatamikomi.data.cuts import cut_and_normalize, joins
 from tatamikomi.data.geometric import Geometric, mapped_boxes
 from tatamikomi.data.transforms_crop import CenterCrop, RandomCrop
@@ -110,6 +110,17 @@ class Compose:
         return f"Compose([{', '.join(map(repr, self.transforms))}])"
 
 
+def reads_rows(transform: object) -> bool:
+    """Whether a transform can be called with Rows in place of x: one that begins with a pass of crops and mirrors.
+
+    >>> from tatamikomi.data import CenterCrop, Compose, ToFloat
+    >>> from tatamikomi.data.transforms import reads_rows
+    >>> reads_rows(Compose([CenterCrop(2), ToFloat()])), reads_rows(Compose([ToFloat(), CenterCrop(2)]))
+    (True, False)
+    """
+    return type(transform) is Compose and type(next(iter(transform.transforms), None)) in _CUTS
+
+
 class Normalize:
     """(x - mean) / std, for one number each or one per channel.
 
@@ -138,10 +149,7 @@ class Normalize:
     def __call__(self, x: NDArray[Any], indices: NDArray[np.int64] | None = None, epoch: int = 0) -> NDArray[Any]:
         """Transform a batch (N, C, ...); indices and epoch play no part."""
         x = floats("Normalize", x)
-        y = fresh("Normalize", x)
-        mean, std = self._fitting(x)
-        np.divide(np.subtract(x, mean, out=y), std, out=y)
-        return y
+        return normalized("Normalize", x, *self._fitting(x))
 
     def planes(self, x: NDArray[Any]) -> list[NDArray[Any]]:
         """mean and std of each plane of images (N, C, H, W), or each slice of volumes (N, C, D, H, W), in x's dtype."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.batches import RandomTransform, images, places
-from tatamikomi.data.cuts import Cut, Cutting, same
+from tatamikomi.data.cuts import Cut, Cutting
 from tatamikomi.data.geometric import Geometric
 from tatamikomi.data.resize import resize
 from tatamikomi.data.sizes import height_and_width
@@ -62,12 +62,10 @@ class RandomCrop(Cutting, RandomTransform):
         """Whether there is any padding."""
         return any(self.padding)
 
-    def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
+    def cut(self, earlier: Cut, indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
         """The part of each image, from its own place."""
-        starts = self._starts(size, indices, epoch)
-        places = np.ones((len(starts), 4), np.int64)
-        places[:, ::2] = starts
-        return Cut(places, self.size, self.padding_mode, fill)
+        cut = earlier.part(self._starts(earlier.size, indices, epoch), self.size)
+        return cut._replace(padding_mode=self.padding_mode, fill=fill) if self.pads else cut
 
     def _starts(self, size: tuple[int, ...], indices: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
         """(N, 2): the row and the column of each image where its part begins; negative within the padding."""
@@ -113,10 +111,10 @@ class CenterCrop(Cutting):
     def __init__(self, size: int | tuple[int, int]) -> None:
         self.size = height_and_width(self._op, "size", size)
 
-    def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
+    def cut(self, earlier: Cut, indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
         """The same part of each image."""
-        rows, columns = _middle(self._op, size, self.size)
-        return same(len(indices), self.size, rows.start, columns.start)
+        rows, columns = _middle(self._op, earlier.size, self.size)
+        return earlier.part((rows.start, columns.start), self.size)
 
     def _boxed(
         self, boxes: NDArray[np.float64], size: tuple[int, int], indices: NDArray[np.int64], epoch: int

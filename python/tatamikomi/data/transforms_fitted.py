@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamikomi.data.batches import floats
+from tatamikomi.data.batches import floats, normalized
 from tatamikomi.errors import bad_value, unknown_name
 
 _CHUNK = 1 << 24  # values of the training data that are looked at together: a mapped file never fills the memory
@@ -159,8 +159,7 @@ class Standardize(_Each):
         assert self.mean is not None
         assert self.std is not None
         std = np.where(self.std > self.epsilon, self.std, 1.0)
-        result: NDArray[Any] = (x - self._fitting(self.mean, x)) / self._fitting(std, x)
-        return result
+        return normalized(self._op, x, self._fitting(self.mean, x), self._fitting(std, x))
 
     def _check_state(self, arrays: dict[str, NDArray[np.float64]]) -> None:
         super()._check_state(arrays)
@@ -228,9 +227,10 @@ class MinMax(_Each):
         assert self.maximum is not None
         span = np.asarray(self.maximum - self.minimum)
         divisor = np.where(span > 0, span, 1.0)
-        share = (x - self._fitting(self.minimum, x)) / self._fitting(divisor, x)
-        result: NDArray[Any] = share * np.asarray(self.high - self.low, x.dtype) + np.asarray(self.low, x.dtype)
-        return result
+        y = normalized(self._op, x, self._fitting(self.minimum, x), self._fitting(divisor, x))
+        y *= np.asarray(self.high - self.low, x.dtype)
+        y += np.asarray(self.low, x.dtype)
+        return y
 
     def _check_state(self, arrays: dict[str, NDArray[np.float64]]) -> None:
         super()._check_state(arrays)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data.batches import RandomTransform, probability
-from tatamikomi.data.cuts import Cut, Cutting, same
+from tatamikomi.data.cuts import Cut, Cutting
 from tatamikomi.data.geometric import Geometric, mapped_boxes
 from tatamikomi.data.warp import affine_maps, warp_affine
 from tatamikomi.errors import bad_value
@@ -25,12 +25,9 @@ class _Flip(Cutting, RandomTransform):
         super().__init__(seed)
         self.p = probability(self._op, "p", p)
 
-    def cut(self, size: tuple[int, int], indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
+    def cut(self, earlier: Cut, indices: NDArray[np.int64], epoch: int, fill: float) -> Cut:
         """All of each image, from its last row or column to its first where it is turned."""
-        cut = same(len(indices), size)
-        first = 2 * (self._axis - 2)
-        cut.places[self._turned(indices, epoch), first : first + 2] = size[self._axis - 2] - 1, -1
-        return cut
+        return earlier.turned(self._axis - 2, self._turned(indices, epoch))
 
     def _turned(self, indices: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
         return self._numbers(indices, epoch, 1)[:, 0] < self.p

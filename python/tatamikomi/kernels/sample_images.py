@@ -24,6 +24,7 @@ def crop(
     padding_mode: str = "constant",
     fill: float = 0.0,
     out: Array | None = None,
+    samples: ArrayLike | None = None,
 ) -> Array:
     """Of each image a part, turned round or not, and normalised if asked for.
 
@@ -31,7 +32,7 @@ def crop(
     (y - mean[c]) / std[c].
 
     Args:
-        x: (n, c, h, w), float32 or float64.
+        x: (n, c, h, w), float32 or float64; (m, c, h, w) with samples.
         places: (n, 4) integers, |row| and |column| < 2**40, down and across 1 or -1.
         size: (height, width) of the parts.
         mean, std: (c,), dtype of x; both or none.
@@ -39,14 +40,15 @@ def crop(
             "symmetric" (repeated).
         fill: the constant; it is normalised too.
         out: receives the result.
+        samples: (n,) integers, 0 <= sample < m: images of x[samples], which is not copied.
 
     Returns:
         (n, c, height, width).
 
     Raises:
         TypeError: a dtype or kind is wrong, or dtypes are mixed.
-        ValueError: shapes do not fit together, a place is out of range, the mode is unknown, or an image without pixels
-            shall be reflected.
+        ValueError: shapes do not fit together, a place or sample is out of range, the mode is unknown, or an image
+            without pixels shall be reflected.
 
     >>> import numpy as np
     >>> import tatamikomi as tk
@@ -57,8 +59,12 @@ def crop(
     op = "crop"
     x = as_float(op, "x", x, ndim=4)
     at = as_integers(op, "places", places)
-    if at.shape != (len(x), 4):
-        raise bad_value(op, "places", f"shape {at.shape}", f"shape ({len(x)}, 4)")
+    of = None if samples is None else as_integers(op, "samples", samples)
+    if of is not None and of.ndim != 1:
+        raise bad_value(op, "samples", f"shape {of.shape}", "shape (n,)")
+    n = len(x if of is None else of)
+    if at.shape != (n, 4):
+        raise bad_value(op, "places", f"shape {at.shape}", f"shape ({n}, 4)")
     goal = as_shape(op, "size", size)
     if len(goal) != 2:
         raise bad_value(op, "size", goal, "(height, width)")
@@ -74,13 +80,16 @@ def crop(
     for name, array in (("mean", centre), ("std", scale)):
         if array is not None and array.shape != x.shape[1:2]:
             raise bad_value(op, name, f"shape {array.shape}", f"shape ({x.shape[1]},)")
-    n, c, height, width = x.shape
+    _, c, height, width = x.shape
     shape = (n, c, *goal)
     count_elements(op, "output", shape)
-    y = output(op, out, shape, same_dtype(op, "x mean std", x, centre, scale), x, at, centre, scale)
+    y = output(op, out, shape, same_dtype(op, "x mean std", x, centre, scale), x, at, centre, scale, of)
     s = ImageShape(n, c, height, width, goal[0], goal[1])
-    if active().crop(y, x, at, centre, scale, s, PADDING_MODES.index(padding_mode), _filling(op, fill)):
+    wrong = active().crop(y, x, of, at, centre, scale, s, PADDING_MODES.index(padding_mode), _filling(op, fill))
+    if wrong == 1:
         raise bad_value(op, "places", "another", "rows and columns within 2**40, steps of 1 or -1")
+    if wrong:
+        raise bad_value(op, "samples", "another", f"0 <= sample < {len(x)}")
     return y
 
 

@@ -57,6 +57,7 @@ def _source(places: Array, count: int, size: int, padding: int) -> Array:
 def crop(
     y: Array,
     x: Array,
+    samples: Array | None,
     places: Array,
     mean: Array | None,
     std: Array | None,
@@ -64,9 +65,14 @@ def crop(
     padding: int,
     fill: float,
 ) -> int:
-    """y (n, c, oh, ow): the part of each image, and what pads it, then normalised; 1 where a place is none, else 0."""
+    """y (n, c, oh, ow): the part of each image, and what pads it, then normalised; 1 where a place, 2 where a sample is
+    none, else 0."""
     if (abs(places[:, 1::2]) != 1).any() or not ((places[:, ::2] > -1 << 40) & (places[:, ::2] < 1 << 40)).all():
         return 1
+    if samples is not None:
+        if not ((samples >= 0) & (samples < len(x))).all():
+            return 2
+        x = x[samples]
     rows, columns = _source(places[:, :2], s.oh, s.ih, padding), _source(places[:, 2:], s.ow, s.iw, padding)
     y[...] = fill
     image, i, j = np.nonzero((rows[:, :, None] >= 0) & (columns[:, None, :] >= 0))
