@@ -16,12 +16,7 @@ namespace {
 struct Windows {
     int64_t out, step, rest, begin, over;   // begin = floor(o * in / out), over = o * in - begin * out
 
-    Windows(int64_t in, int64_t windows, int64_t first = 0)
-        : out(windows),
-          step(in / windows),
-          rest(in % windows),
-          begin(first * in / windows),
-          over(first * in % windows) {}
+    Windows(int64_t in, int64_t windows) : out(windows), step(in / windows), rest(in % windows), begin(0), over(0) {}
     TK_INLINE Range next() {
         const int64_t from = begin;
         begin += step;
@@ -39,8 +34,9 @@ struct LineWindows {
 };
 struct AdaptiveLines {
     const Windows top, front;
-    int64_t oh, od, b, a, plane;
+    const int64_t oh, od;
     Windows height, depth;
+    int64_t b, a, plane;
     Range d;
 
     AdaptiveLines(const PoolShape& s, int64_t row)
@@ -48,20 +44,21 @@ struct AdaptiveLines {
           front(s.id, s.od),
           oh(s.oh),
           od(s.od),
-          b(row % s.oh),
-          a(row / s.oh % s.od),
-          plane(row / s.oh / s.od),
-          height(s.ih, s.oh, b),
-          depth(s.id, s.od, a),
-          d(depth.next()) {}
+          height(top),
+          depth(front),
+          b(0),
+          a(0),
+          d(depth.next()) {
+        plane = row / (oh * od);
+        for (row -= plane * oh * od; row > 0; --row) next();
+    }
     TK_INLINE LineWindows next() {
         const LineWindows line{plane, d, height.next()};
-        if (++b == oh) {
-            b = 0;
-            height = top;
-            if (++a == od) a = 0, ++plane, depth = front;
-            d = depth.next();
-        }
+        if (++b < oh) return line;
+        b = 0;
+        height = top;
+        if (++a == od) a = 0, ++plane, depth = front;
+        d = depth.next();
         return line;
     }
 };
@@ -82,22 +79,26 @@ template <class T, class F> void for_each_line_block(const PoolShape& s, F&& f) 
     parallel_chunks(s.planes * s.od * s.oh, kLanes<T> * (32768 / (kLanes<T> * cost) + 1), cost, f);
 }
 
-// A wider window fills vectors by itself.
+// Whether windows share tiles. Where not, none is narrower: each fills vectors by itself.
 constexpr int64_t kNarrow = 16;
+inline bool narrow(const PoolShape& s) { return s.iw <= kNarrow * s.ow; }
 
 // kLanes rows of y at most, and kLanes windows of each at a time. Their columns lie in tiles of kLanes: a line in each
-// row of a tile, in each lane once it is transposed. Max: the first maximum and its place; else the mean.
+// row of a tile, in each lane once it is transposed. A wide window's columns are added up to one tile before, every
+// kLanes-th in one. Max: the first maximum and its place; else the mean.
 template <class T, bool Max> struct LineBlock {
     static constexpr int64_t L = kLanes<T>, kTile = L * L;
     typedef LaneInt<T> Offset;
     const PoolShape s;
-    int64_t lines = 0, count = 0, left = 0, columns = 0;   // of y; windows; where their columns begin, and how many
+    const bool wide;
+    int64_t lines = 0, count = 0;   // of y; windows
+    int64_t left = 0;               // where their columns begin
     LineWindows seen[L];
-    Range windows[L];
+    Range windows[L], inside[L];   // in x; in the tiles
     alignas(64) T values[(kNarrow + 2) * kTile], results[kTile] = {};
     alignas(64) Offset offsets[Max ? (kNarrow + 2) * kTile : 1], places[Max ? kTile : 1] = {};   // from a line's corner
 
-    explicit LineBlock(const PoolShape& shape) : s(shape) {}
+    explicit LineBlock(const PoolShape& shape) : s(shape), wide(!narrow(s)) {}
 
     // Rows [first, last) of y
     void run(T* y, int64_t* indices, const T* x, int64_t first, int64_t last) {
@@ -108,11 +109,19 @@ template <class T, bool Max> struct LineBlock {
             Windows across(s.iw, s.ow);
             for (int64_t o = 0; o < s.ow; o += L) {
                 count = s.ow - o < L ? s.ow - o : L;
-                for (int64_t i = 0; i < count; ++i) windows[i] = across.next();
-                left = windows[0].begin;
-                columns = windows[count - 1].end - left;
-                for (int64_t i = 0; i < lines; ++i) reduce_rows(i, x);
-                for (int64_t c = 0; c < columns; c += L) transpose_both(values, offsets, c * L);
+                for (int64_t i = 0; i < count; ++i) {
+                    const Range w = windows[i] = across.next();
+                    if (i == 0) left = w.begin;
+                    inside[i] = {w.begin - left, w.end - left};
+                    if (wide) inside[i] = {i * L, (i + 1) * L};
+                }
+                const Range all{left, windows[count - 1].end};
+                for (int64_t i = 0; i < lines; ++i) {
+                    if (!wide) reduce_rows(i, x, all, 0);
+                    else
+                        for (int64_t w = 0; w < count; ++w) reduce_rows(i, x, windows[w], w * kTile);
+                }
+                for (int64_t c = 0; c < inside[count - 1].end; c += L) transpose_both(values, offsets, c * L);
                 reduce_columns();
                 transpose_both(results, places, 0);
                 for (int64_t i = 0; i < lines; ++i) write(i, y, indices, (row + i) * s.ow + o);
@@ -136,15 +145,21 @@ private:
         if constexpr (Max) store_lanes<L>(beside + at, best.offset);
     }
 
-    TK_INLINE void reduce_rows(int64_t line, const T* x) {
+    static TK_INLINE Best<T> joined(const Best<T>& left, const Best<T>& right) {
+        if constexpr (Max) return better_of_columns<T>(left, right);
+        else return {left.value + right.value, left.offset};
+    }
+
+    __attribute__((noinline)) void reduce_rows(int64_t line, const T* x, Range across, int64_t tile) {
         VecMask<T> lane{};
         for (int64_t i = 0; i < L; ++i) lane[i] = static_cast<Offset>(i);
-        const T* from = x + (seen[line].plane * s.id * s.ih * s.iw + corner(line));
-        const int64_t deep = length(seen[line].d), high = length(seen[line].h), iw = s.iw;
-        for (int64_t c = 0; c < columns; c += 2 * L) {   // two vectors: their loops end together
-            const int64_t rest = columns - c, lanes[2] = {rest < L ? rest : L, rest < L       ? 0
-                                                                               : rest - L < L ? rest - L
-                                                                                              : L};
+        const int64_t before = across.begin - left, iw = s.iw;
+        const T* from = x + (seen[line].plane * s.id * s.ih * iw + corner(line));
+        const int64_t deep = length(seen[line].d), high = length(seen[line].h);
+        Best<T> sum{};
+        for (int64_t c = before; c < across.end - left; c += 2 * L) {   // two vectors: their loops end together
+            const int64_t rest = across.end - left - c;
+            const int64_t lanes[2] = {rest < L ? rest : L, rest < L ? 0 : rest - L < L ? rest - L : L};
             Best<T> best[2]{};
             for (int64_t a = 0; a < deep; ++a)
                 for (int64_t b = 0, row = a * s.ih * iw + c; b < high; ++b, row += iw)
@@ -159,22 +174,29 @@ private:
                         }
                     }
 #pragma GCC unroll 2
-            for (int64_t i = 0; i < 2; ++i) store_best(values, offsets, (c + i * L + line) * L, best[i]);
+            for (int64_t i = 0; i < 2; ++i) {
+                if (!wide) store_best(values, offsets, tile + (c + i * L + line) * L, best[i]);
+                else if (c == before && i == 0) sum = best[0];
+                else {
+                    constexpr T lowest = -static_cast<T>(__builtin_inf());
+                    if constexpr (Max)
+                        best[i].value =
+                            select<T>(lane < static_cast<Offset>(lanes[i]), best[i].value, broadcast(lowest));
+                    sum = joined(sum, best[i]);
+                }
+            }
         }
+        if (wide) store_best(values, offsets, tile + line * L, sum);
     }
     TK_INLINE void reduce_columns() {
         Vec<T> rows = broadcast(T{1});   // of each line's windows
         if constexpr (!Max)
             for (int64_t i = 0; i < lines; ++i) rows[i] = static_cast<T>(length(seen[i].d) * length(seen[i].h));
         for (int64_t i = 0; i < count; ++i) {
-            const int64_t begin = windows[i].begin - left, end = windows[i].end - left;
-            Best<T> best = load_best(values, offsets, begin * L);
-            for (int64_t c = begin + 1; c < end; ++c) {
-                const Best<T> column = load_best(values, offsets, c * L);
-                if constexpr (Max) best = better_of_columns<T>(best, column);
-                else best.value += column.value;
-            }
-            if constexpr (!Max) best.value /= rows * static_cast<T>(end - begin);
+            Best<T> best = load_best(values, offsets, inside[i].begin * L);
+            for (int64_t c = inside[i].begin + 1; c < inside[i].end; ++c)
+                best = joined(best, load_best(values, offsets, c * L));
+            if constexpr (!Max) best.value /= rows * static_cast<T>(length(windows[i]));
             store_best(results, places, i * L, best);
         }
     }

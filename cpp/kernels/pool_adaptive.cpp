@@ -5,8 +5,6 @@
 namespace tk::TK_ISA {
 namespace {
 
-// No window wider; a wider one fills vectors by itself.
-inline bool narrow(const PoolShape& s) { return (s.iw + s.ow - 1) / s.ow < kNarrow; }
 // Where every axis divides evenly the windows are those of the other pools. They are faster at pairs of columns, at
 // windows that hold whole rows, and at wide ones.
 inline bool plain(const PoolShape& s) {
@@ -19,25 +17,6 @@ inline PoolShape windowed(PoolShape s) {
     s.kh = s.sh = s.ih / s.oh;
     s.kw = s.sw = s.iw / s.ow;
     return s;
-}
-
-// f(output, plane, d, h, w) for every window of every plane, output counted in y.
-template <class F> void for_each_adaptive_window(const PoolShape& s, F&& f) {
-    const int64_t outputs = s.od * s.oh * s.ow;
-    const auto take = [&](int64_t plane) __attribute__((noinline)) {
-        int64_t output = plane * outputs;
-        Windows depth(s.id, s.od);
-        for (int64_t a = 0; a < s.od; ++a) {
-            const Range d = depth.next();
-            Windows height(s.ih, s.oh);
-            for (int64_t b = 0; b < s.oh; ++b) {
-                const Range h = height.next();
-                Windows width(s.iw, s.ow);
-                for (int64_t c = 0; c < s.ow; ++c) f(output++, plane, d, h, width.next());
-            }
-        }
-    };
-    for_each_plane(s.planes, s.id * s.ih * s.iw + 4 * outputs, take);
 }
 
 // Elements of a thread's scratch: kLanes lines of shares, transposed, and the lines of dx that rows of dy are spread
@@ -114,10 +93,9 @@ __attribute__((noinline)) void spread_planes(T* dx, const T* dy, T* scratch, con
     }
 }
 
-// Whether a beats b, which comes at another place: a NaN beats every number, of equals the earlier one wins.
-template <class T> TK_INLINE bool beats(T a, int64_t at, T b, int64_t than) {
-    if (b != b) return a != a && at < than;
-    return a != a || a > b || (a == b && at < than);
+template <class T, bool Max> void reduce(T* y, int64_t* indices, const T* x, const PoolShape& s) {
+    for_each_line_block<T>(s, [=](int64_t first, int64_t last)
+                                  __attribute__((noinline)) { LineBlock<T, Max>(s).run(y, indices, x, first, last); });
 }
 
 }   // namespace
@@ -125,21 +103,7 @@ template <class T> TK_INLINE bool beats(T a, int64_t at, T b, int64_t than) {
 template <class T> void adaptive_avg_pool_forward(T* y, const T* x, const PoolShape& s) {
     if (empty(s)) return;
     if (plain(s)) return avg_pool_forward(y, x, windowed(s));
-    if (narrow(s))
-        return for_each_line_block<T>(
-            s, [=](int64_t first, int64_t last) { LineBlock<T, false>(s).run(y, nullptr, x, first, last); });
-    constexpr int64_t L = kLanes<T>;
-    for_each_adaptive_window(s, [&](int64_t output, int64_t plane, Range d, Range h, Range w) {
-        Vec<T> sum{};
-        for (int64_t a = d.begin; a < d.end; ++a)
-            for (int64_t b = h.begin; b < h.end; ++b) {
-                const T* row = x + ((plane * s.id + a) * s.ih + b) * s.iw;
-                int64_t c = w.begin;
-                for (; c + L <= w.end; c += L) sum += load(row + c);
-                if (c < w.end) sum += load_first(row + c, w.end - c);
-            }
-        y[output] = sum_halves<T>(sum) / static_cast<T>(length(d) * length(h) * length(w));
-    });
+    reduce<T, false>(y, nullptr, x, s);
 }
 
 template <class T> int64_t adaptive_avg_pool_backward_workspace(const PoolShape& s, int threads) {
@@ -164,35 +128,7 @@ template <class T> void adaptive_avg_pool_backward(T* dx, const T* dy, const Poo
 template <class T> void adaptive_max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& s) {
     if (empty(s)) return;
     if (plain(s)) return max_pool_forward(y, indices, x, windowed(s));
-    if (narrow(s))
-        return for_each_line_block<T>(
-            s, [=](int64_t first, int64_t last) { LineBlock<T, true>(s).run(y, indices, x, first, last); });
-    constexpr int64_t L = kLanes<T>;
-    const int64_t in_plane = s.id * s.ih * s.iw;
-    VecMask<T> lane{};
-    for (int i = 0; i < L; ++i) lane[i] = i;
-    for_each_adaptive_window(s, [&](int64_t output, int64_t plane, Range d, Range h, Range w) {
-        // Lanes see one column each, or every L-th; what lies beyond the window repeats its first element.
-        const T* from = x + plane * in_plane;
-        const int64_t corner = (d.begin * s.ih + h.begin) * s.iw + w.begin, lanes = length(w) < L ? length(w) : L;
-        Vec<T> best = broadcast(from[corner]);
-        VecMask<T> where{};   // offset from the corner: geometry.py keeps it below 2^31
-        for (int64_t a = d.begin; a < d.end; ++a)
-            for (int64_t b = h.begin; b < h.end; ++b)
-                for (int64_t c = w.begin; c < w.end; c += L) {
-                    const int64_t at = (a * s.ih + b) * s.iw + c, count = w.end - c < L ? w.end - c : L;
-                    const Vec<T> v = load_first(from + at, count);
-                    const VecMask<T> later = ~(v <= best) & (best == best) & (lane < static_cast<LaneInt<T>>(count));
-                    best = select<T>(later, v, best);
-                    where = later ? lane + static_cast<LaneInt<T>>(at - corner) : where;
-                }
-        T value = best[0];
-        int64_t place = where[0];
-        for (int64_t i = 1; i < lanes; ++i)
-            if (beats<T>(best[i], where[i], value, place)) value = best[i], place = where[i];
-        y[output] = value;
-        if (indices) indices[output] = corner + place;
-    });
+    reduce<T, true>(y, indices, x, s);
 }
 
 TK_EMIT(adaptive_avg_pool_forward)
