@@ -3,50 +3,11 @@
 // The first maximum in the order of the taps wins; a NaN beats every number and the first NaN wins. Padding has no
 // value at all. Comparing rounds nothing, so vectors and scalars agree to the bit; lanes carry the offset of
 // the best tap from the window's corner, which geometry.py keeps below 2^31.
+#include "kernels/pool_best.hpp"
 #include "kernels/pool_windows.hpp"
 
 namespace tk::TK_ISA {
 namespace {
-
-template <class T> struct Best {
-    Vec<T> value;
-    VecMask<T> offset;
-};
-
-// `late` where it beats `early`.
-template <class T> TK_INLINE Best<T> better(const Best<T>& early, const Best<T>& late) {
-    const VecMask<T> beats = ~(late.value <= early.value) & (early.value == early.value);
-    return {select<T>(beats, late.value, early.value), beats ? late.offset : early.offset};
-}
-
-typedef int64_t IndexVec __attribute__((vector_size(TK_VECTOR_BYTES)));
-constexpr int kIndices = TK_VECTOR_BYTES / 8;
-
-TK_INLINE void store_first_indices(int64_t* p, IndexVec v, int64_t count) {
-#if defined(__AVX512F__)
-    _mm512_mask_storeu_epi64(p, static_cast<__mmask8>((1u << count) - 1), reinterpret_cast<__m512i>(v));
-#else
-    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
-#endif
-}
-
-// indices[i] = corner + i*stride + offsets[i], `count` of them
-template <class T>
-TK_INLINE void store_indices(int64_t* indices, VecMask<T> offsets, int64_t corner, int64_t stride, int64_t count) {
-    constexpr int kParts = kLanes<T> / kIndices;
-    typedef LaneInt<T> Part __attribute__((vector_size(TK_VECTOR_BYTES / kParts), may_alias));
-    const Part* parts = reinterpret_cast<const Part*>(&offsets);
-    IndexVec lane{};
-#pragma GCC unroll 8
-    for (int i = 0; i < kIndices; ++i) lane[i] = i;
-#pragma GCC unroll 2
-    for (int p = 0; p < kParts; ++p) {
-        const int64_t room = count - p * kIndices, many = room < kIndices ? room : kIndices;
-        if (many <= 0) return;
-        const IndexVec wide = __builtin_convertvector(parts[p], IndexVec);
-        store_first_indices(indices + p * kIndices, wide + lane * stride + (corner + p * kIndices * stride), many);
-    }
-}
 
 // A window that may hang over the edge.
 template <class T>

@@ -1,0 +1,58 @@
+// Maxima with their places: a NaN beats every number, of equals the earlier tap wins.
+#pragma once
+#include "kernels/simd.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+template <class T> struct Best {
+    Vec<T> value;
+    VecMask<T> offset;
+};
+
+// `late` where it beats `early`.
+template <class T> TK_INLINE Best<T> better(const Best<T>& early, const Best<T>& late) {
+    const VecMask<T> beats = ~(late.value <= early.value) & (early.value == early.value);
+    return {select<T>(beats, late.value, early.value), beats ? late.offset : early.offset};
+}
+
+// Of two columns of the same rows, whose taps come in any order: the earlier one of equals, and of NaNs.
+template <class T> TK_INLINE Best<T> better_of_columns(const Best<T>& left, const Best<T>& right) {
+    const VecMask<T> earlier = right.offset < left.offset;
+    const VecMask<T> behind = ~(right.value <= left.value) & (left.value == left.value);
+    const VecMask<T> before = (left.value <= right.value) | (right.value != right.value);
+    const VecMask<T> beats = (earlier & before) | (~earlier & behind);
+    return {select<T>(beats, right.value, left.value), beats ? right.offset : left.offset};
+}
+
+typedef int64_t IndexVec __attribute__((vector_size(TK_VECTOR_BYTES)));
+constexpr int kIndices = TK_VECTOR_BYTES / 8;
+
+TK_INLINE void store_first_indices(int64_t* p, IndexVec v, int64_t count) {
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_epi64(p, static_cast<__mmask8>((1u << count) - 1), reinterpret_cast<__m512i>(v));
+#else
+    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+#endif
+}
+
+// indices[i] = corner + i*stride + offsets[i], `count` of them
+template <class T>
+TK_INLINE void store_indices(int64_t* indices, VecMask<T> offsets, int64_t corner, int64_t stride, int64_t count) {
+    constexpr int kParts = kLanes<T> / kIndices;
+    typedef LaneInt<T> Part __attribute__((vector_size(TK_VECTOR_BYTES / kParts), may_alias));
+    const Part* parts = reinterpret_cast<const Part*>(&offsets);
+    IndexVec lane{};
+#pragma GCC unroll 8
+    for (int i = 0; i < kIndices; ++i) lane[i] = i;
+#pragma GCC unroll 2
+    for (int p = 0; p < kParts; ++p) {
+        const int64_t room = count - p * kIndices, many = room < kIndices ? room : kIndices;
+        if (many <= 0) return;
+        const IndexVec wide = __builtin_convertvector(parts[p], IndexVec);
+        store_first_indices(indices + p * kIndices, wide + lane * stride + (corner + p * kIndices * stride), many);
+    }
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
