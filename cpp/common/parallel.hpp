@@ -34,16 +34,13 @@ template <class T> constexpr int64_t apart(int64_t elements) {
 
 // f(unit, thread) for each unit; `work` is the number of elementary operations of the whole loop.
 template <class F> inline void parallel_for(int64_t units, int64_t work, F&& f) {
-    if (units <= 1 || work < kSerialWork) {
-        for (int64_t unit = 0; unit < units; ++unit) f(unit, 0);
-        return;
-    }
-    struct Call {
-        static void run(void* context, int64_t unit, int thread) {
+    struct Call {   // not inlined: one copy of the body serves both ways
+        static __attribute__((noinline)) void run(void* context, int64_t unit, int thread) {
             (*static_cast<decltype(&f)>(context))(unit, thread);
         }
     };
-    parallel_units(units, &f, &Call::run);
+    if (units > 1 && work >= kSerialWork) return parallel_units(units, &f, &Call::run);
+    for (int64_t unit = 0; unit < units; ++unit) Call::run(&f, unit, 0);
 }
 
 // f(begin, end) over [0, total) in chunks of `grain` elements; `cost` elementary operations per element.
