@@ -30,12 +30,17 @@ Path path_of(const MatmulShape& s) {
 
 template <class T> int64_t whole_vectors(int64_t count) { return ceil_div(count, kLanes<T>) * kLanes<T>; }
 
+// Terms of a dot product at a time: equal runs, of whole vectors.
+template <class T> int64_t dot_terms(const MatmulShape& s) {
+    return whole_vectors<T>(ceil_div(s.k, ceil_div(s.k, kDotTerms)));
+}
+
 template <class T> Blocks cut(const MatmulShape& s) {
     Blocks b{path_of(s), 0, 0, 0, 0, 0, 0};
     const bool packed = b.path == Path::packed, streamed = b.path == Path::streamed;
     const int64_t row_step = packed ? kTilePixels : streamed ? kStreamedRows : kDotRows;
     const int64_t row_steps = ceil_div(s.m, row_step), column_steps = ceil_div(s.n, kBlock<T>);
-    int64_t rows = streamed ? row_steps : smaller(row_steps, kUnitTiles);
+    int64_t rows = streamed ? row_steps : smaller(row_steps, packed ? kUnitTiles : kDotTiles);
     int64_t columns = streamed ? column_steps : smaller(column_steps, kUnitColumns);
     const int64_t few = streamed ? max_threads() : kFewUnits;   // streams are long: each thread has one
     const auto units = [&] {
@@ -44,7 +49,7 @@ template <class T> Blocks cut(const MatmulShape& s) {
         return s.batch * b.row_units * b.column_units;
     };
     while (units() < few && (rows > 2 || columns > 1)) {   // smaller, so that threads find work
-        int64_t& longer = columns > 1 && columns * 2 >= rows ? columns : rows;
+        int64_t& longer = columns > 1 && (b.path == Path::dots || columns * 2 >= rows) ? columns : rows;
         longer = ceil_div(longer, 2);
     }
     b.unit_rows = rows * row_step, b.unit_columns = columns * kBlock<T>;
@@ -53,9 +58,8 @@ template <class T> Blocks cut(const MatmulShape& s) {
         b.a_size = terms * whole_vectors<T>(b.unit_rows);
         b.scratch = b.a_size + terms * kBlock<T>;
     } else if (!streamed && s.m >= kCopiedRows) {
-        const int64_t pitch = whole_vectors<T>(smaller(s.k, kDotTerms));
-        b.a_size = smaller(s.m, b.unit_rows) * pitch;
-        b.scratch = b.a_size + dot_columns(kDotRows) * pitch;
+        b.a_size = b.unit_rows * dot_terms<T>(s);
+        b.scratch = b.a_size + dot_columns(kDotRows) * dot_terms<T>(s);
     }
     return b;
 }
@@ -84,30 +88,30 @@ template <class T> struct Part {
     int64_t m_begin, m_end, n_begin, n_end;
 };
 
-// to[row][0..terms), then zeros up to whole vectors: loads that straddle no lines.
-template <class T> void copy_rows(T* to, const T* from, int64_t pitch, int64_t rows, int64_t terms) {
-    for (int64_t row = 0; row < rows; ++row, from += pitch)
-        for (int64_t k = 0; k < terms; k += kLanes<T>, to += kLanes<T>)
-            store(to, load_first(from + k, smaller(kLanes<T>, terms - k)));
+// to[row][0..terms): rows that begin at whole vectors.
+template <class T> void copy_rows(T* to, int64_t to_pitch, const T* from, int64_t pitch, int64_t rows, int64_t terms) {
+    for (int64_t row = 0; row < rows; ++row, from += pitch, to += to_pitch)
+        for (int64_t k = 0; k < terms; k += kLanes<T>)
+            store(to + k, load_first(from + k, smaller(kLanes<T>, terms - k)));
 }
 
 template <class T> void multiply_dots(const MatmulShape& s, const Part<T>& part, T* copied_a, T* copied_b) {
-    const bool copied = s.m >= kCopiedRows;
-    const int64_t rows = part.m_end - part.m_begin, step = dot_columns(s.m == 1 ? 1 : kDotRows);
+    const int64_t rows = part.m_end - part.m_begin, run = dot_terms<T>(s);
+    const int64_t step = dot_columns(s.m == 1 ? 1 : kDotRows);
+    // Loads that straddle two lines cost two: of many rows, both operands are copied to where none do.
+    const auto misplaced =
+        (reinterpret_cast<uintptr_t>(part.a) | reinterpret_cast<uintptr_t>(part.b) | s.k * sizeof(T));
+    const bool copied = s.m >= kCopiedRows && misplaced % TK_VECTOR_BYTES;
     TileArguments<T> p{};
-    p.c_row = s.n, p.a_row = p.b_step = s.k, p.relu = part.relu;
-    for (int64_t k = 0; k < s.k; k += kDotTerms) {
-        p.terms = smaller(kDotTerms, s.k - k), p.first = k == 0, p.last = k + kDotTerms >= s.k;
+    p.c_row = s.n, p.a_row = p.b_step = copied ? run : s.k, p.relu = part.relu;
+    for (int64_t k = 0; k < s.k; k += run) {
+        p.terms = smaller(run, s.k - k), p.first = k == 0, p.last = k + run >= s.k;
         const T* a = part.a + part.m_begin * s.k + k;
-        const int64_t terms = p.terms;
-        if (copied) {
-            copy_rows(copied_a, a, s.k, rows, terms);
-            a = copied_a, p.a_row = p.b_step = p.terms = whole_vectors<T>(terms);
-        }
+        if (copied) copy_rows(copied_a, run, a, s.k, rows, p.terms), a = copied_a;
         for (int64_t n = part.n_begin; n < part.n_end; n += step) {
             p.columns = smaller(step, part.n_end - n);
             p.b = part.b + n * s.k + k, p.bias = part.bias ? part.bias + n : nullptr;
-            if (copied) copy_rows(copied_b, p.b, s.k, p.columns, terms), p.b = copied_b;
+            if (copied) copy_rows(copied_b, run, p.b, s.k, p.columns, p.terms), p.b = copied_b;
             for (int64_t i = 0; i < rows; i += kDotRows) {
                 p.c = part.c + (part.m_begin + i) * s.n + n, p.a = a + i * p.a_row;
                 if (s.m == 1) dot_tile<T, 1>(1, p);
@@ -186,10 +190,10 @@ void matmul(T* c, const T* a, const T* b, const T* bias, const MatmulShape& s, b
                            smaller(s.m, m + cuts.unit_rows),
                            n,
                            smaller(s.n, n + cuts.unit_columns)};
-        T *scratch_a = workspace + thread * cuts.scratch, *scratch_b = scratch_a + cuts.a_size;
-        if (cuts.path == Path::dots) return multiply_dots(s, part, scratch_a, scratch_b);
+        T *packed_a = workspace + thread * cuts.scratch, *panel = packed_a + cuts.a_size;
+        if (cuts.path == Path::dots) return multiply_dots(s, part, packed_a, panel);
         if (cuts.path == Path::streamed) return multiply_streamed(s, part);
-        multiply_packed(s, part, scratch_a, scratch_b);
+        multiply_packed(s, part, packed_a, panel);
     });
 }
 

@@ -6,18 +6,19 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kTerms = 256;         // KC: of the inner dimension packed at a time
-constexpr int64_t kUnitTiles = 16;      // MC: of kTilePixels rows; the packed block of a stays in half of L2
-constexpr int64_t kUnitColumns = 8;     // NC: of 2 vectors; they are packed one by one and stay in L1
-constexpr int64_t kFewUnits = 8;        // units are cut smaller until there are as many
-constexpr int64_t kStreamedRows = 4;    // up to as many rows, b is read once and never packed
-constexpr int64_t kStreamedTerms = 8;   // so many rows of b side by side
-constexpr int64_t kFewTerms = 4;        // up to as many, c is what one waits for: whole rows of it, nothing packed
-constexpr int64_t kDottedTerms = 64;    // from as many on, rows along k are multiplied as they lie
-constexpr int64_t kDotTerms = 512;      // terms of a dot product at a time: tiles stay in L1
-constexpr int64_t kCopiedRows = 32;     // from as many on, rows along k are copied first
-constexpr int64_t kInPlaceTiles = 2;
-constexpr int64_t kShortRun = 32;
+constexpr int64_t kTerms = 256;                // KC: of the inner dimension packed at a time
+constexpr int64_t kUnitTiles = 16;             // MC: of kTilePixels rows; the packed block of a stays in half of L2
+constexpr int64_t kUnitColumns = 8;            // NC: of 2 vectors; they are packed one by one and stay in L1
+constexpr int64_t kFewUnits = 8;               // units are cut smaller until there are as many
+constexpr int64_t kStreamedRows = 4;           // up to as many rows, b is read once and never packed
+constexpr int64_t kStreamedTerms = 8;          // so many rows of b side by side
+constexpr int64_t kFewTerms = 4;               // up to as many, c is what one waits for: nothing is packed
+constexpr int64_t kDottedTerms = 64;           // from as many on, rows along k are multiplied as they lie
+constexpr int64_t kDotTerms = 768;             // terms of a dot product at a time: tiles stay in L1
+constexpr int64_t kDotTiles = 16;              // rows of a unit of dot products, in tiles
+constexpr int64_t kCopiedRows = 48;            // as many rows of a share a copy of b's that loads straddle no lines in
+constexpr int64_t kInPlaceTiles = 2;           // up to as many tiles of rows, b is read once and never packed, and
+constexpr int64_t kShortRun = 32;              // so many of its rows at a time
 constexpr int64_t kProductsPerOperation = 8;   // multiply-adds that take as long as one elementary operation
 
 }   // namespace
