@@ -12,6 +12,7 @@ constexpr int64_t kUnitColumns = 8;            // NC: of 2 vectors; they are pac
 constexpr int64_t kFewUnits = 8;               // units are cut smaller until there are as many
 constexpr int64_t kStreamedRows = 4;           // up to as many rows, b is read once and never packed
 constexpr int64_t kStreamedTerms = 8;          // so many rows of b side by side
+constexpr int64_t kNear = 1 << 18;             // elements of b that stay in L2: then all of its rows are side by side
 constexpr int64_t kFewTerms = 4;               // up to as many, c is what one waits for: nothing is packed
 constexpr int64_t kDottedTerms = 64;           // from as many on, rows along k are multiplied as they lie
 constexpr int64_t kDotTerms = 768;             // terms of a dot product at a time: tiles stay in L1
