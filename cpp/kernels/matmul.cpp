@@ -1,11 +1,12 @@
 // Matrix product c[b] = op(a[b]) @ op(b[b]), plus perhaps a bias and ReLU. Three paths:
 //
 // Dots: a as it is, b transposed, so that rows of both lie along k. Dot products, vectorised over k (dot_tile.hpp).
+// Nothing is packed; many rows that do not begin at whole vectors are copied to where they do.
 // Streamed: few rows or few terms, b as it is. b goes by in registers, vectorised over columns of c.
 // Packed: everything else. A unit is a block of c. For each run of kTerms of the inner dimension it packs its rows of
 // op(a) as [k][row] (a transposed a lies like that already) and, one after the other, panels of 2 vectors of columns of
 // op(b) as [k][column], transposing in registers whatever lies the wrong way; tiles of kTilePixels rows x 2 vectors
-// continue the sums that c holds.
+// continue the sums that c holds. For few tiles b is read where it lies, a short run of long rows at a time.
 //
 // Streamed or packed, an element of c is one chain of multiply-adds over k in order; of dots it is a few chains. Which
 // of the two depends on k and the transposes: a row of the result depends on that row of op(a) and on b alone.
@@ -49,7 +50,7 @@ template <class T> Blocks cut(const MatmulShape& s) {
         return s.batch * b.row_units * b.column_units;
     };
     while (units() < few && (rows > 2 || columns > 1)) {   // smaller, so that threads find work
-        int64_t& longer = columns > 1 && (b.path == Path::dots || columns * 2 >= rows) ? columns : rows;
+        int64_t& longer = columns > 1 && columns * kBlock<T> >= rows * row_step ? columns : rows;
         longer = ceil_div(longer, 2);
     }
     b.unit_rows = rows * row_step, b.unit_columns = columns * kBlock<T>;

@@ -1,5 +1,6 @@
-// Sizes of the matrix product's blocks, in one place. Measured on a Zen 4 (32 KB L1, 1 MB L2), November 2026. None of
-// them shows in the bits of a result: an element is one chain over k whatever the cut.
+// Sizes of the matrix product's blocks, in one place. Measured on a Zen 4 (32 KB L1, 1 MB L2) and a
+// Granite Rapids (48 KB, 2 MB), November 2026. None of them shows in the bits of a result, but for kDottedTerms and
+// kDotTerms: they cut an element's sum, by k alone.
 #pragma once
 #include "kernels/simd.hpp"
 
@@ -17,7 +18,7 @@ constexpr int64_t kFewTerms = 4;               // up to as many, c is what one w
 constexpr int64_t kDottedTerms = 64;           // from as many on, rows along k are multiplied as they lie
 constexpr int64_t kDotTerms = 768;             // terms of a dot product at a time: tiles stay in L1
 constexpr int64_t kDotTiles = 16;              // rows of a unit of dot products, in tiles
-constexpr int64_t kCopiedRows = 48;            // as many rows of a share a copy of b's that loads straddle no lines in
+constexpr int64_t kCopiedRows = 48;            // from as many on, rows along k are copied to whole vectors
 constexpr int64_t kInPlaceTiles = 2;           // up to as many tiles of rows, b is read once and never packed, and
 constexpr int64_t kShortRun = 32;              // so many of its rows at a time
 constexpr int64_t kProductsPerOperation = 8;   // multiply-adds that take as long as one elementary operation
