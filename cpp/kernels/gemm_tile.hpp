@@ -3,10 +3,9 @@
 //   c[i][j] = start[i][j] + sum over k of a[i * a_row + k * a_step] * b[k][j]          i < Rows, j < columns
 //
 // The sum is one chain of multiply-adds in the order of k, on any path: start is 0 (`first`) or what c holds, and
-// `last` applies the epilogue (+ bias[j], then ReLU; a NaN stays a NaN). b is
-//   multiply_tile     rows of Vectors whole vectors, b_step apart; all of them are read, columns or not
-//   transposed_tile   columns: b[k][j] = b[j * b_step + k]; turned in registers, only `columns` of them are read
-// c has rows c_row apart and overlaps neither operand; nothing is asked of alignment.
+// `last` applies the epilogue (+ bias[j], then ReLU; a NaN stays a NaN). b has
+// rows b_step apart, of Vectors whole vectors: all of them are read, columns or not, but for a single vector that is
+// not packed. c has rows c_row apart and overlaps neither operand; nothing is asked of alignment.
 #pragma once
 #include "kernels/register_tile.hpp"
 #include "kernels/tile_sizes.hpp"
@@ -63,19 +62,18 @@ TK_INLINE void finish_tile(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>&
     }
 }
 
-// Packed: both operands lie in L1 or L2, a_row is 1. Otherwise b is prefetched.
+// Packed: a_row is 1, and b may be read beyond its columns.
 template <class T, int Rows, int Vectors, bool Packed> [[gnu::noinline]] void multiply_tile(const TileArguments<T>& p) {
     constexpr int64_t L = kLanes<T>;
     Vec<T> acc[Rows][Vectors];
     start_tile<T, Rows, Vectors>(acc, p);
     const T *a = p.a, *b = p.b;
-    const int64_t a_row = Packed ? 1 : p.a_row, ahead = Packed ? 0 : kAhead * p.b_step;
+    const int64_t a_row = Packed ? 1 : p.a_row, columns = smaller(L, p.columns);
     for (int64_t k = 0; k < p.terms; ++k, a += p.a_step, b += p.b_step) {
         Vec<T> factor[Vectors];
 #pragma GCC unroll 8
         for (int v = 0; v < Vectors; ++v) {
-            if constexpr (!Packed) __builtin_prefetch(b + ahead + v * L);
-            factor[v] = load(b + v * L);
+            factor[v] = Packed || Vectors > 1 ? load(b + v * L) : load_first(b, columns);
         }
 #pragma GCC unroll 32
         for (int i = 0; i < Rows; ++i) {
@@ -84,42 +82,6 @@ template <class T, int Rows, int Vectors, bool Packed> [[gnu::noinline]] void mu
             for (int v = 0; v < Vectors; ++v) acc[i][v] += value * factor[v];
         }
     }
-    finish_tile<T, Rows, Vectors>(acc, p);
-}
-
-template <class T, int Rows, int Vectors> [[gnu::noinline]] void transposed_tile(const TileArguments<T>& p) {
-    constexpr int64_t L = kLanes<T>;
-    Vec<T> acc[Rows][Vectors];
-    start_tile<T, Rows, Vectors>(acc, p);
-    const auto step = [&](int64_t k, auto whole) {
-        const int64_t count = whole ? L : p.terms - k;
-#pragma GCC unroll 8
-        for (int v = 0; v < Vectors; ++v) {
-            Vec<T> rows[L];
-#pragma GCC unroll 16
-            for (int j = 0; j < L; ++j) {
-                const T* from = p.b + smaller(v * L + j, p.columns - 1) * p.b_step + k;
-                __builtin_prefetch(from + 8 * L);
-                rows[j] = whole ? load(from) : load_first(from, count);
-            }
-            transpose<T>(rows);
-#pragma GCC unroll 16
-            for (int j = 0; j < L; ++j) {
-                if (!whole && j >= count) break;
-#pragma GCC unroll 8
-                for (int i = 0; i < Rows; ++i) acc[i][v] += broadcast(p.a[i * p.a_row + (k + j) * p.a_step]) * rows[j];
-            }
-        }
-    };
-    struct Whole {
-        constexpr operator bool() const { return true; }
-    };
-    struct Part {
-        constexpr operator bool() const { return false; }
-    };
-    int64_t k = 0;
-    for (; k + L <= p.terms; k += L) step(k, Whole{});
-    if (k < p.terms) step(k, Part{});
     finish_tile<T, Rows, Vectors>(acc, p);
 }
 
@@ -135,13 +97,6 @@ template <class T, int Rows, bool Packed> void multiply_rows(int64_t rows, int v
             if constexpr (!Packed) return multiply_tile<T, Rows, streamed_vectors(Rows), Packed>(p);
         }
         multiply_rows<T, Rows - 1, Packed>(rows, vectors, p);
-    }
-}
-
-template <class T, int Rows> void transposed_rows(int64_t rows, const TileArguments<T>& p) {
-    if constexpr (Rows > 0) {
-        if (rows == Rows) return transposed_tile<T, Rows, 1>(p);
-        transposed_rows<T, Rows - 1>(rows, p);
     }
 }
 

@@ -1,46 +1,67 @@
-// Matrix product c[b] = op(a[b]) @ op(b[b]), plus perhaps a bias and ReLU, vectorised over columns of c.
+// Matrix product c[b] = op(a[b]) @ op(b[b]), plus perhaps a bias and ReLU. Three paths:
 //
-// Many rows: a unit is a block of c. For each run of kTerms of the inner dimension it packs its rows of op(a) as
-// [k][row] (a transposed a lies like that already) and, one after the other, panels of 2 vectors of columns of op(b) as
-// [k][column], transposing in registers whatever lies the wrong way; tiles of kTilePixels rows x 2 vectors continue
-// the sums that c holds.
-// Few rows: a unit is a range of columns; b is streamed through registers, past L1, and nothing is packed.
+// Dots: a as it is, b transposed, so that rows of both lie along k. Dot products, vectorised over k (dot_tile.hpp).
+// Nothing is packed; many rows that do not begin at whole vectors are copied to where they do.
+// Streamed: few rows or few terms, b as it is. b goes by in registers, vectorised over columns of c.
+// Packed: everything else. A unit is a block of c. For each run of kTerms of the inner dimension it packs its rows of
+// op(a) as [k][row] (a transposed a lies like that already) and, one after the other, panels of 2 vectors of columns of
+// op(b) as [k][column], transposing in registers whatever lies the wrong way; tiles of kTilePixels rows x 2 vectors
+// continue the sums that c holds. For few tiles b is read where it lies, a short run of long rows at a time.
 //
-// An element of c is one chain of multiply-adds over k in order, whatever block, tile or path it falls into: a row of
-// the result depends on that row of op(a) and on b alone.
-#include "kernels/gemm_tile.hpp"
+// Streamed or packed, an element of c is one chain of multiply-adds over k in order; of dots it is a few chains. Which
+// of the two depends on k and the transposes: a row of the result depends on that row of op(a) and on b alone.
+#include "kernels/dot_tile.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
+enum class Path { dots, streamed, packed };
+
 struct Blocks {
-    bool streamed;
-    int64_t row_tiles, column_blocks;   // of the whole matrix: tiles of kTilePixels rows, blocks of 2 vectors
-    int64_t unit_tiles, unit_columns;   // of one unit
+    Path path;
+    int64_t unit_rows, unit_columns;   // of one unit
     int64_t row_units, column_units;
-    int64_t a_pitch, a_size, scratch;
+    int64_t a_size, scratch;
 };
 
+Path path_of(const MatmulShape& s) {
+    if (s.transpose_b) return !s.transpose_a && s.k >= kDottedTerms ? Path::dots : Path::packed;
+    return s.m <= kStreamedRows || s.k <= kFewTerms ? Path::streamed : Path::packed;
+}
+
+template <class T> int64_t whole_vectors(int64_t count) { return ceil_div(count, kLanes<T>) * kLanes<T>; }
+
+// Terms of a dot product at a time: equal runs, of whole vectors.
+template <class T> int64_t dot_terms(const MatmulShape& s) {
+    return whole_vectors<T>(ceil_div(s.k, ceil_div(s.k, kDotTerms)));
+}
+
 template <class T> Blocks cut(const MatmulShape& s) {
-    Blocks b{};
-    b.streamed = s.m <= kStreamedRows;
-    b.row_tiles = ceil_div(s.m, kTilePixels);
-    b.column_blocks = ceil_div(s.n, kBlock<T>);
-    b.unit_tiles = smaller(b.row_tiles, kUnitTiles);
-    b.unit_columns = smaller(b.column_blocks, kUnitColumns);
+    Blocks b{path_of(s), 0, 0, 0, 0, 0, 0};
+    const bool packed = b.path == Path::packed, streamed = b.path == Path::streamed;
+    const int64_t row_step = packed ? kTilePixels : streamed ? kStreamedRows : kDotRows;
+    const int64_t row_steps = ceil_div(s.m, row_step), column_steps = ceil_div(s.n, kBlock<T>);
+    int64_t rows = streamed ? row_steps : smaller(row_steps, packed ? kUnitTiles : kDotTiles);
+    int64_t columns = streamed ? column_steps : smaller(column_steps, kUnitColumns);
+    const int64_t few = streamed ? max_threads() : kFewUnits;   // streams are long: each thread has one
     const auto units = [&] {
-        b.row_units = ceil_div(b.row_tiles, larger(b.unit_tiles, 1));
-        b.column_units = ceil_div(b.column_blocks, larger(b.unit_columns, 1));
+        b.row_units = ceil_div(row_steps, larger(rows, 1));
+        b.column_units = ceil_div(column_steps, larger(columns, 1));
         return s.batch * b.row_units * b.column_units;
     };
-    while (units() < kFewUnits && (b.unit_tiles > 2 || b.unit_columns > 1)) {   // smaller, so that threads find work
-        int64_t& longer = b.unit_columns > 1 && b.unit_columns * 2 >= b.unit_tiles ? b.unit_columns : b.unit_tiles;
+    while (units() < few && (rows > 2 || columns > 1)) {   // smaller, so that threads find work
+        int64_t& longer = columns > 1 && columns * kBlock<T> >= rows * row_step ? columns : rows;
         longer = ceil_div(longer, 2);
     }
-    const int64_t terms = smaller(s.k, kTerms);
-    b.a_pitch = ceil_div(b.unit_tiles * kTilePixels, kLanes<T>) * kLanes<T>;
-    b.a_size = b.streamed ? 0 : terms * b.a_pitch;
-    b.scratch = b.a_size + terms * kBlock<T>;
+    b.unit_rows = rows * row_step, b.unit_columns = columns * kBlock<T>;
+    if (packed) {
+        const int64_t terms = smaller(s.k, kTerms);
+        b.a_size = terms * whole_vectors<T>(b.unit_rows);
+        b.scratch = b.a_size + terms * kBlock<T>;
+    } else if (!streamed && s.m >= kCopiedRows) {
+        b.a_size = b.unit_rows * dot_terms<T>(s);
+        b.scratch = b.a_size + dot_columns(kDotRows) * dot_terms<T>(s);
+    }
     return b;
 }
 
@@ -60,31 +81,91 @@ void pack_rows(T* to, int64_t width, const T* matrix, int64_t pitch, bool along,
     }
 }
 
-// Columns [begin, end) of few rows.
-template <class T>
-void stream_columns(T* c, const T* a, const T* b, const T* bias, bool relu, const MatmulShape& s, int64_t begin,
-                    int64_t end, T* panel) {
-    constexpr int64_t L = kLanes<T>;
+// One matrix of the batch, and the part of c that a unit computes.
+template <class T> struct Part {
+    T* c;
+    const T *a, *b, *bias;
+    bool relu;
+    int64_t m_begin, m_end, n_begin, n_end;
+};
+
+// to[row][0..terms): rows that begin at whole vectors.
+template <class T> void copy_rows(T* to, int64_t to_pitch, const T* from, int64_t pitch, int64_t rows, int64_t terms) {
+    for (int64_t row = 0; row < rows; ++row, from += pitch, to += to_pitch)
+        for (int64_t k = 0; k < terms; k += kLanes<T>)
+            store(to + k, load_first(from + k, smaller(kLanes<T>, terms - k)));
+}
+
+template <class T> void multiply_dots(const MatmulShape& s, const Part<T>& part, T* copied_a, T* copied_b) {
+    const int64_t rows = part.m_end - part.m_begin, run = dot_terms<T>(s);
+    const int64_t step = dot_columns(s.m == 1 ? 1 : kDotRows);
+    // Loads that straddle two lines cost two: of many rows, both operands are copied to where none do.
+    const auto misplaced =
+        (reinterpret_cast<uintptr_t>(part.a) | reinterpret_cast<uintptr_t>(part.b) | s.k * sizeof(T));
+    const bool copied = s.m >= kCopiedRows && misplaced % TK_VECTOR_BYTES;
     TileArguments<T> p{};
-    p.c_row = s.n, p.a = a, p.relu = relu;
+    p.c_row = s.n, p.a_row = p.b_step = copied ? run : s.k, p.relu = part.relu;
+    for (int64_t k = 0; k < s.k; k += run) {
+        p.terms = smaller(run, s.k - k), p.first = k == 0, p.last = k + run >= s.k;
+        const T* a = part.a + part.m_begin * s.k + k;
+        if (copied) copy_rows(copied_a, run, a, s.k, rows, p.terms), a = copied_a;
+        for (int64_t n = part.n_begin; n < part.n_end; n += step) {
+            p.columns = smaller(step, part.n_end - n);
+            p.b = part.b + n * s.k + k, p.bias = part.bias ? part.bias + n : nullptr;
+            if (copied) copy_rows(copied_b, run, p.b, s.k, p.columns, p.terms), p.b = copied_b;
+            for (int64_t i = 0; i < rows; i += kDotRows) {
+                p.c = part.c + (part.m_begin + i) * s.n + n, p.a = a + i * p.a_row;
+                if (s.m == 1) dot_tile<T, 1>(1, p);
+                else dot_tile<T, kDotRows>(smaller(kDotRows, rows - i), p);
+            }
+        }
+    }
+}
+
+template <class T> void multiply_streamed(const MatmulShape& s, const Part<T>& part) {
+    const int64_t run = s.k * s.n <= kNear ? kTerms : kStreamedTerms;
+    TileArguments<T> p{};
+    p.c_row = s.n, p.b_step = s.n, p.relu = part.relu;
     p.a_row = s.transpose_a ? 1 : s.k, p.a_step = s.transpose_a ? s.m : 1;
-    for (int64_t n = begin; n < end; n += p.columns) {
-        p.c = c + n, p.bias = bias ? bias + n : nullptr, p.terms = s.k, p.first = p.last = true;
-        if (s.transpose_b) {
-            p.columns = smaller(L, end - n), p.b = b + n * s.k, p.b_step = s.k;
-            transposed_rows<T, kStreamedRows>(s.m, p);
-        } else if (end - n >= L) {
-            const int64_t most = streamed_vectors(s.m), whole = (end - n) / L;
-            const int vectors = static_cast<int>(whole >= most ? most : whole >= 2 ? 2 : 1);
-            p.columns = vectors * L, p.b = b + n, p.b_step = s.n;
-            multiply_rows<T, kStreamedRows, false>(s.m, vectors, p);
-        } else {   // less than a vector is left: packed, so that whole vectors can be read
-            p.columns = end - n, p.b = panel, p.b_step = L;
-            for (int64_t k = 0; k < s.k || k == 0; k += kTerms) {
-                p.terms = smaller(kTerms, s.k - k), p.first = k == 0, p.last = k + kTerms >= s.k;
-                p.a = a + k * p.a_step;
-                pack_rows(panel, L, b, s.n, true, n, end, k, p.terms);
-                multiply_rows<T, kStreamedRows, false>(s.m, 1, p);
+    for (int64_t m = part.m_begin; m < part.m_end; m += kStreamedRows) {
+        const int64_t rows = smaller(kStreamedRows, part.m_end - m), most = streamed_vectors(rows);
+        for (int64_t k = 0; k < s.k || k == 0; k += run) {
+            p.terms = smaller(run, s.k - k), p.first = k == 0, p.last = k + run >= s.k;
+            p.a = part.a + m * p.a_row + k * p.a_step;
+            for (int64_t n = part.n_begin; n < part.n_end; n += p.columns) {
+                const int64_t whole = (part.n_end - n) / kLanes<T>;
+                const int vectors = static_cast<int>(whole >= most ? most : whole >= 2 ? 2 : 1);
+                p.columns = smaller(vectors * kLanes<T>, part.n_end - n);
+                p.c = part.c + m * s.n + n, p.b = part.b + k * s.n + n, p.bias = part.bias ? part.bias + n : nullptr;
+                multiply_rows<T, kStreamedRows, false>(rows, vectors, p);
+            }
+        }
+    }
+}
+
+template <class T> void multiply_packed(const MatmulShape& s, const Part<T>& part, T* packed_a, T* panel) {
+    const int64_t rows = part.m_end - part.m_begin, tiles = ceil_div(rows, kTilePixels);
+    const int64_t a_pitch = whole_vectors<T>(rows);
+    const bool in_place = !s.transpose_b && s.m <= kInPlaceTiles * kTilePixels;
+    const int64_t run = in_place ? kShortRun : kTerms;
+    for (int64_t k = 0; k < s.k || k == 0; k += run) {
+        const int64_t terms = smaller(run, s.k - k);
+        pack_rows(packed_a, a_pitch, part.a, s.transpose_a ? s.m : s.k, s.transpose_a, part.m_begin, part.m_end, k,
+                  terms);
+        for (int64_t n = part.n_begin; n < part.n_end; n += kBlock<T>) {
+            const int64_t columns = smaller(kBlock<T>, part.n_end - n);
+            const int vectors = columns > kLanes<T> ? 2 : 1;
+            const int64_t width = vectors * kLanes<T>;
+            const bool packed = !in_place || columns < width;
+            const T* b = packed ? panel : part.b + k * s.n + n;
+            const int64_t b_step = packed ? width : s.n;
+            if (packed) pack_rows(panel, width, part.b, s.transpose_b ? s.k : s.n, !s.transpose_b, n, s.n, k, terms);
+            for (int64_t i = 0; i < tiles; ++i) {
+                const int64_t begin = rows * i / tiles, end = rows * (i + 1) / tiles;
+                multiply_rows<T, kTilePixels, true>(
+                    end - begin, vectors,
+                    {part.c + (part.m_begin + begin) * s.n + n, s.n, columns, packed_a + begin, 1, a_pitch, b, b_step,
+                     terms, part.bias ? part.bias + n : nullptr, part.relu, k == 0, k + run >= s.k});
             }
         }
     }
@@ -101,33 +182,20 @@ void matmul(T* c, const T* a, const T* b, const T* bias, const MatmulShape& s, b
     parallel_for(s.batch * cuts.row_units * cuts.column_units, work, [&](int64_t unit, int thread) {
         const int64_t column_unit = unit % cuts.column_units, row_unit = unit / cuts.column_units % cuts.row_units;
         const int64_t batch = unit / cuts.column_units / cuts.row_units;
-        const T *left = a + batch * s.a_stride, *right = b + batch * s.b_stride;
-        T* packed_a = workspace + thread * cuts.scratch;
-        T* panel = packed_a + cuts.a_size;
-        const int64_t n_begin = column_unit * cuts.unit_columns * kBlock<T>;
-        const int64_t n_end = smaller(s.n, n_begin + cuts.unit_columns * kBlock<T>);
-        if (cuts.streamed)
-            return stream_columns(c + batch * s.m * s.n, left, right, bias, relu, s, n_begin, n_end, panel);
-        const int64_t m0 = row_unit * cuts.unit_tiles * kTilePixels;
-        const int64_t rows = smaller(cuts.unit_tiles * kTilePixels, s.m - m0), tiles = ceil_div(rows, kTilePixels);
-        for (int64_t k0 = 0; k0 < s.k || k0 == 0; k0 += kTerms) {
-            const int64_t terms = smaller(kTerms, s.k - k0);
-            const int64_t a_pitch = ceil_div(rows, kLanes<T>) * kLanes<T>;
-            pack_rows(packed_a, a_pitch, left, s.transpose_a ? s.m : s.k, s.transpose_a, m0, m0 + rows, k0, terms);
-            for (int64_t n0 = n_begin; n0 < n_end; n0 += kBlock<T>) {
-                const int64_t columns = smaller(kBlock<T>, n_end - n0);
-                const int vectors = columns > kLanes<T> ? 2 : 1;
-                const int64_t width = vectors * kLanes<T>;
-                pack_rows(panel, width, right, s.transpose_b ? s.k : s.n, !s.transpose_b, n0, s.n, k0, terms);
-                for (int64_t i = 0; i < tiles; ++i) {
-                    const int64_t begin = rows * i / tiles, end = rows * (i + 1) / tiles;
-                    multiply_rows<T, kTilePixels, true>(
-                        end - begin, vectors,
-                        {c + (batch * s.m + m0 + begin) * s.n + n0, s.n, columns, packed_a + begin, 1, a_pitch, panel,
-                         width, terms, bias ? bias + n0 : nullptr, relu, k0 == 0, k0 + kTerms >= s.k});
-                }
-            }
-        }
+        const int64_t m = row_unit * cuts.unit_rows, n = column_unit * cuts.unit_columns;
+        const Part<T> part{c + batch * s.m * s.n,
+                           a + batch * s.a_stride,
+                           b + batch * s.b_stride,
+                           bias,
+                           relu,
+                           m,
+                           smaller(s.m, m + cuts.unit_rows),
+                           n,
+                           smaller(s.n, n + cuts.unit_columns)};
+        T *packed_a = workspace + thread * cuts.scratch, *panel = packed_a + cuts.a_size;
+        if (cuts.path == Path::dots) return multiply_dots(s, part, packed_a, panel);
+        if (cuts.path == Path::streamed) return multiply_streamed(s, part);
+        multiply_packed(s, part, packed_a, panel);
     });
 }
 

@@ -1,5 +1,6 @@
-// Sizes of the matrix product's blocks, in one place. Measured on a Zen 4 (32 KB L1, 1 MB L2), November 2026. None of
-// them shows in the bits of a result: an element is one chain over k whatever the cut.
+// Sizes of the matrix product's blocks, in one place. Measured on a Zen 4 (32 KB L1, 1 MB L2) and a
+// Granite Rapids (48 KB, 2 MB), November 2026. None of them shows in the bits of a result, but for kDottedTerms and
+// kDotTerms: they cut an element's sum, by k alone.
 #pragma once
 #include "kernels/simd.hpp"
 
@@ -11,7 +12,15 @@ constexpr int64_t kUnitTiles = 16;             // MC: of kTilePixels rows; the p
 constexpr int64_t kUnitColumns = 8;            // NC: of 2 vectors; they are packed one by one and stay in L1
 constexpr int64_t kFewUnits = 8;               // units are cut smaller until there are as many
 constexpr int64_t kStreamedRows = 4;           // up to as many rows, b is read once and never packed
-constexpr int64_t kAhead = 8;                  // rows of b prefetched ahead of where they are streamed
+constexpr int64_t kStreamedTerms = 8;          // so many rows of b side by side
+constexpr int64_t kNear = 1 << 18;             // elements of b that stay in L2: then all of its rows are side by side
+constexpr int64_t kFewTerms = 4;               // up to as many, c is what one waits for: nothing is packed
+constexpr int64_t kDottedTerms = 64;           // from as many on, rows along k are multiplied as they lie
+constexpr int64_t kDotTerms = 768;             // terms of a dot product at a time: tiles stay in L1
+constexpr int64_t kDotTiles = 16;              // rows of a unit of dot products, in tiles
+constexpr int64_t kCopiedRows = 48;            // from as many on, rows along k are copied to whole vectors
+constexpr int64_t kInPlaceTiles = 2;           // up to as many tiles of rows, b is read once and never packed, and
+constexpr int64_t kShortRun = 32;              // so many of its rows at a time
 constexpr int64_t kProductsPerOperation = 8;   // multiply-adds that take as long as one elementary operation
 
 }   // namespace

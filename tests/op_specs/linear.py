@@ -19,9 +19,9 @@ SIZES = [
 ]  # fmt: skip
 BIG = [
     (131, 67, 97), (100, 576, 50), (3, 257, 1031), (1, 1030, 1031), (2, 700, 520), (4, 300, 900), (5, 520, 530),
-    (16, 513, 260), (300, 20, 600),
+    (16, 513, 260), (300, 20, 600), (70, 3, 260), (53, 1030, 35),
 ]  # fmt: skip
-# With a bias and ReLU: streamed rows and tiles, one run of k (256 is a whole one) and several, nothing to add up.
+# With a bias and ReLU: dots, streamed rows and tiles, one run of k (256 is a whole one) and several, nothing to add up.
 FUSED = [
     (3, 256, 5),
     (17, 256, 40),
@@ -31,6 +31,7 @@ FUSED = [
     (4, 270, 9),
     (6, 13, 40),
     (21, 300, 35),
+    (5, 800, 9),
     (3, 0, 4),
     (9, 0, 4),
 ]
