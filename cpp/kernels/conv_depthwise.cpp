@@ -105,7 +105,6 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     const int64_t paired = p.w.out_step() == 2 && p.w.out_phases == 2 ? 2 : 1;   // phases of a tile
     const int64_t weights = p.sources * p.targets * p.taps(), out_row = p.h.out_step() * p.w.out;
     RowTile<T> tile{};
-    tile.rows = found;
     tile.sources = p.sources;
     tile.source = p.slots * p.height;
     tile.w_source = p.w_source;
@@ -114,42 +113,44 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     tile.out_row = p.folded ? L * p.w.out_step() : out_row;
     tile.out_step = p.w.out_step();
     tile.relu = a.relu;
-    const auto band = [&](int64_t row, int64_t height, int64_t columns, int64_t to) {
-        int64_t group = first % p.groups;
-        for_each_plane<T, L>(found, a.x, tables.zeros, p, first, end, 1, jd, row, height, [&](int64_t plane) {
-            for_each_tile<T, L>(p, tables.inside, height, columns, [&](int64_t rows, int64_t o, bool inside) {
-                tile.at = o * p.w.step;
-                tile.width = p.w.out - o * tile.out_step;
-                for (int64_t k = 0; k < p.targets; ++k) {
-                    tile.weight = a.weight + group * weights + k * p.w_target;
-                    tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
-                    tile.out = a.out + (plane * p.targets + k) * p.out_plane + to + o * tile.out_step;
-                    with_height<T>(rows, [&](auto tile_rows) {
-                        if (paired == 1)
-                            with_load(p.w.step, inside, [&](auto how) { row_tile<T, L, how, tile_rows>(tile); });
-                        else if (inside) two_phase_tile<T, L, Load::row_inside, tile_rows>(tile);
-                        else two_phase_tile<T, L, Load::row, tile_rows>(tile);
-                    });
-                }
-            });
-            if (++group == p.groups) group = 0;
+    int64_t group = first % p.groups;
+    const auto band = [&](int64_t plane, int64_t row, int64_t height, int64_t columns, int64_t to) {
+        tile.rows = found + row;
+        for_each_tile<T, L>(p, tables.inside, height, columns, [&](int64_t rows, int64_t o, bool inside) {
+            tile.at = o * p.w.step;
+            tile.width = p.w.out - o * tile.out_step;
+            for (int64_t k = 0; k < p.targets; ++k) {
+                tile.weight = a.weight + group * weights + k * p.w_target;
+                tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
+                tile.out = a.out + (plane * p.targets + k) * p.out_plane + to + o * tile.out_step;
+                with_height<T>(rows, [&](auto tile_rows) {
+                    if (paired == 1)
+                        with_load(p.w.step, inside, [&](auto how) { row_tile<T, L, how, tile_rows>(tile); });
+                    else if (inside) two_phase_tile<T, L, Load::row_inside, tile_rows>(tile);
+                    else two_phase_tile<T, L, Load::row, tile_rows>(tile);
+                });
+            }
         });
     };
-    for (int64_t qd = 0; qd < p.d.out_phases && jd < p.d.outputs(qd); ++qd)
-        for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
-            for (int64_t qw = 0; qw < p.w.out_phases; qw += paired) {
-                const int64_t* starts = tables.starts + (qd * p.h.out_phases + qh) * p.w.out_phases + qw;
-                tile.columns = tables.columns + starts[0];
-                tile.next_columns = tables.columns + starts[1];
-                tile.columns_end = tables.columns + starts[paired];
-                tile.phase = qw;
-                const int64_t rows = smaller(p.rows, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
-                const int64_t to = ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
-                for (int64_t row = 0, height; row < rows; row += height) {
-                    height = tile_height<T>(rows - row);
-                    band(j0 + row, height, columns, to + row * out_row);
+    const int64_t strip = smaller(p.rows, p.h.grid - j0);
+    for_each_plane<T, L>(found, a.x, tables.zeros, p, first, end, 1, jd, j0, strip, [&](int64_t plane) {
+        for (int64_t qd = 0; qd < p.d.out_phases && jd < p.d.outputs(qd); ++qd)
+            for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
+                for (int64_t qw = 0; qw < p.w.out_phases; qw += paired) {
+                    const int64_t* starts = tables.starts + (qd * p.h.out_phases + qh) * p.w.out_phases + qw;
+                    tile.columns = tables.columns + starts[0];
+                    tile.next_columns = tables.columns + starts[1];
+                    tile.columns_end = tables.columns + starts[paired];
+                    tile.phase = qw;
+                    const int64_t rows = smaller(strip, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
+                    const int64_t to = ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
+                    for (int64_t row = 0, height; row < rows; row += height) {
+                        height = tile_height<T>(rows - row);
+                        band(plane, row, height, columns, to + row * out_row);
+                    }
                 }
-            }
+        if (++group == p.groups) group = 0;
+    });
 }
 
 template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {

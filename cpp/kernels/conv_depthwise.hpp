@@ -10,9 +10,9 @@
 //   rows [channel][d phase][d][h phase][row]
 //
 // where phases are those modulo the stride, so that a column's taps meet neighbouring entries. It is made once for a
-// band of rows; from plane to plane its pointers move on. With stride 2 along a row a vector is the even lanes of two
-// loads. Rows of at most half a vector are computed in half vectors. A signal (one row) is folded: the tile's rows are
-// then neighbouring vectors of it.
+// strip of rows; from plane to plane its pointers move on: planes are read and written from front to back. With stride
+// 2 along a row a vector is the even lanes of two loads. Rows of at most half a vector are computed in half vectors. A
+// signal (one row) is folded: the tile's rows are then neighbouring vectors of it.
 //
 // The input gradient is the same problem: it reads dy, by flipped taps, and computes dx by phases modulo the stride,
 // each with the taps that meet it; two phases along a row are computed side by side and stored interleaved.
@@ -27,10 +27,10 @@ namespace tk::TK_ISA {
 namespace {
 
 constexpr int kTileRows = 8;
-constexpr int kColumnTaps = 4;              // a column of more taps is cut
-constexpr int64_t kUnitWork = 1 << 16;      // multiply-adds of a unit of the parallel loop, where planes are small
-constexpr int64_t kStripWork = 1 << 20;     // planes of more are cut into strips of rows
-constexpr double kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
+constexpr int kColumnTaps = 4;               // a column of more taps is cut
+constexpr int64_t kUnitWork = 1 << 16;       // multiply-adds of a unit of the parallel loop, where planes are small
+constexpr int64_t kStripWork = 1 << 20;      // planes of more are cut into strips of rows
+constexpr int64_t kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
 
 inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
@@ -149,11 +149,12 @@ template <class T> RowProblem plan_rows(RowProblem p) {
     p.half = p.w.grid <= kHalfLanes<T>;
     p.folded = p.h.grid == 1 && p.h.span == 1;
     p.slots = p.d.phases * p.d.span * p.h.phases;
-    p.height = kTileRows + p.h.span - 1;
     p.work = p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     const int64_t tiles = ceil_div(p.h.grid, kTileRows);
-    p.rows = ceil_div(tiles, smaller(ceil_div(p.work, kStripWork), tiles)) * kTileRows;
+    const int64_t most = (kMostPointers / (p.sources * p.slots) - p.h.span + 1) / kTileRows;   // at least 1
+    p.rows = smaller(ceil_div(tiles, smaller(ceil_div(p.work, kStripWork), tiles)), most) * kTileRows;
     p.strips = ceil_div(p.h.grid, p.rows);
+    p.height = p.rows + p.h.span - 1;
     p.planes_per_unit = p.strips > 1 ? 1 : ceil_div(kUnitWork, p.work);
     p.zeros = p.d.pads() || p.h.pads() ? elements_for<T, T>(p.w.in) : 0;
     p.tables = elements_for<T, int64_t>(p.combinations() + 1) + elements_for<T, Column>(p.taps());
@@ -250,18 +251,18 @@ template <class T> void fold_rows(const T** to, const RowProblem& p, int64_t ste
 }
 // The same rows of another plane, `step` elements on.
 template <class T>
-TK_INLINE void move_rows(const T** rows, const T* zeros, const RowProblem& p, int64_t height, int64_t step) {
+TK_INLINE void move_rows(const T** rows, const T* zeros, const RowProblem& p, int64_t count, int64_t step) {
     for (int64_t slot = 0; slot < p.sources * p.slots; ++slot, rows += p.height)
-        for (int64_t r = 0; r < height + p.h.span - 1; ++r) rows[r] += rows[r] == zeros ? 0 : step;
+        for (int64_t r = 0; r < count + p.h.span - 1; ++r) rows[r] += rows[r] == zeros ? 0 : step;
 }
-// f(plane) for planes first, first + apart, ... below end, with the rows that outputs (jd, row .. row + height) read.
+// f(plane) for planes first, first + apart, ... below end, with the rows that outputs (jd, row .. row + count) read.
 template <class T, int L, class F>
 TK_INLINE void for_each_plane(const T** found, const T* x, const T* zeros, const RowProblem& p, int64_t first,
-                              int64_t end, int64_t apart, int64_t jd, int64_t row, int64_t height, F&& f) {
+                              int64_t end, int64_t apart, int64_t jd, int64_t row, int64_t count, F&& f) {
     const int64_t step = p.sources * p.in_plane;
     for (int64_t plane = first; plane < end; plane += apart) {
-        if (plane == first || p.folded) find_rows(found, x + plane * step, zeros, p, jd, row, height);
-        else move_rows(found, zeros, p, height, apart * step);
+        if (plane == first || p.folded) find_rows(found, x + plane * step, zeros, p, jd, row, count);
+        else move_rows(found, zeros, p, count, apart * step);
         if (p.folded) fold_rows(found, p, L * p.w.step);
         f(plane);
     }
