@@ -13,7 +13,8 @@ template <class T> struct RowTile {
     int64_t at, in_step, in;                              // position of output 0 at shift 0; the row's elements
     T* out;
     int64_t out_row, out_step, phase, width;   // width: elements of the row from out on
-    const T* bias;                             // or nullptr
+    int64_t lanes;
+    const T* bias;   // or nullptr
     bool relu;
 };
 
@@ -32,18 +33,64 @@ TK_INLINE void add_column(VecOf<T, L> (&acc)[Rows], const RowTile<T>& a, const C
             if (i >= t && i - t < Rows) acc[i - t] += value * factor[t];
     }
 }
+#if defined(__AVX512F__)
+// A fan: 2 L elements of every row are loaded once, and permuted for each of its columns.
+template <class T, int L, int Taps, int Rows>
+TK_INLINE void add_fan(VecOf<T, L> (&acc)[Rows], const RowTile<T>& a, const Column* fan, const T* const* rows,
+                       const T* weight) {
+    const Column* end = fan + fan->fan;
+    const int64_t first = smaller(fan->shift, end[-1].shift);
+    const int64_t at = a.at + first, reach = larger(fan->shift, end[-1].shift) - first;
+    const int64_t read = at + (a.lanes - 1) * a.in_step + reach + 1;   // up to there: a folded row ends within a tile
+    const RowLoad<T, L, Load::row> low(at, 1, a.in), high(at + L, 1, smaller(a.in, read));
+    VecOf<T, L> near[Rows + Taps - 1], far[Rows + Taps - 1];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows + Taps - 1; ++i) {
+        near[i] = low(rows[i]);
+        far[i] = high(rows[i]);
+    }
+    for (const Column* c = fan; c != end; ++c) {
+        const VecOf<LaneInt<T>, L> lanes = lane_numbers<T, L>(a.in_step, c->shift - first);
+        VecOf<T, L> factor[Taps];
+#pragma GCC unroll 4
+        for (int t = 0; t < Taps; ++t) factor[t] = broadcast_lanes<L>(weight[c->weight + t * c->weight_step]);
+#pragma GCC unroll 16
+        for (int i = 0; i < Rows + Taps - 1; ++i) {
+            const VecOf<T, L> value = permuted(near[i], lanes, far[i]);
+#pragma GCC unroll 4
+            for (int t = 0; t < Taps; ++t)
+                if (i >= t && i - t < Rows) acc[i - t] += value * factor[t];
+        }
+    }
+}
+#endif
+
+// A column, or the columns of a fan.
+template <class T, int L, Load How, int Taps, int Rows>
+TK_INLINE void add_next(VecOf<T, L> (&acc)[Rows], const RowTile<T>& a, const Column* column, const T* const* rows,
+                        const T* weight) {
+#if defined(__AVX512F__)
+    if constexpr (How == Load::fan) return add_fan<T, L, Taps>(acc, a, column, rows, weight);
+#endif
+    add_column<T, L, How, Taps>(acc, a, *column, rows, weight + column->weight);
+}
 template <class T, int L, Load How, int Rows>
 TK_INLINE void add_columns(VecOf<T, L> (&acc)[Rows], const RowTile<T>& a, const Column* column, const Column* end) {
     const T* const* rows = a.rows;
     const T* weight = a.weight;
+    if constexpr (How == Load::square) {
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; ++i)
+            add_column<T, L, Load::row, 3>(acc, a, column[i], rows + column[i].row, weight + column[i].weight);
+        return;
+    }
     for (int64_t c = 0; c < a.sources; ++c, rows += a.source, weight += a.w_source)
-        for (const Column* i = column; i != end; ++i) {
-            const T *const *from = rows + i->row, *w = weight + i->weight;
+        for (const Column* i = column; i != end; i += How == Load::fan ? i->fan : 1) {
             switch (i->taps) {
-                case 1: add_column<T, L, How, 1>(acc, a, *i, from, w); break;
-                case 2: add_column<T, L, How, 2>(acc, a, *i, from, w); break;
-                case 3: add_column<T, L, How, 3>(acc, a, *i, from, w); break;
-                default: add_column<T, L, How, 4>(acc, a, *i, from, w); break;
+                case 1: add_next<T, L, How, 1>(acc, a, i, rows + i->row, weight); break;
+                case 2: add_next<T, L, How, 2>(acc, a, i, rows + i->row, weight); break;
+                case 3: add_next<T, L, How, 3>(acc, a, i, rows + i->row, weight); break;
+                default: add_next<T, L, How, 4>(acc, a, i, rows + i->row, weight); break;
             }
         }
 }
@@ -63,17 +110,24 @@ template <class T, int L> [[gnu::noinline]] void scatter(T* out, VecOf<T, L> v, 
 template <class T, int L, Load How, int Rows> [[gnu::noinline]] void row_tile(const RowTile<T>& a) {
     VecOf<T, L> acc[Rows]{};
     add_columns<T, L, How>(acc, a, a.columns, a.next_columns);
-    const int64_t lanes = smaller(ceil_div(a.width - a.phase, a.out_step), L);
-    const LaneMask<T, L> mask = lanes_between<T, L>(0, lanes);
-    T* out = a.out;
+    const VecOf<T, L> bias = broadcast_lanes<L>(a.bias ? *a.bias : T(0));
+    if (a.bias)
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r, out += a.out_row) {
-        VecOf<T, L> v = acc[r];
-        if (a.bias) v += broadcast_lanes<L>(*a.bias);
-        if (a.relu) v = v <= 0 ? VecOf<T, L>{} : v;
-        if (a.out_step == 1) store_row<T, L>(out, v, mask, lanes == L);
-        else scatter<T, L>(out + a.phase, v, a.out_step, lanes);
+        for (int r = 0; r < Rows; ++r) acc[r] += bias;
+    if (a.relu)
+#pragma GCC unroll 8
+        for (int r = 0; r < Rows; ++r) acc[r] = acc[r] <= 0 ? VecOf<T, L>{} : acc[r];
+    T* out = a.out;
+    if (a.out_step != 1) {
+        const int64_t lanes = smaller(ceil_div(a.width - a.phase, a.out_step), a.lanes);
+#pragma GCC unroll 8
+        for (int r = 0; r < Rows; ++r, out += a.out_row) scatter<T, L>(out + a.phase, acc[r], a.out_step, lanes);
+        return;
     }
+    const int64_t lanes = smaller(a.width, a.lanes);
+    const LaneMask<T, L> mask = lanes_between<T, L>(0, lanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r, out += a.out_row) store_row<T, L>(out, acc[r], mask, lanes == L);
 }
 // Two phases of outputs, interleaved.
 template <class T, int L, Load How, int Rows> [[gnu::noinline]] void two_phase_tile(const RowTile<T>& a) {
@@ -90,6 +144,18 @@ template <class T, int L, Load How, int Rows> [[gnu::noinline]] void two_phase_t
     }
 }
 
+// As with_load(), but by fans where the registers' lanes permute.
+template <class T, class F> TK_INLINE void with_shared_load(int64_t step, bool square, bool inside, F&& f) {
+    if constexpr (kFans<T>) {
+        if (square) f(std::integral_constant<Load, Load::square>{});
+        else if (fans<T>(step)) f(std::integral_constant<Load, Load::fan>{});
+        else f(std::integral_constant<Load, Load::gather>{});
+    } else {
+        with_load(step, inside, f);
+    }
+}
+template <Load How> constexpr bool kOneStep = How == Load::row || How == Load::row_inside || How == Load::fan;
+
 // What a call reads and writes.
 template <class T> struct RowsCall {
     T* out;
@@ -98,6 +164,11 @@ template <class T> struct RowsCall {
     T* workspace;
 };
 
+// Whether a combination of phases has three columns of three taps, as most layers have.
+inline bool is_square(const Column* columns, const int64_t* starts) {
+    return starts[1] - starts[0] == 3 && columns[0].taps == 3 && columns[1].taps == 3 && columns[2].taps == 3;
+}
+
 // Output rows q + step * (j0 .. j0 + rows) of the groups' planes [first, end), for every phase q.
 template <class T, int L>
 void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& tables, const T** found, int64_t first,
@@ -105,51 +176,55 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     const int64_t paired = p.w.out_step() == 2 && p.w.out_phases == 2 ? 2 : 1;   // phases of a tile
     const int64_t weights = p.sources * p.targets * p.taps(), out_row = p.h.out_step() * p.w.out;
     RowTile<T> tile{};
-    tile.rows = found;
     tile.sources = p.sources;
     tile.source = p.slots * p.height;
     tile.w_source = p.w_source;
     tile.in_step = p.w.step;
     tile.in = p.w.in;
-    tile.out_row = p.folded ? L * p.w.out_step() : out_row;
+    tile.out_row = p.folded ? p.lanes * p.w.out_step() : out_row;
     tile.out_step = p.w.out_step();
+    tile.lanes = p.lanes;
     tile.relu = a.relu;
-    const auto band = [&](int64_t row, int64_t height, int64_t columns, int64_t to) {
-        int64_t group = first % p.groups;
-        for_each_plane<T, L>(found, a.x, tables.zeros, p, first, end, 1, jd, row, height, [&](int64_t plane) {
-            for_each_tile<T, L>(p, tables.inside, height, columns, [&](int64_t rows, int64_t o, bool inside) {
-                tile.at = o * p.w.step;
-                tile.width = p.w.out - o * tile.out_step;
-                for (int64_t k = 0; k < p.targets; ++k) {
-                    tile.weight = a.weight + group * weights + k * p.w_target;
-                    tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
-                    tile.out = a.out + (plane * p.targets + k) * p.out_plane + to + o * tile.out_step;
-                    with_height<T>(rows, [&](auto tile_rows) {
-                        if (paired == 1)
-                            with_load(p.w.step, inside, [&](auto how) { row_tile<T, L, how, tile_rows>(tile); });
-                        else if (inside) two_phase_tile<T, L, Load::row_inside, tile_rows>(tile);
-                        else two_phase_tile<T, L, Load::row, tile_rows>(tile);
+    bool square = false;
+    int64_t group = first % p.groups;
+    const auto band = [&](int64_t plane, int64_t row, int64_t height, int64_t columns, int64_t to) {
+        tile.rows = found + row;
+        for_each_tile<T>(p, tables.inside, height, columns, [&](int64_t rows, int64_t o, bool inside) {
+            tile.at = o * p.w.step;
+            tile.width = p.w.out - o * tile.out_step;
+            for (int64_t k = 0; k < p.targets; ++k) {
+                tile.weight = a.weight + group * weights + k * p.w_target;
+                tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
+                tile.out = a.out + (plane * p.targets + k) * p.out_plane + to + o * tile.out_step;
+                with_height<T>(rows, [&](auto tile_rows) {
+                    with_shared_load<T>(p.w.step, square, inside, [&](auto how) {
+                        if (paired == 1) row_tile<T, L, how, tile_rows>(tile);
+                        else if constexpr (kOneStep<how>) two_phase_tile<T, L, how, tile_rows>(tile);
                     });
-                }
-            });
-            if (++group == p.groups) group = 0;
+                });
+            }
         });
     };
-    for (int64_t qd = 0; qd < p.d.out_phases && jd < p.d.outputs(qd); ++qd)
-        for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
-            for (int64_t qw = 0; qw < p.w.out_phases; qw += paired) {
-                const int64_t* starts = tables.starts + (qd * p.h.out_phases + qh) * p.w.out_phases + qw;
-                tile.columns = tables.columns + starts[0];
-                tile.next_columns = tables.columns + starts[1];
-                tile.columns_end = tables.columns + starts[paired];
-                tile.phase = qw;
-                const int64_t rows = smaller(p.rows, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
-                const int64_t to = ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
-                for (int64_t row = 0, height; row < rows; row += height) {
-                    height = tile_height<T>(rows - row);
-                    band(j0 + row, height, columns, to + row * out_row);
+    const int64_t strip = smaller(p.rows, p.h.grid - j0);
+    for_each_plane<T>(found, a.x, tables.zeros, p, first, end, 1, jd, j0, strip, [&](int64_t plane) {
+        for (int64_t qd = 0; qd < p.d.out_phases && jd < p.d.outputs(qd); ++qd)
+            for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
+                for (int64_t qw = 0; qw < p.w.out_phases; qw += paired) {
+                    const int64_t* starts = tables.starts + (qd * p.h.out_phases + qh) * p.w.out_phases + qw;
+                    tile.columns = tables.columns + starts[0];
+                    tile.next_columns = tables.columns + starts[1];
+                    tile.columns_end = tables.columns + starts[paired];
+                    tile.phase = qw;
+                    square = p.w.step == 1 && p.sources == 1 && paired == 1 && is_square(tile.columns, starts);
+                    const int64_t rows = smaller(strip, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
+                    const int64_t to = ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
+                    for (int64_t row = 0, height; row < rows; row += height) {
+                        height = tile_height<T>(rows - row);
+                        band(plane, row, height, columns, to + row * out_row);
+                    }
                 }
-            }
+        if (++group == p.groups) group = 0;
+    });
 }
 
 template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {

@@ -10,9 +10,11 @@
 //   rows [channel][d phase][d][h phase][row]
 //
 // where phases are those modulo the stride, so that a column's taps meet neighbouring entries. It is made once for a
-// band of rows; from plane to plane its pointers move on. With stride 2 along a row a vector is the even lanes of two
-// loads. Rows of at most half a vector are computed in half vectors. A signal (one row) is folded: the tile's rows are
-// then neighbouring vectors of it.
+// strip of rows; from plane to plane its pointers move on: planes are read and written from front to back. With stride
+// 2 along a row a vector is the even lanes of two loads. With AVX-512 the columns over the same rows (a fan) share two
+// loads of each row, whose lanes are permuted for each column; fewer outputs than lanes are then computed where the
+// stride leaves no room. Rows of at most half a vector are computed in half vectors. A signal (one row) is folded: the
+// tile's rows are then neighbouring vectors of it.
 //
 // The input gradient is the same problem: it reads dy, by flipped taps, and computes dx by phases modulo the stride,
 // each with the taps that meet it; two phases along a row are computed side by side and stored interleaved.
@@ -27,10 +29,32 @@ namespace tk::TK_ISA {
 namespace {
 
 constexpr int kTileRows = 8;
-constexpr int kColumnTaps = 4;              // a column of more taps is cut
-constexpr int64_t kUnitWork = 1 << 16;      // multiply-adds of a unit of the parallel loop, where planes are small
-constexpr int64_t kStripWork = 1 << 20;     // planes of more are cut into strips of rows
-constexpr double kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
+constexpr int kColumnTaps = 4;               // a column of more taps is cut
+constexpr int64_t kUnitWork = 1 << 16;       // multiply-adds of a unit of the parallel loop, where planes are small
+constexpr int64_t kStripWork = 1 << 20;      // planes of more are cut into strips of rows
+constexpr int64_t kStridedReach = 4;         // of a fan, where that costs lanes
+constexpr int64_t kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
+
+#if defined(__AVX512F__)
+template <class T> constexpr bool kFans = sizeof(T) == 4;
+
+// Lane i of the result is lane lanes[i] of the 2 L lanes of a, b: one instruction.
+TK_INLINE VecOf<float, 16> permuted(VecOf<float, 16> a, VecOf<int32_t, 16> lanes, VecOf<float, 16> b) {
+    return _mm512_permutex2var_ps(a, reinterpret_cast<__m512i>(lanes), b);
+}
+TK_INLINE VecOf<float, 8> permuted(VecOf<float, 8> a, VecOf<int32_t, 8> lanes, VecOf<float, 8> b) {
+    return _mm256_permutex2var_ps(a, reinterpret_cast<__m256i>(lanes), b);
+}
+// first, first + step, first + 2 step, ...
+template <class T, int L> TK_INLINE VecOf<LaneInt<T>, L> lane_numbers(int64_t step, int64_t first) {
+    VecOf<LaneInt<T>, L> lanes{};
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) lanes[i] = i;
+    return lanes * static_cast<LaneInt<T>>(step) + static_cast<LaneInt<T>>(first);
+}
+#else
+template <class T> constexpr bool kFans = false;
+#endif
 
 inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
@@ -84,6 +108,7 @@ inline RowAxis backward_rows(int64_t in, int64_t out, int64_t kernel, int64_t st
 struct Column {
     int64_t shift;
     int32_t row, weight, weight_step, taps;
+    int32_t fan;   // columns from this one on that lie over the same rows, `reach` elements apart at most
 };
 
 struct RowProblem {
@@ -93,6 +118,7 @@ struct RowProblem {
     int64_t w_source, w_target;   // elements of the weight from a channel to the next
     // derived by plan_rows():
     bool half, folded;
+    int64_t lanes, reach;   // outputs of a vector, elements between the columns of a fan
     int64_t work;           // multiply-adds of a group's planes
     int64_t rows, strips;   // h positions of a strip, strips of a plane
     int64_t planes_per_unit;
@@ -145,15 +171,25 @@ template <class T, class Element> int64_t elements_for(int64_t count) {
     return apart<T>(ceil_div(count * static_cast<int64_t>(sizeof(Element)), static_cast<int64_t>(sizeof(T))));
 }
 
+// Whether rows are loaded once for a fan of columns, 2 L elements of each: where lanes of two vectors permute.
+template <class T> bool fans(int64_t step) { return kFans<T> && step <= 4; }
+
 template <class T> RowProblem plan_rows(RowProblem p) {
     p.half = p.w.grid <= kHalfLanes<T>;
+    const int64_t L = p.half ? kHalfLanes<T> : kLanes<T>;
+    p.lanes = L;
+    if (fans<T>(p.w.step)) {
+        p.reach = smaller((p.w.kernel - 1) * p.w.dilation, p.w.step == 1 ? L : kStridedReach);
+        p.lanes = smaller(L, (2 * L - 1 - p.reach) / p.w.step + 1);
+    }
     p.folded = p.h.grid == 1 && p.h.span == 1;
     p.slots = p.d.phases * p.d.span * p.h.phases;
-    p.height = kTileRows + p.h.span - 1;
     p.work = p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     const int64_t tiles = ceil_div(p.h.grid, kTileRows);
-    p.rows = ceil_div(tiles, smaller(ceil_div(p.work, kStripWork), tiles)) * kTileRows;
+    const int64_t most = (kMostPointers / (p.sources * p.slots) - p.h.span + 1) / kTileRows;   // at least 1
+    p.rows = smaller(ceil_div(tiles, smaller(ceil_div(p.work, kStripWork), tiles)), most) * kTileRows;
     p.strips = ceil_div(p.h.grid, p.rows);
+    p.height = p.rows + p.h.span - 1;
     p.planes_per_unit = p.strips > 1 ? 1 : ceil_div(kUnitWork, p.work);
     p.zeros = p.d.pads() || p.h.pads() ? elements_for<T, T>(p.w.in) : 0;
     p.tables = elements_for<T, int64_t>(p.combinations() + 1) + elements_for<T, Column>(p.taps());
@@ -173,38 +209,57 @@ template <class T> struct Tables {
     T* pointers;   // what is left of the workspace
 };
 
+// The columns over the rows of `run`, one for each tap along w.
+inline int64_t fill_fans(Column* columns, const RowProblem& p, int64_t qw, const Column& run) {
+    int64_t count = 0;
+    Column* fan = columns;
+    for (int64_t e = 0; e < p.w.kernel; ++e) {
+        int64_t pw, sw;
+        if (!p.w.tap(e, qw, &pw, &sw)) continue;
+        Column* c = columns + count++;
+        *c = run;
+        c->shift = sw * p.w.step + pw + p.w.origin;
+        c->weight += static_cast<int32_t>(e);
+        const int64_t apart = c->shift - fan->shift;
+        if (larger(apart, -apart) > p.reach) fan = c;
+        ++fan->fan;
+    }
+    return count;
+}
 inline int64_t fill_columns(Column* columns, int64_t* starts, const RowProblem& p) {
     int64_t count = 0, combination = 0;
     for (int64_t qd = 0; qd < p.d.out_phases; ++qd)
         for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
             for (int64_t qw = 0; qw < p.w.out_phases; ++qw) {
                 starts[combination++] = count;
-                for (int64_t a = 0; a < p.d.kernel; ++a)
-                    for (int64_t e = 0; e < p.w.kernel; ++e) {
-                        int64_t pd, sd, pw, sw;
-                        if (!p.d.tap(a, qd, &pd, &sd) || !p.w.tap(e, qw, &pw, &sw)) continue;
-                        for (int64_t hp = 0; hp < p.h.phases; ++hp) {
-                            int64_t before = -2, before_tap = 0;   // shift and number of the last tap
-                            for (int64_t i = 0; i < p.h.kernel; ++i) {
-                                const int64_t b = p.h.back ? p.h.kernel - 1 - i : i;   // downwards
-                                int64_t ph, sh;
-                                if (!p.h.tap(b, qh, &ph, &sh) || ph != hp) continue;
-                                Column* last = columns + count - 1;
-                                const int64_t step = (b - before_tap) * p.w.kernel;
-                                if (sh == before + 1 && last->taps < kColumnTaps) {
-                                    last->weight_step = static_cast<int32_t>(step);
-                                    ++last->taps;
-                                } else {
-                                    columns[count++] = {
-                                        sw * p.w.step + pw + p.w.origin,
-                                        static_cast<int32_t>(((pd * p.d.span + sd) * p.h.phases + ph) * p.height + sh),
-                                        static_cast<int32_t>((a * p.h.kernel + b) * p.w.kernel + e), 0, 1};
-                                }
-                                before = sh;
-                                before_tap = b;
+                for (int64_t a = 0; a < p.d.kernel; ++a) {
+                    int64_t pd, sd;
+                    if (!p.d.tap(a, qd, &pd, &sd)) continue;
+                    for (int64_t hp = 0; hp < p.h.phases; ++hp) {
+                        Column run{};
+                        int64_t before = 0, before_tap = 0;   // shift and number of the last tap
+                        for (int64_t i = 0; i < p.h.kernel; ++i) {
+                            const int64_t b = p.h.back ? p.h.kernel - 1 - i : i;   // downwards
+                            int64_t ph, sh;
+                            if (!p.h.tap(b, qh, &ph, &sh) || ph != hp) continue;
+                            if (run.taps && sh == before + 1 && run.taps < kColumnTaps) {
+                                run.weight_step = static_cast<int32_t>((b - before_tap) * p.w.kernel);
+                            } else {
+                                if (run.taps) count += fill_fans(columns + count, p, qw, run);
+                                run = {0,
+                                       static_cast<int32_t>(((pd * p.d.span + sd) * p.h.phases + ph) * p.height + sh),
+                                       static_cast<int32_t>((a * p.h.kernel + b) * p.w.kernel),
+                                       0,
+                                       0,
+                                       0};
                             }
+                            ++run.taps;
+                            before = sh;
+                            before_tap = b;
                         }
+                        if (run.taps) count += fill_fans(columns + count, p, qw, run);
                     }
+                }
             }
     starts[combination] = count;
     return count;
@@ -243,26 +298,26 @@ void find_rows(const T** to, const T* x, const T* zeros, const RowProblem& p, in
                 }
             }
 }
-// A folded problem's rows: vectors of L outputs, one after the other.
+// A folded problem's rows: vectors of outputs, one after the other.
 template <class T> void fold_rows(const T** to, const RowProblem& p, int64_t step) {
     for (int64_t slot = 0; slot < p.sources * p.slots; ++slot, to += p.height)
         for (int64_t r = 1; r < kTileRows; ++r) to[r] = to[0] + r * step;
 }
 // The same rows of another plane, `step` elements on.
 template <class T>
-TK_INLINE void move_rows(const T** rows, const T* zeros, const RowProblem& p, int64_t height, int64_t step) {
+TK_INLINE void move_rows(const T** rows, const T* zeros, const RowProblem& p, int64_t count, int64_t step) {
     for (int64_t slot = 0; slot < p.sources * p.slots; ++slot, rows += p.height)
-        for (int64_t r = 0; r < height + p.h.span - 1; ++r) rows[r] += rows[r] == zeros ? 0 : step;
+        for (int64_t r = 0; r < count + p.h.span - 1; ++r) rows[r] += rows[r] == zeros ? 0 : step;
 }
-// f(plane) for planes first, first + apart, ... below end, with the rows that outputs (jd, row .. row + height) read.
-template <class T, int L, class F>
+// f(plane) for planes first, first + apart, ... below end, with the rows that outputs (jd, row .. row + count) read.
+template <class T, class F>
 TK_INLINE void for_each_plane(const T** found, const T* x, const T* zeros, const RowProblem& p, int64_t first,
-                              int64_t end, int64_t apart, int64_t jd, int64_t row, int64_t height, F&& f) {
+                              int64_t end, int64_t apart, int64_t jd, int64_t row, int64_t count, F&& f) {
     const int64_t step = p.sources * p.in_plane;
     for (int64_t plane = first; plane < end; plane += apart) {
-        if (plane == first || p.folded) find_rows(found, x + plane * step, zeros, p, jd, row, height);
-        else move_rows(found, zeros, p, height, apart * step);
-        if (p.folded) fold_rows(found, p, L * p.w.step);
+        if (plane == first || p.folded) find_rows(found, x + plane * step, zeros, p, jd, row, count);
+        else move_rows(found, zeros, p, count, apart * step);
+        if (p.folded) fold_rows(found, p, p.lanes * p.w.step);
         f(plane);
     }
 }
@@ -284,18 +339,19 @@ template <class T, class F> TK_INLINE void with_height(int64_t rows, F&& f) {
     else f(std::integral_constant<int, 1>{});
 }
 // f(rows, first output along w, inside) for each tile of a band of `height` rows.
-template <class T, int L, class F>
+template <class T, class F>
 TK_INLINE void for_each_tile(const RowProblem& p, const Run& inside, int64_t height, int64_t columns, F&& f) {
-    for (int64_t o = 0, vectors; o < columns; o += vectors * L) {
-        const bool in = o >= inside.begin && o + L <= inside.end;
-        vectors = in && p.folded ? tile_height<T>((inside.end - o) / L) : 1;
+    for (int64_t o = 0, vectors; o < columns; o += vectors * p.lanes) {
+        const bool in = o >= inside.begin && o + p.lanes <= inside.end;
+        vectors = in && p.folded ? tile_height<T>((inside.end - o) / p.lanes) : 1;
         f(p.folded ? vectors : height, o, in);
     }
 }
 
 // ---- loads ------------------------------------------------------------------------------------------------------
 
-enum class Load { row, row_inside, pairs, pairs_inside, gather };
+// fan and square are ways of whole tiles: by fans, and three columns of three taps (square) one by one, unrolled.
+enum class Load { row, row_inside, pairs, pairs_inside, gather, fan, square };
 
 // The elements row[at + lane * step]; 0 where they lie outside [0, in).
 template <class T, int L, Load How> struct RowLoad {

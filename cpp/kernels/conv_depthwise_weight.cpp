@@ -108,34 +108,35 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
     tile.columns_end = tables.columns + tables.starts[1];
     tile.in_step = p.w.step;
     tile.in = p.w.in;
-    tile.dy_row = p.folded ? L : p.w.out;
-    const auto band = [&](int64_t jd, int64_t row, int64_t height) {
-        for_each_plane<T, L>(
-            scratch.found, a.x, tables.zeros, p, begin * p.groups + group, end * p.groups, p.groups, jd, row, height,
-            [&](int64_t plane) {
-                for_each_tile<T, L>(p, tables.inside, height, p.w.out, [&](int64_t rows, int64_t o, bool inside) {
-                    tile.at = o * p.w.step;
-                    tile.lanes = smaller(L, p.w.out - o);
-                    for (int64_t k = 0; k < p.targets; ++k)
-                        for (int64_t c = 0; c < p.sources; ++c) {
-                            const int64_t from =
-                                (plane * p.targets + k) * p.out_plane + (jd * p.h.out + row) * p.w.out + o;
-                            tile.sums = sums + (k * p.sources + c) * p.taps() * L;
-                            tile.rows = scratch.found + c * p.slots * p.height;
-                            tile.dy = a.dy + from;
-                            tile.y = a.y ? a.y + from : nullptr;
-                            tile.bias = c == 0 ? bias + k * L : nullptr;
-                            with_height<T>(rows, [&](auto tile_rows) {
-                                with_load(p.w.step, inside, [&](auto how) { sum_rows<T, L, how, tile_rows>(tile); });
-                            });
-                        }
-                });
-            });
+    tile.dy_row = p.folded ? p.lanes : p.w.out;
+    const auto band = [&](int64_t plane, int64_t jd, int64_t row, int64_t height) {
+        for_each_tile<T>(p, tables.inside, height, p.w.out, [&](int64_t rows, int64_t o, bool inside) {
+            tile.at = o * p.w.step;
+            tile.lanes = smaller(p.lanes, p.w.out - o);
+            for (int64_t k = 0; k < p.targets; ++k)
+                for (int64_t c = 0; c < p.sources; ++c) {
+                    const int64_t from = (plane * p.targets + k) * p.out_plane + (jd * p.h.out + row) * p.w.out + o;
+                    tile.sums = sums + (k * p.sources + c) * p.taps() * L;
+                    tile.rows = scratch.found + c * p.slots * p.height + row % p.rows;
+                    tile.dy = a.dy + from;
+                    tile.y = a.y ? a.y + from : nullptr;
+                    tile.bias = c == 0 ? bias + k * L : nullptr;
+                    with_height<T>(rows, [&](auto tile_rows) {
+                        with_load(p.w.step, inside, [&](auto how) { sum_rows<T, L, how, tile_rows>(tile); });
+                    });
+                }
+        });
     };
     for (int64_t jd = 0; jd < p.d.grid; ++jd)
-        for (int64_t row = 0, height; row < p.h.out; row += height) {
-            height = tile_height<T>(p.h.out - row);
-            band(jd, row, height);
+        for (int64_t j0 = 0; j0 < p.h.out; j0 += p.rows) {
+            const int64_t rows = smaller(p.rows, p.h.out - j0);
+            for_each_plane<T>(scratch.found, a.x, tables.zeros, p, begin * p.groups + group, end * p.groups, p.groups,
+                              jd, j0, rows, [&](int64_t plane) {
+                                  for (int64_t row = 0, height; row < rows; row += height) {
+                                      height = tile_height<T>(rows - row);
+                                      band(plane, jd, j0 + row, height);
+                                  }
+                              });
         }
     for (int64_t i = 0; i < weights; ++i) dweight[i] = sum_of<L>(sums + i * L);
     if (dbias)
