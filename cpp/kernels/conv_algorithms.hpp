@@ -70,7 +70,7 @@ template <class Entry, ConvAlgorithm id> const Entry& not_in_double() {
 template <class T> const ForwardAlgorithm<T>& depthwise_forward();
 template <class T> const BackwardInputAlgorithm<T>& depthwise_backward_input();
 template <class T> const BackwardWeightAlgorithm<T>& depthwise_backward_weight();
-// conv_winograd.cpp, conv_winograd_strided.cpp, conv_winograd_weight.cpp
+// conv_winograd.cpp, conv_winograd_weight.cpp
 template <class T> const ForwardAlgorithm<T>& winograd_f4_forward();
 template <class T> const ForwardAlgorithm<T>& winograd_f2_forward();
 template <class T> const ForwardAlgorithm<T>& winograd_strided_forward();
