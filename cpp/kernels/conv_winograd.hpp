@@ -14,6 +14,7 @@
 // output channels, whose weights it transforms just then. An output's terms are added channel by channel in order
 // either way: which way it goes, and what else is in the run, does not show in the bits.
 #pragma once
+#include "kernels/winograd_products.hpp"
 #include "kernels/winograd_tiles.hpp"
 
 namespace tk::TK_ISA {
@@ -21,8 +22,9 @@ namespace {
 
 // Values and sums of a thread's own run, about twice as many as the weights that every run reads: few stay in L2.
 constexpr int64_t kLeastRunBytes = 1 << 20, kRunBytes = 4 << 20;
-constexpr int64_t kSharedBytes = 6 << 20;    // values of a shared run
-constexpr int64_t kSumsBytes = 512 * 1024;   // sums of a block over a part of a shared run
+constexpr int64_t kSharedBytes = 6 << 20;        // values of a shared run
+constexpr int64_t kLongSharedBytes = 16 << 20;   // where weights are transformed anew for each
+constexpr int64_t kSumsBytes = 512 * 1024;       // sums of a block over a part of a shared run
 // Weights are transformed before all else where they are so few, or somewhat more and groups or runs of bands many;
 // else as they are used, so many at a time, which stay in L2 until then.
 constexpr int64_t kFewBytes = 3 << 20, kHeldBytes = 12 << 20, kManyRuns = 4;
@@ -82,15 +84,16 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.run = bands_in<T>(q.bands, run_bytes, points, q.c_vectors * L + kBlock<T>);
     const bool many = p.groups > 1 || p.n * q.bands.per_image() > kManyRuns * q.run;
     q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= (many ? kHeldBytes : kFewBytes);
-    q.shared_run = bands_in<T>(q.bands, kSharedBytes, points, q.c_vectors * L);
-    q.part = smaller(q.shared_run, bands_in<T>(q.bands, kSumsBytes, points, kBlock<T>));
+    q.shared_run = bands_in<T>(q.bands, q.held ? kSharedBytes : kLongSharedBytes, points, q.c_vectors * L);
+    q.part = q.shared_run;
+    if (q.held) q.part = smaller(q.part, bands_in<T>(q.bands, kSumsBytes, points, kBlock<T>));
     q.rows_in = strip_rows<T>(p.in, q.bands);
     q.rows_out = strip_rows<T>(p.out, q.bands);
     q.strip = larger(strip_size<T>(p.in, q.bands, q.rows_in), strip_size<T>(p.out, q.bands, q.rows_out));
     const auto tiles = [&](int64_t bands) { return bands * q.bands.most_tiles(); };
     q.sums = points * point_pitch<T>(larger(tiles(q.run), tiles(q.part)), kBlock<T>);
     q.chunks = 1;
-    if (q.part == q.shared_run)   // else several parts would share the sums between chunks
+    if (!q.held)
         q.chunks = smaller(q.c_vectors, ceil_div(q.weight_block * static_cast<int64_t>(sizeof(T)), kUsedBytes));
     q.used = points * point_pitch<T>(ceil_div(q.c_vectors, q.chunks) * L, kBlock<T>);
     q.run_values = q.c_vectors * points * point_pitch<T>(tiles(q.run), L);
@@ -148,58 +151,6 @@ template <class T> void transform_weights(T* to, const T* weight, const Winograd
         transform_weight<T>(to + block * q.weight_block + begin * width, point_pitch<T>(p.ic, width), weight, p,
                             block / q.k_blocks, k_block, begin, p.ic * (cut + 1) / cuts);
     });
-}
-
-// ---- products -----------------------------------------------------------------------------------------------------
-
-// sums[tile][v] = (first ? 0 : what is there) + sum over c of values[tile][c] * weights[c][v]
-template <class T> struct ProductArguments {
-    T* sums;
-    const T *values, *weights;
-    int64_t channels, vector_pitch;   // from one vector of channels to the next
-    bool first;
-};
-
-template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
-    constexpr int L = kLanes<T>;
-    Vec<T> acc[Tiles][Vectors];
-    TK_UNROLL
-    for (int t = 0; t < Tiles; ++t) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) acc[t][v] = Vec<T>{};
-    if (!a.first) {
-        TK_UNROLL
-        for (int t = 0; t < Tiles; ++t) TK_UNROLL
-        for (int v = 0; v < Vectors; ++v) acc[t][v] = load(a.sums + (t * Vectors + v) * L);
-    }
-    const T* w = a.weights;
-    for (int64_t c = 0; c < a.channels; c += L) {
-        const T* x = a.values + c / L * a.vector_pitch;
-        const int64_t lanes = smaller(L, a.channels - c);
-        TK_UNROLL
-        for (int t = 0; t < Tiles; ++t) __builtin_prefetch(x + a.vector_pitch + t * L);
-        asm volatile("" : "+r"(x), "+r"(w));   // keeps the compiler from hoisting loads and spilling
-        for (int64_t lane = 0; lane < lanes; ++lane, ++x, w += Vectors * L) {
-            Vec<T> factor[Vectors];
-            TK_UNROLL
-            for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
-            TK_UNROLL
-            for (int t = 0; t < Tiles; ++t) {
-                const Vec<T> value = broadcast(x[t * L]);
-                TK_UNROLL
-                for (int v = 0; v < Vectors; ++v) acc[t][v] += value * factor[v];
-            }
-        }
-    }
-    TK_UNROLL
-    for (int t = 0; t < Tiles; ++t) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) store(a.sums + (t * Vectors + v) * L, acc[t][v]);
-}
-
-template <class T, int Tiles> void product_tile_of(int64_t tiles, int64_t vectors, const ProductArguments<T>& a) {
-    if constexpr (Tiles > 0) {
-        if (tiles == Tiles) return vectors == 2 ? product_tile<T, Tiles, 2>(a) : product_tile<T, Tiles, 1>(a);
-        product_tile_of<T, Tiles - 1>(tiles, vectors, a);
-    }
 }
 
 // ---- one run ------------------------------------------------------------------------------------------------------
@@ -344,6 +295,7 @@ template <class T> bool winograd(const WinogradCall<T>& a, const WinogradProblem
     const int64_t bands = p.n * q.bands.per_image(), threads = max_threads();
     const int64_t rounds = larger(ceil_div(bands, q.run * threads), threads == 1 ? 1 : 2);
     q.run = smaller(q.run, ceil_div(bands, rounds * threads));
+    q.shared_run = ceil_div(bands, ceil_div(bands, q.shared_run));
     const bool own =
         q.held && (threads == 1 || p.groups >= 4 * threads || q.run * q.bands.most_tiles() >= 2 * kTilePixels);
     const int64_t work = p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc;
