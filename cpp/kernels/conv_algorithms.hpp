@@ -74,7 +74,7 @@ template <class T> const BackwardWeightAlgorithm<T>& depthwise_backward_weight()
 template <class T> const ForwardAlgorithm<T>& matmul_forward();
 template <class T> const BackwardInputAlgorithm<T>& matmul_backward_input();
 template <class T> const BackwardWeightAlgorithm<T>& matmul_backward_weight();
-// conv_winograd.cpp, conv_winograd_strided.cpp, conv_winograd_weight.cpp
+// conv_winograd.cpp, conv_winograd_weight.cpp
 template <class T> const ForwardAlgorithm<T>& winograd_f4_forward();
 template <class T> const ForwardAlgorithm<T>& winograd_f2_forward();
 template <class T> const ForwardAlgorithm<T>& winograd_strided_forward();

@@ -74,10 +74,11 @@ void compute_strip(const DirectCall<T>& a, const T* packed, const DirectProblem&
         if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, s, c0, tile.channels);
         for (int64_t k_block = k_begin; k_block < k_end; ++k_block) {
             tile.packed = packed + (k_block - k_begin) * p.packed_block + c0 * tile.taps * p.width;
-            const int64_t k0 = s.group * p.oc + k_block * p.width;
+            const int64_t k0 = s.group * p.oc + k_block * p.outputs;
             T* out = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + p.out_offset + s.od * p.out_d;
-            tile.to = {nullptr,      a.bias ? a.bias + k0 : nullptr,     p.out_plane, p.out_w, p.oc - k_block * p.width,
-                       c_block == 0, a.relu && c_block == p.c_blocks - 1};
+            tile.to = {
+                nullptr,      a.bias ? a.bias + k0 : nullptr,      p.out_plane,  p.out_w, p.oc - k_block * p.outputs,
+                c_block == 0, a.relu && c_block == p.c_blocks - 1, p.w_pair != 0};
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
                 const int64_t unit = AlongPixels ? kLanes<T> : 1, units = ceil_div(length, unit);

@@ -14,6 +14,7 @@
 // output channels, whose weights it transforms just then. An output's terms are added channel by channel in order
 // either way: which way it goes, and what else is in the run, does not show in the bits.
 #pragma once
+#include "kernels/winograd_products.hpp"
 #include "kernels/winograd_tiles.hpp"
 
 namespace tk::TK_ISA {
@@ -21,15 +22,26 @@ namespace {
 
 // Values and sums of a thread's own run, about twice as many as the weights that every run reads: few stay in L2.
 constexpr int64_t kLeastRunBytes = 1 << 20, kRunBytes = 4 << 20;
-constexpr int64_t kSharedBytes = 6 << 20;    // values of a shared run
-constexpr int64_t kSumsBytes = 512 * 1024;   // sums of a block over a part of a shared run
+constexpr int64_t kSharedBytes = 6 << 20;        // values of a shared run
+constexpr int64_t kLongSharedBytes = 16 << 20;   // where weights are transformed anew for each
+constexpr int64_t kSumsBytes = 512 * 1024;       // sums of a block over a part of a shared run
 // Weights are transformed before all else where they are so few, or somewhat more and groups or runs of bands many;
 // else as they are used, so many at a time, which stay in L2 until then.
 constexpr int64_t kFewBytes = 3 << 20, kHeldBytes = 12 << 20, kManyRuns = 4;
 constexpr int64_t kUsedBytes = 640 * 1024;
 
+// The transforms of a filter along both axes. The loops are the same for all.
+template <class T> struct Filter {
+    int64_t points, taps;
+    void (*input)(const Points<T>& to, const T* strip, const View&, const Patch&);
+    void (*weight)(T* to, int64_t pitch, int64_t width, const T* from, int64_t channels, bool flip);
+    void (*output)(T* strip, const Points<const T>& from, Vec<T> bias, bool relu, Vec<T>& spoilt, const View&,
+                   const Patch&);
+};
+
 // A convolution that reads `in` and writes `out`: forward, or backward-input with the roles exchanged.
-struct WinogradProblem {
+template <class T> struct WinogradProblem {
+    const Filter<T>& filter;
     int64_t n, groups, ic, oc;   // channels per group
     View in, out;
     int64_t w_group, w_oc, w_ic;   // strides of the weight as the user keeps it
@@ -58,8 +70,9 @@ template <class T> int64_t bands_in(const Bands& b, int64_t bytes, int64_t point
     return larger(1, bytes / (points * channels * b.most_tiles() * static_cast<int64_t>(sizeof(T))));
 }
 
-template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p) {
-    constexpr int64_t points = kPoints<H, W>, L = kLanes<T>;
+template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t points = p.filter.points;
     WinogradPlan q{};
     q.bands = bands_of(p.out);
     q.k_blocks = ceil_div(p.oc, kBlock<T>);
@@ -71,15 +84,16 @@ template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p)
     q.run = bands_in<T>(q.bands, run_bytes, points, q.c_vectors * L + kBlock<T>);
     const bool many = p.groups > 1 || p.n * q.bands.per_image() > kManyRuns * q.run;
     q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= (many ? kHeldBytes : kFewBytes);
-    q.shared_run = bands_in<T>(q.bands, kSharedBytes, points, q.c_vectors * L);
-    q.part = smaller(q.shared_run, bands_in<T>(q.bands, kSumsBytes, points, kBlock<T>));
+    q.shared_run = bands_in<T>(q.bands, q.held ? kSharedBytes : kLongSharedBytes, points, q.c_vectors * L);
+    q.part = q.shared_run;
+    if (q.held) q.part = smaller(q.part, bands_in<T>(q.bands, kSumsBytes, points, kBlock<T>));
     q.rows_in = strip_rows<T>(p.in, q.bands);
     q.rows_out = strip_rows<T>(p.out, q.bands);
     q.strip = larger(strip_size<T>(p.in, q.bands, q.rows_in), strip_size<T>(p.out, q.bands, q.rows_out));
     const auto tiles = [&](int64_t bands) { return bands * q.bands.most_tiles(); };
     q.sums = points * point_pitch<T>(larger(tiles(q.run), tiles(q.part)), kBlock<T>);
     q.chunks = 1;
-    if (q.part == q.shared_run)   // else several parts would share the sums between chunks
+    if (!q.held)
         q.chunks = smaller(q.c_vectors, ceil_div(q.weight_block * static_cast<int64_t>(sizeof(T)), kUsedBytes));
     q.used = points * point_pitch<T>(ceil_div(q.c_vectors, q.chunks) * L, kBlock<T>);
     q.run_values = q.c_vectors * points * point_pitch<T>(tiles(q.run), L);
@@ -87,8 +101,8 @@ template <class T, class H, class W> WinogradPlan plan(const WinogradProblem& p)
     return q;
 }
 
-template <class T, class H, class W> int64_t winograd_workspace(const WinogradProblem& p, int threads, bool packed) {
-    const WinogradPlan q = plan<T, H, W>(p);
+template <class T> int64_t winograd_workspace(const WinogradProblem<T>& p, int threads, bool packed) {
+    const WinogradPlan q = plan(p);
     const int64_t shared = q.shared_values + threads * (q.sums + q.strip + (q.held ? 0 : q.used));
     const int64_t own = q.held ? threads * (q.run_values + q.sums + q.strip) : 0;
     return larger(shared, own) + (q.held && !packed ? q.weights : 0);
@@ -96,14 +110,24 @@ template <class T, class H, class W> int64_t winograd_workspace(const WinogradPr
 
 // ---- weights ------------------------------------------------------------------------------------------------------
 
-// weights[point][c][vectors] of channels [c_begin, c_end) of one block of output channels; points lie `pitch` apart.
+// to[point][c][width] from the taps [c][tap][L] of one vector of output channels; points lie `pitch` apart.
 template <class T, class H, class W>
-void transform_weight(T* to, int64_t pitch, const T* weight, const WinogradProblem& p, int64_t group, int64_t k_block,
-                      int64_t c_begin, int64_t c_end) {
-    constexpr int L = kLanes<T>;
-    constexpr int taps = kTaps<H, W>, most = 16;
-    const int64_t width = width_of<T>(p.oc, k_block);
-    T lanes[most * taps * L];   // [c][tap][L]
+void transform_taps(T* to, int64_t pitch, int64_t width, const T* from, int64_t channels, bool flip) {
+    constexpr int L = kLanes<T>, taps = kTaps<H, W>;
+    const int64_t first = flip ? taps - 1 : 0, step = flip ? -L : L;
+    for (int64_t c = 0; c < channels; ++c, from += taps * L, to += width)
+        weight_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(from + first * L + (i * W::taps + j) * step); },
+                             [&](int i, int j, Vec<T> value)
+                                 TK_ALWAYS { store(to + (i * W::points + j) * pitch, value); });
+}
+
+// weights[point][c][vectors] of channels [c_begin, c_end) of one block of output channels; points lie `pitch` apart.
+template <class T>
+void transform_weight(T* to, int64_t pitch, const T* weight, const WinogradProblem<T>& p, int64_t group,
+                      int64_t k_block, int64_t c_begin, int64_t c_end) {
+    constexpr int L = kLanes<T>, most = 16;
+    const int64_t width = width_of<T>(p.oc, k_block), taps = p.filter.taps;
+    T lanes[most * kMostTaps * L];   // [c][tap][L]
     for (int64_t v = 0; v < width / L; ++v)
         for (int64_t c0 = c_begin; c0 < c_end; c0 += most) {
             const int64_t k0 = k_block * kBlock<T> + v * L, count = smaller(most, c_end - c0);
@@ -114,78 +138,19 @@ void transform_weight(T* to, int64_t pitch, const T* weight, const WinogradProbl
                 for (int64_t c = 0; c < count; ++c)
                     transpose_in(lanes + c * taps * L, L, from + c * p.w_ic, p.w_oc, p.oc - k0, L, taps);
             }
-            for (int64_t c = 0; c < count; ++c) {
-                const T* tap = lanes + c * taps * L;
-                T* out = to + (c0 - c_begin + c) * width + v * L;
-                const int first = p.flip ? taps - 1 : 0, step = p.flip ? -1 : 1;
-                weight_both<T, H, W>(
-                    [&](int i, int j) TK_ALWAYS { return load(tap + (first + step * (i * W::taps + j)) * L); },
-                    [&](int i, int j, Vec<T> value) TK_ALWAYS { store(out + (i * W::points + j) * pitch, value); });
-            }
+            p.filter.weight(to + (c0 - c_begin) * width + v * L, pitch, width, lanes, count, p.flip);
         }
 }
 
-template <class T, class H, class W> void transform_weights(T* to, const T* weight, const WinogradProblem& p) {
-    const WinogradPlan q = plan<T, H, W>(p);
+template <class T> void transform_weights(T* to, const T* weight, const WinogradProblem<T>& p) {
+    const WinogradPlan q = plan(p);
     const int64_t cuts = ceil_div(p.ic, 64);
     parallel_for(p.groups * q.k_blocks * cuts, q.weights, [&](int64_t unit, int) {
         const int64_t cut = unit % cuts, block = unit / cuts, k_block = block % q.k_blocks;
         const int64_t width = width_of<T>(p.oc, k_block), begin = p.ic * cut / cuts;
-        transform_weight<T, H, W>(to + block * q.weight_block + begin * width, point_pitch<T>(p.ic, width), weight, p,
-                                  block / q.k_blocks, k_block, begin, p.ic * (cut + 1) / cuts);
+        transform_weight<T>(to + block * q.weight_block + begin * width, point_pitch<T>(p.ic, width), weight, p,
+                            block / q.k_blocks, k_block, begin, p.ic * (cut + 1) / cuts);
     });
-}
-
-// ---- products -----------------------------------------------------------------------------------------------------
-
-// sums[tile][v] = (first ? 0 : what is there) + sum over c of values[tile][c] * weights[c][v]
-template <class T> struct ProductArguments {
-    T* sums;
-    const T *values, *weights;
-    int64_t channels, vector_pitch;   // from one vector of channels to the next
-    bool first;
-};
-
-template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
-    constexpr int L = kLanes<T>;
-    Vec<T> acc[Tiles][Vectors];
-    TK_UNROLL
-    for (int t = 0; t < Tiles; ++t) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) acc[t][v] = Vec<T>{};
-    if (!a.first) {
-        TK_UNROLL
-        for (int t = 0; t < Tiles; ++t) TK_UNROLL
-        for (int v = 0; v < Vectors; ++v) acc[t][v] = load(a.sums + (t * Vectors + v) * L);
-    }
-    const T* w = a.weights;
-    for (int64_t c = 0; c < a.channels; c += L) {
-        const T* x = a.values + c / L * a.vector_pitch;
-        const int64_t lanes = smaller(L, a.channels - c);
-        TK_UNROLL
-        for (int t = 0; t < Tiles; ++t) __builtin_prefetch(x + a.vector_pitch + t * L);
-        asm volatile("" : "+r"(x), "+r"(w));   // keeps the compiler from hoisting loads and spilling
-        for (int64_t lane = 0; lane < lanes; ++lane, ++x, w += Vectors * L) {
-            Vec<T> factor[Vectors];
-            TK_UNROLL
-            for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
-            TK_UNROLL
-            for (int t = 0; t < Tiles; ++t) {
-                const Vec<T> value = broadcast(x[t * L]);
-                TK_UNROLL
-                for (int v = 0; v < Vectors; ++v) acc[t][v] += value * factor[v];
-            }
-        }
-    }
-    TK_UNROLL
-    for (int t = 0; t < Tiles; ++t) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) store(a.sums + (t * Vectors + v) * L, acc[t][v]);
-}
-
-template <class T, int Tiles> void product_tile_of(int64_t tiles, int64_t vectors, const ProductArguments<T>& a) {
-    if constexpr (Tiles > 0) {
-        if (tiles == Tiles) return vectors == 2 ? product_tile<T, Tiles, 2>(a) : product_tile<T, Tiles, 1>(a);
-        product_tile_of<T, Tiles - 1>(tiles, vectors, a);
-    }
 }
 
 // ---- one run ------------------------------------------------------------------------------------------------------
@@ -198,12 +163,13 @@ template <class T> struct WinogradCall {
     T* workspace;
 };
 
-template <class T, class H, class W> struct Winograd {
-    static constexpr int64_t points = kPoints<H, W>, L = kLanes<T>;
+template <class T> struct Winograd {
+    static constexpr int64_t L = kLanes<T>;
     const WinogradCall<T>& a;
-    const WinogradProblem& p;
+    const WinogradProblem<T>& p;
     const WinogradPlan& q;
     int& spoilt;   // becomes 1 where outputs are not finite
+    const int64_t points = p.filter.points;
 
     // values of one vector of channels, of bands [first, first + count) of a run of `tiles` tiles that begins at
     // `start`
@@ -215,7 +181,7 @@ template <class T, class H, class W> struct Winograd {
             const int64_t at = ((patch.image * p.groups + group) * p.ic + vector * L) * p.in.plane();
             const Source<T> from{a.in + at, a.mask ? a.mask + at : nullptr, p.ic - vector * L};
             load_strip(strip, from, p.in, patch);
-            transform_strip<T, H, W>(to, strip, p.in, patch);
+            p.filter.input(to, strip, p.in, patch);
         });
     }
 
@@ -247,8 +213,7 @@ template <class T, class H, class W> struct Winograd {
             Vec<T> differences{};
             const Vec<T> bias = a.bias ? load_first(a.bias + group * p.oc + k0, smaller(L, channels)) : Vec<T>{};
             for_each_patch(q.bands, first, count, q.rows_out, [&](const Patch& patch) {
-                transform_outputs<T, H, W>(strip, Points<const T>{sums + v * L, sums_pitch, width}, bias, a.relu,
-                                           differences, p.out, patch);
+                p.filter.output(strip, {sums + v * L, sums_pitch, width}, bias, a.relu, differences, p.out, patch);
                 store_strip(a.out + ((patch.image * p.groups + group) * p.oc + k0) * p.out.plane(), strip, channels,
                             p.out, patch);
             });
@@ -302,8 +267,8 @@ template <class T, class H, class W> struct Winograd {
                         const int64_t c_end = smaller(p.ic, q.c_vectors * (chunk + 1) / chunks * L);
                         const T* block = weights + (group * q.k_blocks + k) * q.weight_block;
                         if (!weights) {
-                            transform_weight<T, H, W>(own, point_pitch<T>(c_end - c_begin, width), a.weight, p, group,
-                                                      k, c_begin, c_end);
+                            transform_weight<T>(own, point_pitch<T>(c_end - c_begin, width), a.weight, p, group, k,
+                                                c_begin, c_end);
                             block = own;
                         }
                         for (int64_t i = 0; i < own_parts; ++i) {
@@ -322,21 +287,22 @@ template <class T, class H, class W> struct Winograd {
 
 // Runs a problem. workspace: winograd_workspace() elements. False where weights are not finite: padding's zeros times
 // those are NaN in every output, and the plain loops must write them anew.
-template <class T, class H, class W> bool winograd(const WinogradCall<T>& a, const WinogradProblem& p) {
-    WinogradPlan q = plan<T, H, W>(p);
+template <class T> bool winograd(const WinogradCall<T>& a, const WinogradProblem<T>& p) {
+    WinogradPlan q = plan(p);
     int spoilt = 0;
-    const Winograd<T, H, W> self{a, p, q, spoilt};
+    const Winograd<T> self{a, p, q, spoilt};
     // As many runs for each thread, two at least while they fill register tiles or groups are many.
     const int64_t bands = p.n * q.bands.per_image(), threads = max_threads();
     const int64_t rounds = larger(ceil_div(bands, q.run * threads), threads == 1 ? 1 : 2);
     q.run = smaller(q.run, ceil_div(bands, rounds * threads));
+    q.shared_run = ceil_div(bands, ceil_div(bands, q.shared_run));
     const bool own =
         q.held && (threads == 1 || p.groups >= 4 * threads || q.run * q.bands.most_tiles() >= 2 * kTilePixels);
-    const int64_t work = p.n * p.groups * q.bands.all_tiles() * kPoints<H, W> * p.ic * p.oc;
+    const int64_t work = p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc;
     const T* weights = a.packed;
     T* scratch = a.workspace;
     if (!weights && q.held) {
-        transform_weights<T, H, W>(scratch, a.weight, p);
+        transform_weights(scratch, a.weight, p);
         weights = scratch;
         scratch += q.weights;
     }

@@ -9,11 +9,11 @@ namespace tk::TK_ISA {
 namespace {
 
 // Columns first, first + 1, ... of the weights, neighbours in memory: a channel's `taps` taps, then the next one's.
-// to[(tap * channels + c) * width + k] = from[k * stride + column] for k < rows, and 0 from there to width. Where the
+// to[(tap * channels + c) * pitch + k] = from[k * stride + column] for k < rows, and 0 from there to width. Where the
 // problem takes taps backwards, the last tap is number 0.
 template <class T>
-void transpose_columns(T* to, const T* from, int64_t stride, int64_t rows, int64_t width, int64_t first_channel,
-                       int64_t columns, int64_t taps, int64_t channels, bool backwards) {
+void transpose_columns(T* to, int64_t pitch, const T* from, int64_t stride, int64_t rows, int64_t width,
+                       int64_t first_channel, int64_t columns, int64_t taps, int64_t channels, bool backwards) {
     constexpr int L = kLanes<T>;
     for (int64_t k0 = 0; k0 < width; k0 += L) {
         const int64_t lanes = smaller(L, width - k0);
@@ -30,17 +30,16 @@ void transpose_columns(T* to, const T* from, int64_t stride, int64_t rows, int64
             for (int j = 0; j < L; ++j) store(lines[j], block[j]);
             for (int64_t j = 0; j < count; ++j) {
                 const int64_t number = backwards ? taps - 1 - tap : tap;
-                store_first(to + (number * channels + c) * width + k0, load(lines[j]), lanes);
+                store_first(to + (number * channels + c) * pitch + k0, load(lines[j]), lanes);
                 if (++tap == taps) tap = 0, ++c;
             }
         }
     }
 }
 
-// The weights of one block of output channels, sum by sum.
-template <class T> void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t k_block) {
-    const int64_t k0 = k_block * p.width, width = p.width, outputs = smaller(width, p.oc - k0), taps = p.taps();
-    const T* block = weight + p.w_origin + group * p.w_group + k0 * p.w_oc;
+// The weights of one block of output channels, sum by sum: `width` numbers of each packed line. `block`: the first one.
+template <class T> void pack_block(T* to, const T* block, const DirectProblem& p, int64_t outputs, int64_t width) {
+    const int64_t taps = p.taps(), pitch = p.width;
     // Whether all taps of a channel are neighbours, forwards or backwards.
     const int64_t step = taps == 1 ? 1 : p.w.taps > 1 ? p.w_w : 0;
     const bool neighbours = (step == 1 || step == -1) && (p.h.taps == 1 || p.w_h == step * p.w.taps) &&
@@ -51,22 +50,31 @@ template <class T> void pack(T* to, const T* weight, const DirectProblem& p, int
         if (neighbours && p.w_oc > 1) {
             if (step < 0) from -= taps - 1;
             if (p.w_ic == taps) {   // and channels follow each other
-                transpose_columns(to, from, p.w_oc, outputs, width, 0, channels * taps, taps, channels, step < 0);
+                transpose_columns(to, pitch, from, p.w_oc, outputs, width, 0, channels * taps, taps, channels,
+                                  step < 0);
             } else
                 for (int64_t c = 0; c < channels; ++c)
-                    transpose_columns(to, from + c * p.w_ic, p.w_oc, outputs, width, c, taps, taps, channels, step < 0);
-            to += channels * taps * width;
+                    transpose_columns(to, pitch, from + c * p.w_ic, p.w_oc, outputs, width, c, taps, taps, channels,
+                                      step < 0);
+            to += channels * taps * pitch;
             continue;
         }
         for (int64_t a = 0; a < p.d.taps; ++a)
             for (int64_t b = 0; b < p.h.taps; ++b)
                 for (int64_t e = 0; e < p.w.taps; ++e)
-                    for (int64_t c = 0; c < channels; ++c, to += width) {
+                    for (int64_t c = 0; c < channels; ++c, to += pitch) {
                         const T* w = from + a * p.w_d + b * p.w_h + e * p.w_w + c * p.w_ic;
                         for (int64_t k = 0; k < outputs; ++k) to[k] = w[k * p.w_oc];
                         for (int64_t k = outputs; k < width; ++k) to[k] = 0;
                     }
     }
+}
+
+template <class T> void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t k_block) {
+    const int64_t k0 = k_block * p.outputs, outputs = smaller(p.outputs, p.oc - k0);
+    const T* block = weight + p.w_origin + group * p.w_group + k0 * p.w_oc;
+    pack_block(to, block, p, outputs, p.outputs);
+    if (p.w_pair) pack_block(to + p.outputs, block + p.w_pair, p, outputs, p.outputs);
 }
 
 // to[0..count) = from[0..count), or 0 where there is a mask that is not positive

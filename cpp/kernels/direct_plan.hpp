@@ -91,9 +91,10 @@ struct DirectProblem {
     int64_t out_plane, out_offset, out_d, out_h, out_w;     // elements between outputs
     int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w;   // strides of the weight as the user keeps it
     bool along_pixels;                                      // what vectors hold: pixels, or output channels
-    int64_t most_rows;                                      // of a strip; 0: as many as fit
+    int64_t w_pair;      // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
+    int64_t most_rows;   // of a strip; 0: as many as fit
     // derived by plan():
-    int64_t width, tile_pixels;   // of a tile: output channels as packed, and pixels
+    int64_t width, outputs, tile_pixels;   // of a tile: numbers of a packed line, output channels in it, and pixels
     int64_t phases, rows, row_strips, columns, column_strips, k_blocks, k_splits;
     int64_t c_sum, c_sums;       // channels of one sum, sums of an output
     int64_t c_block, c_blocks;   // channels that lie in scratch together: whole sums
@@ -188,8 +189,9 @@ template <class T> void plan(DirectProblem& p) {
     const int64_t taps = p.taps();
     p.tile_pixels = tile_pixels<T>(p);
     if (p.along_pixels) p.width = ceil_div(p.oc, ceil_div(p.oc, kPixelRows));
-    else p.width = p.oc > L ? kBlock<T> : L;
-    p.k_blocks = ceil_div(p.oc, p.width);
+    else p.width = p.w_pair || p.oc > L ? kBlock<T> : L;
+    p.outputs = p.w_pair ? p.width / 2 : p.width;
+    p.k_blocks = ceil_div(p.oc, p.outputs);
     p.phases = stored_phases(p.w);
     p.c_sums = smaller(p.ic, ceil_div(p.ic * taps, larger(kTermsPerSum, taps)));
     p.c_sum = ceil_div(p.ic, p.c_sums);

@@ -137,13 +137,26 @@ template <class T, bool AlongPixels> constexpr ForwardAlgorithm<T> forward_entry
 
 // ---- backward-input ---------------------------------------------------------------------------------------------
 
+// Whether even and odd columns of dx are sums over the same elements of dy, and as many: 2x2 of stride 2 is such.
+inline bool columns_pair(const ConvShape& s) {
+    if (s.sw != 2 || s.iw % 2) return false;
+    const auto part = [&](int64_t first) { return part_of(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, first).axis; };
+    return part(0).taps > 0 && same_input(part(0), part(1));
+}
+// Parts of a row. Along channels, columns that pair are one.
+template <bool AlongPixels> int64_t parts_of_row(const ConvShape& s) {
+    return !AlongPixels && columns_pair(s) ? 1 : smaller(s.sw, s.iw);
+}
+
 // f(problem) for every part, also those without taps.
 template <bool AlongPixels, class F> void for_each_part(const ConvShape& s, F&& f) {
+    const bool pair = !AlongPixels && columns_pair(s);
     for (int64_t fd = 0; fd < smaller(s.sd, s.id); ++fd)
         for (int64_t fh = 0; fh < smaller(s.sh, s.ih); ++fh)
-            for (int64_t fw = 0; fw < smaller(s.sw, s.iw); ++fw) {
+            for (int64_t fw = 0; fw < parts_of_row<AlongPixels>(s); ++fw) {
                 DirectProblem p = backward_input_problem(s, fd, fh, fw);
                 p.along_pixels = AlongPixels;
+                if (pair) p.w_pair = backward_input_problem(s, fd, fh, 1).w_origin - p.w_origin;
                 f(p);
             }
 }
@@ -168,7 +181,7 @@ inline bool always(const ConvShape&) { return true; }
 constexpr int64_t kTogether = 4;
 template <class T, bool AlongPixels, class F> void for_each_company(const ConvShape& s, F&& f) {
     DirectProblem parts[kTogether];
-    int64_t count = 0, left = smaller(s.sh, s.ih) * smaller(s.sw, s.iw), rows = s.ih;
+    int64_t count = 0, left = smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s), rows = s.ih;
     bool together = true;
     for_each_part<AlongPixels>(s, [&](const DirectProblem& part) {
         if (part.taps()) {
@@ -184,7 +197,7 @@ template <class T, bool AlongPixels, class F> void for_each_company(const ConvSh
             if (!together) f(parts + i, int64_t{1});
         }
         if (together) f(parts, count);
-        if (left == 0) left = smaller(s.sh, s.ih) * smaller(s.sw, s.iw);
+        if (left == 0) left = smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s);
         count = 0, rows = s.ih, together = true;
     });
 }

@@ -24,6 +24,7 @@ template <class T> struct Destination {
     const T* bias;   // nullptr: none
     int64_t plane, pixel_stride, channels;
     bool first, relu;
+    bool pairs;   // vectors of one tile alternate along a row: pixel_stride is 2
 };
 
 template <class T> struct TileArguments {
@@ -72,6 +73,12 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& 
     } while (c < a.channels);
 }
 
+template <class T> TK_INLINE void write_near(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
+    if (!to.first) sum += load_first(out, count);
+    else if (to.bias) sum += broadcast(bias);
+    store_first(out, to.relu ? rectify<T>(sum) : sum, count);
+}
+
 // Outputs two apart from each other. What lies between them is written back as it is: no other thread writes there
 // meanwhile, since the pixels of a tile lie in one row of one sub-pixel part.
 template <class T>
@@ -100,9 +107,37 @@ template <class T>
 }
 template <class T> TK_INLINE void write_run(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
     if (to.pixel_stride != 1) return write_apart(out, sum, count, bias, to);
-    if (!to.first) sum += load_first(out, count);
-    else if (to.bias) sum += broadcast(bias);
-    store_first(out, to.relu ? rectify<T>(sum) : sum, count);
+    write_near(out, sum, count, bias, to);
+}
+
+// The first L pixels of a tile along channels where outputs lie apart: sums[vector][pixel][L], vectors `pitch` apart.
+// Called, so that tiles stay short.
+template <class T>
+[[gnu::noinline]] void write_channels(const T* sums, int64_t pitch, int64_t pixels, int64_t vectors, T* out,
+                                      const Destination<T>& to) {
+    constexpr int L = kLanes<T>;
+    alignas(64) T turned[2][L][L];
+    for (int64_t v = 0; v < vectors; ++v) {
+        Vec<T> rows[L];
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) rows[i] = i < pixels ? load(sums + v * pitch + i * L) : Vec<T>{};
+        transpose<T>(rows);
+#pragma GCC unroll 16
+        for (int k = 0; k < L; ++k) store(turned[v][k], rows[k]);
+    }
+    const int64_t channels = smaller(to.channels, (to.pairs ? 1 : vectors) * L);
+    const int64_t low = smaller(L, 2 * pixels), high = 2 * pixels - low;
+    for (int64_t k = 0; k < channels; ++k, out += to.plane) {
+        const T bias = to.bias ? to.bias[k] : T(0);
+        const Vec<T> sum = load(turned[k / L][k % L]);
+        if (to.pairs) {
+            const Vec<T> other = load(turned[1][k]);
+            write_near(out, low_pairs<T, L>(sum, other), low, bias, to);
+            write_near(out + L, high_pairs<T, L>(sum, other), high, bias, to);
+        } else {
+            write_apart(out, sum, pixels, bias, to);
+        }
+    }
 }
 
 // ---- along channels -----------------------------------------------------------------------------------------------
@@ -129,6 +164,17 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
                    }
                });
     const Destination<T>& to = a.to;
+    if (to.pixel_stride != 1) {
+        alignas(64) T sums[Vectors][Pixels][L];
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v)
+#pragma GCC unroll 32
+            for (int p = 0; p < Pixels; ++p) store(sums[v][p], acc[p][v]);
+        for (int p = 0; p < Pixels; p += L)
+            write_channels(sums[0][p], Pixels * L, Pixels - p < L ? Pixels - p : L, Vectors,
+                           to.out + p * to.pixel_stride, to);
+        return;
+    }
 #pragma GCC unroll 2
     for (int v = 0; v < Vectors; ++v) {
         const int64_t channels = smaller(L, to.channels - v * L);
@@ -139,12 +185,12 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
 #pragma GCC unroll 16
             for (int i = 0; i < L; ++i) rows[i] = p0 + i < Pixels ? acc[p0 + i < Pixels ? p0 + i : 0][v] : Vec<T>{};
             transpose<T>(rows);
-            T* base = to.out + v * L * to.plane + p0 * to.pixel_stride;
+            T* base = to.out + v * L * to.plane + p0;
             const T* bias = to.bias ? to.bias + v * L : nullptr;
 #pragma GCC unroll 16
             for (int k = 0; k < L; ++k) {
                 if (k >= channels) break;
-                write_run<T>(base + k * to.plane, rows[k], pixels, bias ? bias[k] : T(0), to);
+                write_near<T>(base + k * to.plane, rows[k], pixels, bias ? bias[k] : T(0), to);
             }
         }
     }

@@ -149,7 +149,7 @@ struct F42 {   // F(4, 2), a part of the two below: points 0, 1/2, -1, 3/2, infi
 };
 
 // 4 outputs of 3 taps with stride 2.
-struct Strided {
+struct Strided3 {
     static constexpr int inputs = 9, points = 9, outputs = 4, taps = 3, step = 8;
     template <class V> static TK_INLINE void input(V* to, const V* d) {
         F42::input(to, d[0], d[2], d[4], d[6], d[8]);
@@ -167,21 +167,54 @@ struct Strided {
 
 // Its input gradient: 5 neighbours of dy give 8 of dx. Those of odd number receive tap 1 of one element of dy, the even
 // ones after them taps 2 and 0 of two.
-struct StridedBackward {
+struct Strided3Backward {
     static constexpr int inputs = 5, points = 9, outputs = 8, taps = 3, step = 4;
     template <class V> static TK_INLINE void input(V* to, const V* d) {
         F42::input(to, d[0], d[1], d[2], d[3], d[4]);
         for (int i = 0; i < 4; ++i) to[5 + i] = d[i];
-    }
-    template <class V> static TK_INLINE void weight(V* to, const V* w) {
-        F42::weight(to, w[2], w[0]);
-        for (int i = 0; i < 4; ++i) to[5 + i] = w[1];
     }
     template <class V> static TK_INLINE void output(V* to, const V* m) {
         V even[4];
         F42::output(even, m);
         for (int i = 0; i < 4; ++i) {
             to[2 * i] = m[5 + i];
+            to[2 * i + 1] = even[i];
+        }
+    }
+};
+
+// 4 outputs of 4 taps with stride 2: even inputs meet taps 0 and 2, odd ones taps 1 and 3.
+struct Strided4 {
+    static constexpr int inputs = 10, points = 10, outputs = 4, taps = 4, step = 8;
+    template <class V> static TK_INLINE void input(V* to, const V* d) {
+        F42::input(to, d[0], d[2], d[4], d[6], d[8]);
+        F42::input(to + 5, d[1], d[3], d[5], d[7], d[9]);
+    }
+    template <class V> static TK_INLINE void weight(V* to, const V* w) {
+        F42::weight(to, w[0], w[2]);
+        F42::weight(to + 5, w[1], w[3]);
+    }
+    template <class V> static TK_INLINE void output(V* to, const V* m) {
+        V sum[5];
+        for (int i = 0; i < 5; ++i) sum[i] = m[i] + m[5 + i];
+        F42::output(to, sum);
+    }
+};
+
+// Its input gradient: 6 neighbours of dy give 8 of dx. Those of odd number receive taps 3 and 1, the even ones after
+// them taps 2 and 0, one element of dy further.
+struct Strided4Backward {
+    static constexpr int inputs = 6, points = 10, outputs = 8, taps = 4, step = 4;
+    template <class V> static TK_INLINE void input(V* to, const V* d) {
+        F42::input(to, d[0], d[1], d[2], d[3], d[4]);
+        F42::input(to + 5, d[1], d[2], d[3], d[4], d[5]);
+    }
+    template <class V> static TK_INLINE void output(V* to, const V* m) {
+        V odd[4], even[4];
+        F42::output(odd, m);
+        F42::output(even, m + 5);
+        for (int i = 0; i < 4; ++i) {
+            to[2 * i] = odd[i];
             to[2 * i + 1] = even[i];
         }
     }
@@ -229,6 +262,7 @@ TK_ALONG(adjoint_weight, points, taps)
 
 template <class H, class W> constexpr int kPoints = H::points * W::points;
 template <class H, class W> constexpr int kTaps = H::taps * W::taps;
+constexpr int kMostTaps = 16;
 
 }   // namespace
 }   // namespace tk::TK_ISA

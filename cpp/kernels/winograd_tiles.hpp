@@ -9,6 +9,7 @@
 // A band is one row of blocks of one image, or a part of it where rows are long. Bands are numbered over the whole
 // batch and handed out as runs; the neighbours of one image in a run share a strip.
 #pragma once
+#include <limits>
 #include "kernels/positions.hpp"
 #include "kernels/winograd.hpp"
 
@@ -263,34 +264,38 @@ inline Outputs outputs_of(const View& v, const Patch& p) {
 }
 
 // strip[row][column][L] of the outputs that exist, from values[point][tile][..]; bias and ReLU on the way. `spoilt`
-// becomes NaN where an output is not finite.
+// becomes NaN where an output is not finite. Tiles that reach past the end are computed apart, then copied.
 template <class T, class H, class W>
 void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool relu, Vec<T>& spoilt, const View& v,
                        const Patch& p) {
     constexpr int L = kLanes<T>;
+    alignas(64) T apart[H::outputs * W::outputs * L];
     const Outputs o = outputs_of(v, p);
     const T* in = from.at + p.tile * from.tile_pitch;
     const int64_t h = v.h.dilation, w = v.w.dilation, row0 = v.h.first(p.row) - o.row;
     const int64_t column0 = v.w.first(p.column) - o.column;
+    const Vec<T> least = broadcast(relu ? T(0) : -std::numeric_limits<T>::infinity());
     for_each_tile(v, p, [&](int64_t r, int64_t c) TK_ALWAYS {
         const int64_t row = row0 + r, column = column0 + c;
         T* tile = strip + (row * o.columns + column) * L;
         const bool whole =
             row >= 0 && row + (H::outputs - 1) * h < o.rows && column >= 0 && column + (W::outputs - 1) * w < o.columns;
-        const auto value_at = [&](int i, int j) TK_ALWAYS { return load(in + (i * W::points + j) * from.point_pitch); };
-        const auto put = [&](int i, int j, Vec<T> value) TK_ALWAYS {
-            value += bias;
-            spoilt += value - value;
-            store(tile + (i * h * o.columns + j * w) * L, relu ? rectify<T>(value) : value);
-        };
-        if (whole) {
-            output_both<T, H, W>(value_at, put);
-        } else {
-            output_both<T, H, W>(value_at, [&](int i, int j, Vec<T> value) TK_ALWAYS {
-                const int64_t down = row + i * h, right = column + j * w;
-                if (down >= 0 && down < o.rows && right >= 0 && right < o.columns) put(i, j, value);
-            });
-        }
+        const int64_t down = h * o.columns * L, right = w * L;
+        T* to = whole ? tile : apart;
+        const int64_t to_down = whole ? down : W::outputs * L, to_right = whole ? right : L;
+        output_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(in + (i * W::points + j) * from.point_pitch); },
+                             [&](int i, int j, Vec<T> value) TK_ALWAYS {
+                                 value += bias;
+                                 spoilt += value - value;
+                                 store(to + i * to_down + j * to_right, value <= least ? least : value);
+                             });
+        if (!whole)
+            for (int64_t i = 0; i < H::outputs; ++i)
+                for (int64_t j = 0; j < W::outputs; ++j) {
+                    const int64_t at_row = row + i * h, at_column = column + j * w;
+                    if (at_row >= 0 && at_row < o.rows && at_column >= 0 && at_column < o.columns)
+                        store(tile + i * down + j * right, load(apart + (i * W::outputs + j) * L));
+                }
         in += from.tile_pitch;
     });
 }

@@ -42,11 +42,13 @@ def test_padding_contributes_nothing_to_non_finite_factors(bad: float, tap: tupl
     assert np.isfinite(np.delete(dweight, 4, axis=0)).all()
 
 
-@pytest.mark.parametrize("algorithm", ["winograd_f4", "winograd_f2", "winograd_strided"])
-def test_padding_contributes_nothing_to_non_finite_weights_under_winograd(algorithm: str) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "taps"), [("winograd_f4", 3), ("winograd_f2", 3), ("winograd_strided", 3), ("winograd_strided", 4)]
+)
+def test_padding_contributes_nothing_to_non_finite_weights_under_winograd(algorithm: str, taps: int) -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 16, 9, 6)).astype(np.float32)
-    weight = rng.standard_normal((16, 16, 3, 3)).astype(np.float32)
+    weight = rng.standard_normal((16, 16, taps, taps)).astype(np.float32)
     weight[3, 2, 0, 1] = np.inf
     options = {"padding": 1, "stride": 2 if algorithm == "winograd_strided" else 1}
     y = tk.kernels.conv_forward(x, weight, **options, algorithm=algorithm)

@@ -31,7 +31,9 @@ def ratio(direction: str, algorithm: str, rng: np.random.Generator) -> float:
     n, h, w = (int(one) for one in rng.integers((1, 4, 4), (5, 33, 33)))
     ic, oc = (int(one) for one in 2 ** rng.uniform(3, 8, 2))
     stride, padding = ALGORITHMS[algorithm], int(rng.integers(0, 3))
-    kernel = (1, 3) if algorithm == "winograd_f4" and rng.random() < 0.2 else (3, 3)
+    kernel = (3, 3)
+    if rng.random() < 0.3:
+        kernel = {"winograd_f4": (1, 3), "winograd_strided": (4, 4)}.get(algorithm, kernel)
     x = rng.standard_normal((n, ic, h, w)).astype(np.float32)
     weight = rng.standard_normal((oc, ic, *kernel)).astype(np.float32)
     shape = conv_shape("test", x.shape, weight.shape, stride, padding, 1, 1)

@@ -193,6 +193,9 @@ TILES = [
     Case("tiles strided 14x14", (3, 17, 28, 29), (18, 17, 3, 3), {"stride": 2, "padding": 1}),
     Case("tiles strided, no padding", (1, 16, 9, 12), (16, 16, 3, 3), {"stride": 2}),
     Case("tiles strided, wide padding", (2, 16, 5, 6), (16, 16, 3, 3), {"stride": 2, "padding": (3, 2)}),
+    Case("tiles strided 4x4", (3, 38, 14, 19), (36, 19, 4, 4), {"stride": 2, "padding": 1, "groups": 2}),
+    Case("tiles strided 4x4, odd", (2, 17, 17, 22), (33, 17, 4, 4), {"stride": 2, "padding": ((1, 2), (0, 1))}),
+    Case("tiles strided 4x4, wide padding", (2, 16, 5, 6), (16, 16, 4, 4), {"stride": 2, "padding": (3, 2)}),
 ]
 # Taps that see nothing but padding, columns, and kernels that cover what is left of the input, with tails of vectors.
 LIVE = [

@@ -1,0 +1,170 @@
+// How a layer becomes a problem of Winograd's (conv_winograd.hpp), which layers an algorithm takes, and how far it
+// errs.
+//
+// Stride 1: F(4x4, 3x3), F(2x2, 3x3), and F(4, 3) along rows. The input gradient is such a convolution itself: dy as
+// input, weights with their two channels exchanged and their taps reversed.
+//
+// Stride 2: 3x3 and 4x4, by phases. Along an axis, with even[j] = x[2j] and odd[j] = x[2j + 1] from the window's origin
+// on, and w3 = 0 where there are three taps:
+//
+//   y[o] = (even[o] w0 + even[o + 1] w2)  +  (odd[o] w1 + odd[o + 1] w3)
+//
+// Two taps are F(4, 2), one is a plain product: 5 + 5 products for 4 outputs of 4 taps, 100 instead of 256 in two axes,
+// or 5 + 4, 81 instead of 144. The input gradient has the same halves: dx[2j + 1] = dy[j] w1 + dy[j - 1] w3 and
+// dx[2j + 2] = dy[j + 1] w0 + dy[j] w2.
+#pragma once
+#include "kernels/conv_winograd.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+// H, W: the filters along both axes; TapsH, TapsW: those whose weights they take.
+template <class T, class H, class W, class TapsH = H, class TapsW = W>
+constexpr Filter<T> kFilter = {kPoints<H, W>, kTaps<TapsH, TapsW>, transform_strip<T, H, W>,
+                               transform_taps<T, TapsH, TapsW>, transform_outputs<T, H, W>};
+
+template <class T, class H, class W> WinogradProblem<T> forward_problem(const ConvShape& s) {
+    const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = taps_of(s), dil_h = dilation_h(s);
+    return {kFilter<T, H, W>,
+            s.n,
+            s.groups,
+            ic,
+            oc,
+            {{s.ih, -s.ph, H::step, H::inputs, dil_h}, {s.iw, -s.pw, W::step, W::inputs, s.dil_w}},
+            {{s.oh, 0, H::outputs, H::outputs, dil_h}, {s.ow, 0, W::outputs, W::outputs, s.dil_w}},
+            oc * ic * taps,
+            ic * taps,
+            taps,
+            false};
+}
+
+// Where the first tile lies along an axis: the positions in dy and in dx.
+struct Start {
+    int64_t in, out;
+};
+template <class T, class H, class W, class TapsH = H, class TapsW = W>
+WinogradProblem<T> backward_input_problem(const ConvShape& s, Start h, Start w) {
+    const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = taps_of(s), dil_h = dilation_h(s);
+    return {kFilter<T, H, W, TapsH, TapsW>,
+            s.n,
+            s.groups,
+            oc,
+            ic,
+            {{s.oh, h.in, H::step, H::inputs, dil_h}, {s.ow, w.in, W::step, W::inputs, s.dil_w}},
+            {{s.ih, h.out, H::outputs, H::outputs, dil_h}, {s.iw, w.out, W::outputs, W::outputs, s.dil_w}},
+            oc * ic * taps,
+            taps,
+            ic * taps,
+            true};
+}
+
+// Rounding of the transforms, and of sums over channels, which grows with the root of their number: about twice what
+// random shapes show.
+inline double winograd_error(double transforms, double sums, int64_t channels, double roundoff) {
+    return roundoff * (transforms + sums * __builtin_sqrt(static_cast<double>(channels)));
+}
+
+// ---- stride 1 -----------------------------------------------------------------------------------------------------
+
+inline const char* declines_channels(const ConvShape& s) {
+    if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
+        return "fewer than 16 channels per group: transforms would outweigh the products saved";
+    if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
+        return "more than 1024 channels per group: the transformed weights would outgrow the caches";
+    return nullptr;
+}
+inline Start start_of_gradient(int64_t pad, int64_t kernel, int64_t dilation) {
+    return {pad - (kernel - 1) * dilation, 0};
+}
+
+struct WinogradF4 {
+    static constexpr ConvAlgorithm id = ConvAlgorithm::winograd_f4;
+    static bool is_square(const ConvShape& s) { return s.kh == 3; }
+    template <class T> static WinogradProblem<T> forward(const ConvShape& s) {
+        return is_square(s) ? forward_problem<T, F4, F4>(s) : forward_problem<T, Single, F4>(s);
+    }
+    template <class T> static WinogradProblem<T> backward_input(const ConvShape& s) {
+        const Start h = start_of_gradient(s.ph, s.kh, dilation_h(s)), w = start_of_gradient(s.pw, s.kw, s.dil_w);
+        return is_square(s) ? backward_input_problem<T, F4, F4>(s, h, w)
+                            : backward_input_problem<T, Single, F4>(s, h, w);
+    }
+    static const char* cannot(const ConvShape& s) {
+        if (s.kd * s.id != 1 || s.od != 1 || s.kw != 3 || (s.kh != 3 && s.kh != 1))
+            return "for kernels of 3x3 and 3 alone";
+        if (s.sh * s.sw != 1) return "for stride 1 alone";
+        return cannot_dilated(s, 1);
+    }
+    static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
+        const char* why = declines_channels(s);
+        return why ? why : declines_f4_tiles(s, height, width);
+    }
+    static double error(const ConvShape& s, int64_t channels, double roundoff) {
+        return (is_square(s) ? 1 : 0.7) * winograd_error(32, 5, channels, roundoff);
+    }
+};
+
+struct WinogradF2 {
+    static constexpr ConvAlgorithm id = ConvAlgorithm::winograd_f2;
+    template <class T> static WinogradProblem<T> forward(const ConvShape& s) { return forward_problem<T, F2, F2>(s); }
+    template <class T> static WinogradProblem<T> backward_input(const ConvShape& s) {
+        return backward_input_problem<T, F2, F2>(s, start_of_gradient(s.ph, s.kh, dilation_h(s)),
+                                                 start_of_gradient(s.pw, s.kw, s.dil_w));
+    }
+    static const char* cannot(const ConvShape& s) {
+        return s.kh == 3 ? WinogradF4::cannot(s) : "for kernels of 3x3 alone";
+    }
+    static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
+        const char* why = declines_channels(s);
+        return why ? why : declines_f2_tiles(s, height, width);
+    }
+    static double error(const ConvShape&, int64_t channels, double roundoff) {
+        return winograd_error(8, 1, channels, roundoff);
+    }
+};
+
+// ---- stride 2 -----------------------------------------------------------------------------------------------------
+
+struct WinogradStrided {
+    static constexpr ConvAlgorithm id = ConvAlgorithm::winograd_strided;
+    template <class T> static WinogradProblem<T> forward(const ConvShape& s) {
+        return s.kh == 3 ? forward_problem<T, Strided3, Strided3>(s) : forward_problem<T, Strided4, Strided4>(s);
+    }
+    // Tiles of dx begin at a position that is odd from the window's origin on, -1 or 0 in the image.
+    static Start start(int64_t pad, int64_t taps) {
+        const int64_t first = (pad + 1) / 2 - 1;
+        return {first - (taps - 3), 2 * first + 1 - pad};
+    }
+    template <class T> static WinogradProblem<T> backward_input(const ConvShape& s) {
+        const Start h = start(s.ph, s.kh), w = start(s.pw, s.kw);
+        return s.kh == 3 ? backward_input_problem<T, Strided3Backward, Strided3Backward, Strided3, Strided3>(s, h, w)
+                         : backward_input_problem<T, Strided4Backward, Strided4Backward, Strided4, Strided4>(s, h, w);
+    }
+    static const char* cannot(const ConvShape& s) {
+        if (s.kd * s.id != 1 || s.od != 1 || s.kh != s.kw || s.kh < 3 || s.kh > 4)
+            return "for kernels of 3x3 and 4x4 alone";
+        if (s.sh != 2 || s.sw != 2) return "for stride 2 alone";
+        return cannot_dilated(s, 2);
+    }
+    static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
+        if (s.ic / s.groups < 32 || s.oc / s.groups < 32)
+            return "fewer than 32 channels per group: transforms would outweigh the products saved";
+        if (s.ic / s.groups > 512 || s.oc / s.groups > 512)
+            return "more than 512 channels per group: the transformed weights would outgrow the caches";
+        if (s.kh == 3)
+            return s.oh < 28 || s.ow < 28 ? "outputs smaller than 28x28: transforms would outweigh the products saved"
+                                          : nullptr;
+        // At 4x4 forward gains at a batch of 16 what it loses at 1. Tiles that cover 2.56 times the outputs (5x5)
+        // take 1.2 times direct's time, 1.44 times (10x10) as much, 1.31 times (7x7) 0.7.
+        if (height < 7 || width < 7) return "maps smaller than 7x7: transforms would outweigh the products saved";
+        constexpr int64_t tile = Strided4::outputs;
+        const int64_t covered = ceil_div(s.oh, tile) * tile * ceil_div(s.ow, tile) * tile;
+        return 5 * covered > 7 * s.oh * s.ow ? "its tiles reach so far past the map that direct saves as much"
+                                             : nullptr;
+    }
+    static double error(const ConvShape&, int64_t channels, double roundoff) {
+        return winograd_error(24, 5, channels, roundoff);
+    }
+};
+
+}   // namespace
+}   // namespace tk::TK_ISA

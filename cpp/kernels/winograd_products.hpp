@@ -1,0 +1,59 @@
+// The products of Winograd's (conv_winograd.hpp): register tiles of some tiles by two vectors of output channels.
+#pragma once
+#include "kernels/winograd.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+// sums[tile][v] = (first ? 0 : what is there) + sum over c of values[tile][c] * weights[c][v]
+template <class T> struct ProductArguments {
+    T* sums;
+    const T *values, *weights;
+    int64_t channels, vector_pitch;   // from one vector of channels to the next
+    bool first;
+};
+
+template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
+    constexpr int L = kLanes<T>;
+    Vec<T> acc[Tiles][Vectors];
+    TK_UNROLL
+    for (int t = 0; t < Tiles; ++t) TK_UNROLL
+    for (int v = 0; v < Vectors; ++v) acc[t][v] = Vec<T>{};
+    if (!a.first) {
+        TK_UNROLL
+        for (int t = 0; t < Tiles; ++t) TK_UNROLL
+        for (int v = 0; v < Vectors; ++v) acc[t][v] = load(a.sums + (t * Vectors + v) * L);
+    }
+    const T* w = a.weights;
+    for (int64_t c = 0; c < a.channels; c += L) {
+        const T* x = a.values + c / L * a.vector_pitch;
+        const int64_t lanes = smaller(L, a.channels - c);
+        TK_UNROLL
+        for (int t = 0; t < Tiles; ++t) __builtin_prefetch(x + a.vector_pitch + t * L);
+        asm volatile("" : "+r"(x), "+r"(w));   // keeps the compiler from hoisting loads and spilling
+        for (int64_t lane = 0; lane < lanes; ++lane, ++x, w += Vectors * L) {
+            Vec<T> factor[Vectors];
+            TK_UNROLL
+            for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
+            TK_UNROLL
+            for (int t = 0; t < Tiles; ++t) {
+                const Vec<T> value = broadcast(x[t * L]);
+                TK_UNROLL
+                for (int v = 0; v < Vectors; ++v) acc[t][v] += value * factor[v];
+            }
+        }
+    }
+    TK_UNROLL
+    for (int t = 0; t < Tiles; ++t) TK_UNROLL
+    for (int v = 0; v < Vectors; ++v) store(a.sums + (t * Vectors + v) * L, acc[t][v]);
+}
+
+template <class T, int Tiles> void product_tile_of(int64_t tiles, int64_t vectors, const ProductArguments<T>& a) {
+    if constexpr (Tiles > 0) {
+        if (tiles == Tiles) return vectors == 2 ? product_tile<T, Tiles, 2>(a) : product_tile<T, Tiles, 1>(a);
+        product_tile_of<T, Tiles - 1>(tiles, vectors, a);
+    }
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
