@@ -144,17 +144,24 @@ template <class T, int L, Load How, int Rows> [[gnu::noinline]] void two_phase_t
     }
 }
 
-// As with_load(), but by fans where the registers' lanes permute.
-template <class T, class F> TK_INLINE void with_shared_load(int64_t step, bool square, bool inside, F&& f) {
+// The tile of the phases of a combination: by fans where the registers' lanes permute, unless these have few columns.
+enum class Shape { any, square, two_phase, narrow_two_phase };
+template <class T, int L, int Rows> TK_INLINE void run_tile(const RowTile<T>& a, Shape shape, bool inside) {
+    const bool paired = shape == Shape::two_phase || shape == Shape::narrow_two_phase;
     if constexpr (kFans<T>) {
-        if (square) f(std::integral_constant<Load, Load::square>{});
-        else if (fans<T>(step)) f(std::integral_constant<Load, Load::fan>{});
-        else f(std::integral_constant<Load, Load::gather>{});
+        if (shape == Shape::square) row_tile<T, L, Load::square, Rows>(a);
+        else if (shape == Shape::narrow_two_phase) two_phase_tile<T, L, Load::row, Rows>(a);
+        else if (paired) two_phase_tile<T, L, Load::fan, Rows>(a);
+        else if (fans<T>(a.in_step)) row_tile<T, L, Load::fan, Rows>(a);
+        else row_tile<T, L, Load::gather, Rows>(a);
+    } else if (!paired) {
+        with_load(a.in_step, inside, [&](auto how) { row_tile<T, L, how, Rows>(a); });
+    } else if (inside) {
+        two_phase_tile<T, L, Load::row_inside, Rows>(a);
     } else {
-        with_load(step, inside, f);
+        two_phase_tile<T, L, Load::row, Rows>(a);
     }
 }
-template <Load How> constexpr bool kOneStep = How == Load::row || How == Load::row_inside || How == Load::fan;
 
 // What a call reads and writes.
 template <class T> struct RowsCall {
@@ -185,7 +192,7 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     tile.out_step = p.w.out_step();
     tile.lanes = p.lanes;
     tile.relu = a.relu;
-    bool square = false;
+    Shape shape = Shape::any;
     int64_t group = first % p.groups;
     const auto band = [&](int64_t plane, int64_t row, int64_t height, int64_t columns, int64_t to) {
         tile.rows = found + row;
@@ -196,12 +203,7 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
                 tile.weight = a.weight + group * weights + k * p.w_target;
                 tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
                 tile.out = a.out + (plane * p.targets + k) * p.out_plane + to + o * tile.out_step;
-                with_height<T>(rows, [&](auto tile_rows) {
-                    with_shared_load<T>(p.w.step, square, inside, [&](auto how) {
-                        if (paired == 1) row_tile<T, L, how, tile_rows>(tile);
-                        else if constexpr (kOneStep<how>) two_phase_tile<T, L, how, tile_rows>(tile);
-                    });
-                });
+                with_height<T>(rows, [&](auto tile_rows) { run_tile<T, L, tile_rows>(tile, shape, inside); });
             }
         });
     };
@@ -215,7 +217,10 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
                     tile.next_columns = tables.columns + starts[1];
                     tile.columns_end = tables.columns + starts[paired];
                     tile.phase = qw;
-                    square = p.w.step == 1 && p.sources == 1 && paired == 1 && is_square(tile.columns, starts);
+                    const bool square = p.w.step == 1 && p.sources == 1 && is_square(tile.columns, starts);
+                    shape = paired == 1      ? square ? Shape::square : Shape::any
+                            : p.w.kernel > 4 ? Shape::two_phase
+                                             : Shape::narrow_two_phase;
                     const int64_t rows = smaller(strip, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
                     const int64_t to = ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
                     for (int64_t row = 0, height; row < rows; row += height) {

@@ -110,14 +110,13 @@ template <class T> TK_INLINE void write_run(T* out, Vec<T> sum, int64_t count, T
     write_near(out, sum, count, bias, to);
 }
 
-// The first L pixels of a tile along channels where outputs lie apart: sums[vector][pixel][L], vectors `pitch` apart.
-// Called, so that tiles stay short.
+// The first L pixels of a tile along channels whose two vectors alternate: sums[vector][pixel][L], vectors `pitch`
+// apart. Called, so that tiles stay short.
 template <class T>
-[[gnu::noinline]] void write_channels(const T* sums, int64_t pitch, int64_t pixels, int64_t vectors, T* out,
-                                      const Destination<T>& to) {
+[[gnu::noinline]] void write_pairs(const T* sums, int64_t pitch, int64_t pixels, T* out, const Destination<T>& to) {
     constexpr int L = kLanes<T>;
     alignas(64) T turned[2][L][L];
-    for (int64_t v = 0; v < vectors; ++v) {
+    for (int v = 0; v < 2; ++v) {
         Vec<T> rows[L];
 #pragma GCC unroll 16
         for (int i = 0; i < L; ++i) rows[i] = i < pixels ? load(sums + v * pitch + i * L) : Vec<T>{};
@@ -125,18 +124,12 @@ template <class T>
 #pragma GCC unroll 16
         for (int k = 0; k < L; ++k) store(turned[v][k], rows[k]);
     }
-    const int64_t channels = smaller(to.channels, (to.pairs ? 1 : vectors) * L);
-    const int64_t low = smaller(L, 2 * pixels), high = 2 * pixels - low;
+    const int64_t channels = smaller(L, to.channels), low = smaller(L, 2 * pixels), high = 2 * pixels - low;
     for (int64_t k = 0; k < channels; ++k, out += to.plane) {
         const T bias = to.bias ? to.bias[k] : T(0);
-        const Vec<T> sum = load(turned[k / L][k % L]);
-        if (to.pairs) {
-            const Vec<T> other = load(turned[1][k]);
-            write_near(out, low_pairs<T, L>(sum, other), low, bias, to);
-            write_near(out + L, high_pairs<T, L>(sum, other), high, bias, to);
-        } else {
-            write_apart(out, sum, pixels, bias, to);
-        }
+        const Vec<T> even = load(turned[0][k]), odd = load(turned[1][k]);
+        write_near(out, low_pairs<T, L>(even, odd), low, bias, to);
+        write_near(out + L, high_pairs<T, L>(even, odd), high, bias, to);
     }
 }
 
@@ -164,17 +157,17 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
                    }
                });
     const Destination<T>& to = a.to;
-    if (to.pixel_stride != 1) {
-        alignas(64) T sums[Vectors][Pixels][L];
+    if constexpr (Vectors == 2)
+        if (to.pairs) {
+            alignas(64) T sums[2][Pixels][L];
 #pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v)
+            for (int v = 0; v < 2; ++v)
 #pragma GCC unroll 32
-            for (int p = 0; p < Pixels; ++p) store(sums[v][p], acc[p][v]);
-        for (int p = 0; p < Pixels; p += L)
-            write_channels(sums[0][p], Pixels * L, Pixels - p < L ? Pixels - p : L, Vectors,
-                           to.out + p * to.pixel_stride, to);
-        return;
-    }
+                for (int p = 0; p < Pixels; ++p) store(sums[v][p], acc[p][v]);
+            for (int p = 0; p < Pixels; p += L)
+                write_pairs(sums[0][p], Pixels * L, Pixels - p < L ? Pixels - p : L, to.out + 2 * p, to);
+            return;
+        }
 #pragma GCC unroll 2
     for (int v = 0; v < Vectors; ++v) {
         const int64_t channels = smaller(L, to.channels - v * L);
@@ -185,12 +178,12 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
 #pragma GCC unroll 16
             for (int i = 0; i < L; ++i) rows[i] = p0 + i < Pixels ? acc[p0 + i < Pixels ? p0 + i : 0][v] : Vec<T>{};
             transpose<T>(rows);
-            T* base = to.out + v * L * to.plane + p0;
+            T* base = to.out + v * L * to.plane + p0 * to.pixel_stride;
             const T* bias = to.bias ? to.bias + v * L : nullptr;
 #pragma GCC unroll 16
             for (int k = 0; k < L; ++k) {
                 if (k >= channels) break;
-                write_near<T>(base + k * to.plane, rows[k], pixels, bias ? bias[k] : T(0), to);
+                write_run<T>(base + k * to.plane, rows[k], pixels, bias ? bias[k] : T(0), to);
             }
         }
     }
