@@ -39,7 +39,7 @@ inline LiveTaps live_taps(const ConvShape& s) {
     left.kd = live.d.end - live.d.begin, left.kh = live.h.end - live.h.begin, left.kw = live.w.end - live.w.begin;
     left.pd -= live.d.begin * s.dil_d, left.ph -= live.h.begin * s.dil_h, left.pw -= live.w.begin * s.dil_w;
     if (taps_of(left) < taps_of(s)) live.copy = ceil_div(weight_size(left), 64) * 64;
-    if (left.iw == 1 && left.ow == 1 && left.kw == 1) {
+    if (left.iw == 1 && left.ow == 1 && left.kw == 1 && left.pw == 0) {
         left.iw = left.ih, left.ow = left.oh, left.kw = left.kh;
         left.sw = left.sh, left.pw = left.ph, left.dil_w = left.dil_h;
         left.ih = left.oh = left.kh = left.sh = left.dil_h = 1, left.ph = 0;

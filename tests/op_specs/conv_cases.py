@@ -217,6 +217,7 @@ LIVE = [
         (18, 17, 5, 1),
         {"padding": ((2, 1), (0, 0)), "stride": (2, 3), "dilation": (3, 2)},
     ),
+    Case("column, dead", (2, 17, 5, 1), (18, 17, 3, 1), {"padding": ((1, 1), (1, 0)), "stride": (1, 2)}),
     Case("live column", (2, 17, 3, 29, 1), (18, 17, 1, 3, 3), {"padding": (0, 1, 1)}, bias=False),
     Case("kernel = image, filled", (40, 19, 3, 4), (70, 19, 3, 4)),
     Case("kernel = image, one image", (1, 130, 1, 2), (33, 130, 1, 2), bias=False),
