@@ -5,8 +5,8 @@
 Random crop after padding by 4, mirroring, normalisation, on images of 3 x 32 x 32 and 1 x 28 x 28 that lie in memory as
 float32: images per second, the median of passes over all images, engines in turns. `torch` is its DataLoader with the
 same transforms written by hand for one image, in this process or in two of its own; `numpy` is written by hand too, for
-one image or for a batch at once. --step times steps of ResNet-18 on 32 x 32 with all of this and a RandAugment, made in
-the background, beside the same steps on a batch that is ready.
+one image or for a batch at once. --step times steps of ResNet-18 for small images with all of this and a RandAugment,
+made in the background, beside the same steps on a batch that is ready.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def step(batch: int, rounds: int, steps: int = 4) -> tuple[float, float]:
     x, y = draw.random((batch * (steps + 2), 3, 32, 32), np.float32), draw.integers(0, 10, batch * (steps + 2))
     kinds = [data.RandomCrop(32, PAD), data.RandomHorizontalFlip(), data.RandAugment(), data.Normalize(MEAN, STD)]
     loader = data.DataLoader(data.ArrayDataset(x, y), batch, True, transform=data.Compose(kinds), workers=1)
-    model = tk.models.create("resnet18", 10, seed=1)
+    model = tk.models.create("resnet18", 10, seed=1, small_images=True)
     optimizer = tk.optim.SGD(model.parameters(), 0.01, momentum=0.9)
     criterion = tk.nn.CrossEntropyLoss()
 
