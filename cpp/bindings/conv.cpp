@@ -110,8 +110,9 @@ void col2im(py::array x, const py::array& cols, const py::tuple& shape) {
     });
 }
 
-// The ordered list of one direction: (name, why it does not run or None, workspace bytes, pack's elements, error).
-using Algorithms = List<Tuple<py::str, py::typing::Optional<py::str>, py::int_, py::int_, py::float_>>;
+// The ordered list of one direction: (name, why it does not run or None, workspace bytes, pack's elements, error, taps
+// that meet the input).
+using Algorithms = List<Tuple<py::str, py::typing::Optional<py::str>, py::int_, py::int_, py::float_, py::int_>>;
 Algorithms conv_algorithms(const std::string& direction, const py::dtype& dtype, const py::tuple& shape,
                            int64_t policy) {
     const auto s = shape_from<ConvShape>(shape);
@@ -125,7 +126,7 @@ Algorithms conv_algorithms(const std::string& direction, const py::dtype& dtype,
         const AlgorithmReport r = twice ? kernels<double>().conv_algorithm(d, i, s, p, max_threads())
                                         : kernels<float>().conv_algorithm(d, i, s, p, max_threads());
         if (!r.name) return list;
-        list.append(py::make_tuple(r.name, r.declined, r.workspace * dtype.itemsize(), r.packed, r.error));
+        list.append(py::make_tuple(r.name, r.declined, r.workspace * dtype.itemsize(), r.packed, r.error, r.taps));
     }
 }
 

@@ -117,6 +117,7 @@ struct AlgorithmReport {
     const char *name, *declined;
     int64_t workspace, packed;   // elements
     double error;                // to expect: max |result - exact| / max |exact|
+    int64_t taps;                // of the kernel, without those that meet nothing but padding
 };
 
 }   // namespace tk

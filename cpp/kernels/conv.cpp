@@ -92,11 +92,11 @@ const Entry& choose(const List<Entry, Count>& list, const LiveTaps& live, const 
 template <class T, class Entry, int Count>
 AlgorithmReport report(const List<Entry, Count>& list, int index, const LiveTaps& live, const ConvPolicy& policy,
                        int threads) {
-    if (index >= Count) return {nullptr, nullptr, 0, 0, 0};
+    if (index >= Count) return {};
     const Entry& entry = *list.entries[index];
     const char* why = reason<T>(entry, live, policy);
     if (!why && &choose<T>(list, live, policy) != &entry) why = "another one comes first";
-    AlgorithmReport r{kNames[static_cast<int>(entry.id)], why, 0, 0, 0};
+    AlgorithmReport r{kNames[static_cast<int>(entry.id)], why, 0, 0, 0, taps_of(live.shape)};
     if (barred(entry, live.shape)) return r;
     r.workspace = entry.workspace(live.shape, threads, false) + copy_size(entry, live);
     r.error = entry.error(live.shape, sizeof(T) == 4 ? 0x1p-24 : 0x1p-53);

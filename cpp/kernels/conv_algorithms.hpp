@@ -107,6 +107,8 @@ inline int64_t weight_size(const ConvShape& s) { return s.oc * (s.ic / s.groups)
 inline int64_t in_plane(const ConvShape& s) { return s.id * s.ih * s.iw; }
 inline int64_t out_plane(const ConvShape& s) { return s.od * s.oh * s.ow; }
 inline const char* never(const ConvShape&) { return nullptr; }
+inline int64_t no_pack(const ConvShape&) { return 0; }
+template <class T> void pack_nothing(T*, const T*, const ConvShape&) {}
 
 // Sums of `terms` products of normal numbers, rounded one after the other.
 inline double error_of_sums(double terms, double roundoff) { return roundoff * (4 + 2 * __builtin_sqrt(terms)); }

@@ -244,24 +244,21 @@ template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
     });
 }
 
-const char* forward_cannot(const ConvShape& s) { return rows_fit(forward_rows(s)) ? nullptr : kTooApart; }
-const char* backward_input_cannot(const ConvShape& s) { return rows_fit(backward_rows(s)) ? nullptr : kTooApart; }
+const char* forward_cannot(const ConvShape& s) { return rows_fit(row_problem(s, false)) ? nullptr : kTooApart; }
+const char* backward_input_cannot(const ConvShape& s) { return rows_fit(row_problem(s, true)) ? nullptr : kTooApart; }
 int64_t workspace_of(const RowProblem& p, int threads) { return p.tables + p.zeros + threads * p.pointers; }
 template <class T> int64_t forward_workspace(const ConvShape& s, int threads, bool) {
-    return workspace_of(plan_rows<T>(forward_rows(s)), threads);
+    return workspace_of(plan_rows<T>(row_problem(s, false)), threads);
 }
 template <class T> int64_t backward_input_workspace(const ConvShape& s, int threads, bool) {
-    return workspace_of(plan_rows<T>(backward_rows(s)), threads);
+    return workspace_of(plan_rows<T>(row_problem(s, true)), threads);
 }
 template <class T> void run_forward(const ForwardCall<T>& a, const ConvShape& s) {
-    run_rows<T>({a.y, a.x, a.weight, a.bias, a.relu, a.workspace}, plan_rows<T>(forward_rows(s)));
+    run_rows<T>({a.y, a.x, a.weight, a.bias, a.relu, a.workspace}, plan_rows<T>(row_problem(s, false)));
 }
 template <class T> void run_backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
-    run_rows<T>({a.dx, a.dy, a.weight, nullptr, false, a.workspace}, plan_rows<T>(backward_rows(s)));
+    run_rows<T>({a.dx, a.dy, a.weight, nullptr, false, a.workspace}, plan_rows<T>(row_problem(s, true)));
 }
-
-int64_t no_pack(const ConvShape&) { return 0; }
-template <class T> void pack_nothing(T*, const T*, const ConvShape&) {}
 
 }   // namespace
 

@@ -20,7 +20,7 @@ struct WeightPlan {
     int64_t chunks, results, sums;   // results: elements of all chunks' sums; sums: of one thread's vectors
 };
 template <class T> WeightPlan plan_weight(const ConvShape& s) {
-    WeightPlan p{plan_rows<T>(forward_rows(s)), 1, 0, 0};
+    WeightPlan p{plan_rows<T>(row_problem(s, false)), 1, 0, 0};
     p.chunks = larger(smaller(s.n, kUnits / s.groups), 1);
     p.results = p.chunks > 1 ? ceil_div(p.chunks * (weight_size(s) + s.oc), 64) * 64 : 0;
     p.sums = ceil_div(p.rows.targets * (p.rows.sources * p.rows.taps() + 1) * kLanes<T>, 64) * 64;
@@ -144,7 +144,7 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
 }
 
 const char* cannot(const ConvShape& s) {
-    return rows_fit(forward_rows(s)) && weight_size(s) / s.groups <= 1 << 16 ? nullptr : kTooApart;
+    return rows_fit(row_problem(s, false)) && weight_size(s) / s.groups <= 1 << 16 ? nullptr : kTooApart;
 }
 template <class T> int64_t workspace(const ConvShape& s, int threads, bool) {
     const WeightPlan p = plan_weight<T>(s);

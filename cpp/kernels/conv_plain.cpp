@@ -104,8 +104,6 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
 }
 
 int64_t no_workspace(const ConvShape&, int, bool) { return 0; }
-int64_t no_pack(const ConvShape&) { return 0; }
-template <class T> void pack_nothing(T*, const T*, const ConvShape&) {}
 
 constexpr AlgorithmTraits traits(double (*error)(const ConvShape&, double)) {
     return {ConvAlgorithm::plain, true, nullptr, true, false, never, never, no_workspace, error};

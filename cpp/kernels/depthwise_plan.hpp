@@ -96,34 +96,22 @@ struct RowProblem {
     int64_t taps() const { return d.kernel * h.kernel * w.kernel; }
 };
 
-inline RowProblem forward_rows(const ConvShape& s) {
+// Forward, or the input gradient: what is read and what is written exchange their places.
+inline RowProblem row_problem(const ConvShape& s, bool back) {
+    const auto axis = [back](auto... sizes) { return back ? backward_rows(sizes...) : forward_rows(sizes...); };
+    const int64_t icg = s.ic / s.groups, ocg = s.oc / s.groups, taps = taps_of(s);
     RowProblem p{};
     p.n = s.n;
     p.groups = s.groups;
-    p.sources = s.ic / s.groups;
-    p.targets = s.oc / s.groups;
-    p.d = forward_rows(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d);
-    p.h = forward_rows(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h);
-    p.w = forward_rows(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w);
-    p.in_plane = in_plane(s);
-    p.out_plane = out_plane(s);
-    p.w_source = taps_of(s);
-    p.w_target = p.sources * taps_of(s);
-    return p;
-}
-inline RowProblem backward_rows(const ConvShape& s) {
-    RowProblem p{};
-    p.n = s.n;
-    p.groups = s.groups;
-    p.sources = s.oc / s.groups;
-    p.targets = s.ic / s.groups;
-    p.d = backward_rows(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d);
-    p.h = backward_rows(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h);
-    p.w = backward_rows(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w);
-    p.in_plane = out_plane(s);
-    p.out_plane = in_plane(s);
-    p.w_source = p.targets * taps_of(s);
-    p.w_target = taps_of(s);
+    p.sources = back ? ocg : icg;
+    p.targets = back ? icg : ocg;
+    p.d = axis(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d);
+    p.h = axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h);
+    p.w = axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w);
+    p.in_plane = back ? out_plane(s) : in_plane(s);
+    p.out_plane = back ? in_plane(s) : out_plane(s);
+    p.w_source = back ? icg * taps : taps;
+    p.w_target = back ? taps : icg * taps;
     return p;
 }
 

@@ -148,6 +148,14 @@ struct F42 {   // F(4, 2), a part of the two below: points 0, 1/2, -1, 3/2, infi
     }
 };
 
+// to = first[0], second[0], first[1], second[1], ... of 4 each
+template <class V> TK_INLINE void alternate(V* to, const V* first, const V* second) {
+    for (int i = 0; i < 4; ++i) {
+        to[2 * i] = first[i];
+        to[2 * i + 1] = second[i];
+    }
+}
+
 // 4 outputs of 3 taps with stride 2.
 struct Strided3 {
     static constexpr int inputs = 9, points = 9, outputs = 4, taps = 3, step = 8;
@@ -176,10 +184,7 @@ struct Strided3Backward {
     template <class V> static TK_INLINE void output(V* to, const V* m) {
         V even[4];
         F42::output(even, m);
-        for (int i = 0; i < 4; ++i) {
-            to[2 * i] = m[5 + i];
-            to[2 * i + 1] = even[i];
-        }
+        alternate(to, m + 5, even);
     }
 };
 
@@ -213,10 +218,7 @@ struct Strided4Backward {
         V odd[4], even[4];
         F42::output(odd, m);
         F42::output(even, m + 5);
-        for (int i = 0; i < 4; ++i) {
-            to[2 * i] = odd[i];
-            to[2 * i + 1] = even[i];
-        }
+        alternate(to, odd, even);
     }
 };
 

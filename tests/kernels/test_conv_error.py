@@ -48,7 +48,7 @@ def ratio(direction: str, algorithm: str, rng: np.random.Generator) -> float:
     exact = compute(np.float64, "direct")
     error = np.abs(compute(np.float32, algorithm) - exact).max() / np.abs(exact).max()
     listed = _native.conv_algorithms(direction, np.dtype(np.float32), shape, POLICIES[algorithm])
-    return float(error / next(published for name, _, _, _, published in listed if name == algorithm))
+    return float(error / next(published for name, _, _, _, published, _ in listed if name == algorithm))
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,8 @@ def by_others(engine: str, direction: str, x: Any, weight: Any, dy: Any, stride:
     ("direction", "algorithm", "engine"),
     [
         *product(["forward", "backward_input"], ["direct", "direct_pixels"], ["reference", "torch"]),
+        # One position an image: the reference's BLAS takes dot products of many short sums there, torch's does not.
+        *product(["forward", "backward_input", "backward_weight"], ["matmul"], ["torch"]),
         ("backward_weight", "direct", "torch"),  # BLAS, the reference's, adds long sums of positions in shorter blocks
     ],
 )
@@ -96,6 +98,8 @@ def test_direct_kernels_err_at_most_twice_as_much_as_others(direction: str, algo
         ic, oc = (int(one) for one in 2 ** rng.uniform(3, 8, 2))
         kernel, stride = int(rng.choice([1, 3, 5])), int(rng.integers(1, 3))
         options: dict[str, Any] = {"stride": stride, "padding": kernel // 2}
+        if algorithm == "matmul":  # the kernel covers its input; images enough that errors have a mean
+            n, h, w, options = 16 * n, kernel, kernel, {"stride": 1, "padding": 0}
         x = rng.standard_normal((n, ic, h, w)).astype(np.float32)
         weight = rng.standard_normal((oc, ic, kernel, kernel)).astype(np.float32)
         sizes = tk.kernels.conv_forward(x[:1], weight, **options).shape[1:]

@@ -92,7 +92,7 @@ def test_auto_does_not_look_at_the_batch():
         ((1, 28), 1, "winograd_f4", "winograd_f4", "winograd_f4"),  # a row of taps
         ((28, 1), 1, "winograd_f4", "winograd_f4", "winograd_f4"),  # a column, laid along rows
         ((2, 28), 1, "winograd_f2", "winograd_f2", "winograd_f2"),
-        ((3, 3), 0, "matmul", "matmul", "matmul"),  # y is 1x1, dx is 3x3
+        ((3, 3), 0, "matmul", "winograd_f4", "matmul"),  # y is 1x1, dx is 3x3; its weights are too many to turn
         ((1, 1), 2, "winograd_f4", "direct", "winograd_f4"),  # and the other way round
     ],
 )
@@ -100,6 +100,15 @@ def test_tiles_fit_small_maps(size, padding, forward, backward_input, backward_w
     plan = tk.explain_conv((1, 512, *size), (512, 512, 3, 3), padding=padding)
     chosen = [plan.chosen(direction).name for direction in ("forward", "backward_input", "backward_weight")]
     assert [name.replace("direct_pixels", "direct") for name in chosen] == [forward, backward_input, backward_weight]
+
+
+def test_taps_that_see_padding_alone_are_told():
+    told = tk.explain_conv((1, 8, 1, 5), (8, 8, 3, 3), padding=1)
+    assert (told.taps, told.live_taps) == (9, 3)
+    assert "3 of the kernel's 9 taps" in str(told)
+    told = tk.explain_conv((1, 8, 4, 5), (8, 8, 3, 3), padding=1)
+    assert (told.taps, told.live_taps) == (9, 9)
+    assert "taps" not in str(told)
 
 
 def test_a_call_may_choose_for_itself():

@@ -108,7 +108,7 @@ def refusal(direction: str, dtype: np.dtype[Any], s: ConvShape, code: int) -> st
 
 def chosen(direction: str, dtype: np.dtype[Any], s: ConvShape, code: int) -> tuple[str, int]:
     """The name of the algorithm that runs, and the elements of its pack."""
-    for name, why, _, packed, _ in active().conv_algorithms(direction, dtype, s, code):
+    for name, why, _, packed, *_ in active().conv_algorithms(direction, dtype, s, code):
         if why is None:
             return name, packed
     raise RuntimeError("the list of algorithms has no end")  # the last one never declines

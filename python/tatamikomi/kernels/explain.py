@@ -41,6 +41,8 @@ class ConvExplanation:
         backend, policy, dtype: what the choice was made for.
         y_shape: (n, oc, *output sizes).
         flops: useful operations of one direction, two for each multiply-add of the direct form.
+        taps, live_taps: of the kernel; of those that meet the input in some place. The lists are asked about a kernel
+            of these.
         forward, backward_input, backward_weight: the list of each direction, in the order in which it is tried.
     """
 
@@ -49,6 +51,8 @@ class ConvExplanation:
     dtype: str
     y_shape: tuple[int, ...]
     flops: int
+    taps: int
+    live_taps: int
     forward: tuple[AlgorithmNote, ...]
     backward_input: tuple[AlgorithmNote, ...]
     backward_weight: tuple[AlgorithmNote, ...]
@@ -61,6 +65,8 @@ class ConvExplanation:
     def __str__(self) -> str:
         size = f"{self.flops / 1e6:,.1f} MFLOP a direction"
         lines = [f"{self.backend}, {self.policy}, {self.dtype}: output {self.y_shape}, {size}"]
+        if self.live_taps < self.taps:
+            lines.append(f"{self.live_taps} of the kernel's {self.taps} taps meet the input; the others are left out")
         for direction in DIRECTIONS:
             lines.append(direction)
             for note in getattr(self, direction):
@@ -112,8 +118,10 @@ def explain_conv(
     for direction in DIRECTIONS:
         code = policy_code(op, "forward" if algorithm is None else direction, kind, s, algorithm)
         rows = active().conv_algorithms(direction, kind, s, code)
-        lists.append(tuple(AlgorithmNote(name, why, bytes_, error) for name, why, bytes_, _, error in rows))
+        lists.append(tuple(AlgorithmNote(name, why, bytes_, error) for name, why, bytes_, _, error, _ in rows))
+        live = rows[0][-1]
     y_shape = (s.n, s.oc, *(s.od, s.oh, s.ow)[5 - len(x_shape) :])
-    products = s.n * s.oc * s.od * s.oh * s.ow * (s.ic // s.groups) * s.kd * s.kh * s.kw
+    taps = s.kd * s.kh * s.kw
+    products = s.n * s.oc * s.od * s.oh * s.ow * (s.ic // s.groups) * taps
     policy = get_conv_algorithm() if algorithm is None else algorithm
-    return ConvExplanation(get_backend(), policy, str(kind), y_shape, 2 * products, *lists)
+    return ConvExplanation(get_backend(), policy, str(kind), y_shape, 2 * products, taps, live, *lists)

@@ -57,14 +57,14 @@ def _by_group(weight: Array, s: ConvShape) -> Array:
 
 def conv_algorithms(
     direction: str, dtype: np.dtype[Any], s: ConvShape, policy: int
-) -> list[tuple[str, str | None, int, int, float]]:
-    """The one algorithm here: (name, None: it runs, bytes of its columns, elements of a pack, error to expect)."""
+) -> list[tuple[str, str | None, int, int, float, int]]:
+    """The one algorithm: (name, None: it runs, bytes of its columns, elements of a pack, error to expect, taps)."""
     taps, positions = s.kd * s.kh * s.kw, s.od * s.oh * s.ow
     terms = {"forward": s.ic // s.groups * taps, "backward_input": s.oc // s.groups * taps}.get(
         direction, s.n * positions
     )
     error = float(np.finfo(dtype).eps) / 2 * (4 + 2 * terms**0.5)
-    return [("im2col", None, s.n * s.ic * taps * positions * dtype.itemsize, weight_size(s), error)]
+    return [("im2col", None, s.n * s.ic * taps * positions * dtype.itemsize, weight_size(s), error, taps)]
 
 
 def weight_size(s: ConvShape) -> int:
