@@ -1,4 +1,4 @@
-"""Changes of one image's colours: (C, H, W) in 0..1, C being 1 or 3, to a new one in 0..1.
+"""Changes of an image's colours, or of each of several: (..., C, H, W) in 0..1, C being 1 or 3, to new ones in 0..1.
 
 Those with a factor mix the image with a duller one: other + factor (image - other), cut off at 0 and 1. A factor of 1
 changes nothing, 0 gives the other one, and above 1 the difference grows.
@@ -6,6 +6,7 @@ changes nothing, 0 gives the other one, and above 1 the difference grows.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -48,16 +49,16 @@ def _mixed(image: Image, other: Any, factor: float) -> Image:
 
 
 def grey(image: Image) -> Image:
-    """(1, H, W): 0.299 R + 0.587 G + 0.114 B.
+    """(..., 1, H, W): 0.299 R + 0.587 G + 0.114 B.
 
     >>> import numpy as np
     >>> from tatamikomi.data.pixel_ops import grey
     >>> grey(np.array([[[0.0]], [[1.0]], [[0.0]]])).tolist()
     [[[0.587]]]
     """
-    if len(image) == 1:
+    if image.shape[-3] == 1:
         return image
-    red, green, blue = (image[i : i + 1] * image.dtype.type(weight) for i, weight in enumerate(_GREY))
+    red, green, blue = (one * image.dtype.type(weight) for one, weight in zip(_channels(image), _GREY, strict=True))
     total: Image = red + green + blue
     return total
 
@@ -81,7 +82,9 @@ def contrast(image: Image, factor: float) -> Image:
     >>> contrast(np.array([[[0.25, 0.75]]]), 0.5).tolist()
     [[[0.375, 0.625]]]
     """
-    return _mixed(image, grey(image).mean(dtype=np.float64).astype(image.dtype), factor)
+    greys = grey(image)
+    means = [one.mean(dtype=np.float64) for one in greys.reshape(-1, *greys.shape[-3:])]  # the same bits in any batch
+    return _mixed(image, np.array(means, image.dtype).reshape(*greys.shape[:-3], 1, 1, 1), factor)
 
 
 def saturation(image: Image, factor: float) -> Image:
@@ -107,10 +110,11 @@ def hue(image: Image, turn: float) -> Image:
     >>> hue(np.array([[[1.0]], [[0.5]], [[0.0]]]), 1 / 3).round(12).ravel().tolist()
     [0.0, 1.0, 0.5]
     """
-    if len(image) == 1:
+    if image.shape[-3] == 1:
         return image
-    high, span = image.max(axis=0), image.max(axis=0) - image.min(axis=0)
-    red, green, blue = image
+    high = image.max(axis=-3, keepdims=True)
+    span = high - image.min(axis=-3, keepdims=True)
+    red, green, blue = _channels(image)
     divisor = np.where(span > 0, span, 1)
     toward_red = np.where(high == red, (green - blue) / divisor, 4 + (red - green) / divisor)
     place = np.where((high == green) & (high != red), 2 + (blue - red) / divisor, toward_red)
@@ -130,13 +134,13 @@ def sharpness(image: Image, factor: float) -> Image:
     [0.0, 0.25, 0.0]
     """
     smooth = image.copy()
-    if min(image.shape[1:]) > 2:
-        rows, columns = image.shape[1] - 2, image.shape[2] - 2
-        total = 4 * image[:, 1:-1, 1:-1]
+    if min(image.shape[-2:]) > 2:
+        rows, columns = image.shape[-2] - 2, image.shape[-1] - 2
+        total = 4 * image[..., 1:-1, 1:-1]
         for i in range(3):
             for j in range(3):
-                total += image[:, i : i + rows, j : j + columns]
-        smooth[:, 1:-1, 1:-1] = total / image.dtype.type(13)
+                total += image[..., i : i + rows, j : j + columns]
+        smooth[..., 1:-1, 1:-1] = total / image.dtype.type(13)
     return _mixed(image, smooth, factor)
 
 
@@ -170,7 +174,7 @@ def autocontrast(image: Image) -> Image:
     >>> autocontrast(np.array([[[0.25, 0.5, 0.75]], [[0.5, 0.5, 0.5]]])).tolist()
     [[[0.0, 0.5, 1.0]], [[0.5, 0.5, 0.5]]]
     """
-    low, high = image.min(axis=(1, 2), keepdims=True), image.max(axis=(1, 2), keepdims=True)
+    low, high = image.min(axis=(-2, -1), keepdims=True), image.max(axis=(-2, -1), keepdims=True)
     flat = high == low
     stretched: Image = (image - np.where(flat, 0, low)) / np.where(flat, 1, high - low)
     return stretched
@@ -188,19 +192,24 @@ def equalize(image: Image) -> Image:
     >>> (equalize(x)[0, 0] * 255).round().tolist()
     [0.0, 128.0, 255.0]
     """
-    values = _bytes(image)
-    for channel in values:
-        counts = np.bincount(channel.ravel(), minlength=256)
-        used = np.flatnonzero(counts)
-        step = (channel.size - int(counts[used[-1]])) // 255
-        if step:
-            below = np.concatenate([[0], np.cumsum(counts)[:-1]])
-            channel[:] = np.minimum((below + step // 2) // step, 255).astype(np.uint8)[channel]
-    return _unit(values, image)
+    values = _bytes(image).reshape(math.prod(image.shape[:-2]), math.prod(image.shape[-2:]))
+    shifted = values + 256 * np.arange(len(values))[:, None]  # the channels' histograms in one
+    counts = np.bincount(shifted.ravel(), minlength=256 * len(values)).reshape(-1, 256)
+    largest = 255 - np.argmax(counts[:, ::-1] > 0, axis=1)
+    step = ((values.shape[1] - counts[np.arange(len(counts)), largest]) // 255)[:, None]
+    below = np.cumsum(counts, axis=1) - counts
+    spread = np.minimum((below + step // 2) // np.maximum(step, 1), 255)
+    table = np.where(step > 0, spread, np.arange(256)).astype(np.uint8)
+    return _unit(table.ravel()[shifted].reshape(image.shape), image)
+
+
+def _channels(image: Image) -> list[Image]:
+    """Red, green and blue, (..., 1, H, W) each."""
+    return [image[..., i : i + 1, :, :] for i in range(3)]
 
 
 def _bytes(image: Image) -> NDArray[np.uint8]:
-    values: NDArray[np.uint8] = np.rint(image * image.dtype.type(255)).astype(np.uint8)
+    values: NDArray[np.uint8] = np.rint(image * image.dtype.type(255)).astype(np.uint8, order="C")
     return values
 
 

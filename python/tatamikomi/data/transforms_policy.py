@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamikomi.data import pixel_ops
-from tatamikomi.data.batches import RandomTransform, place
+from tatamikomi.data.batches import RandomTransform, places
 from tatamikomi.data.warp import affine_map, warp_affine
 from tatamikomi.errors import bad_value
 from tatamikomi.random import checked_integer
 
 Image = NDArray[Any]
-# (image, strength, fill) -> image, the strength in -1..1 where a change has two directions, else in 0..1.
+# (images (..., C, H, W), strength, fill) -> images; the strength is in -1..1 where a change has two directions, else in
+# 0..1.
 Change = Callable[[Image, float, float], Image]
 
 
@@ -23,18 +24,18 @@ def _warped(**amounts: float) -> Change:
     """A warp whose one amount at full strength is given; shifts are parts of the image's edge."""
 
     def change(image: Image, strength: float, fill: float) -> Image:
-        height, width = image.shape[1:]
+        height, width = image.shape[-2:]
         right, down = (strength * amounts.get(name, 0.0) for name in ("right", "down"))
         turned, shear = (strength * amounts.get(name, 0.0) for name in ("degrees", "shear"))
         matrix = affine_map(height, width, turned, shear=shear, shift=(right * width, down * height))
-        warped: Image = warp_affine(image[None], np.array([matrix]), fill)[0]
-        return warped
+        flat = image.reshape(-1, *image.shape[-3:])
+        return warp_affine(flat, np.array([matrix] * len(flat)), fill).reshape(image.shape)
 
     return change
 
 
 def _leaned_down(image: Image, strength: float, fill: float) -> Image:
-    return _SHEAR(image.transpose(0, 2, 1), strength, fill).transpose(0, 2, 1)
+    return _SHEAR(image.swapaxes(-1, -2), strength, fill).swapaxes(-1, -2)
 
 
 def _mixed(change: Callable[[Image, float], Image]) -> Change:
@@ -61,7 +62,6 @@ CHANGES: dict[str, tuple[bool, Change]] = {
     "autocontrast": (False, lambda image, strength, fill: pixel_ops.autocontrast(image)),
     "equalize": (False, lambda image, strength, fill: pixel_ops.equalize(image)),
 }
-_NAMES = tuple(CHANGES)
 
 
 class RandAugment(RandomTransform):
@@ -102,11 +102,15 @@ class RandAugment(RandomTransform):
 
     def _apply(self, x: NDArray[Any], indices: NDArray[np.int64], epoch: int) -> NDArray[Any]:
         y = pixel_ops.unit_images(self._op, x)
-        for i, draw in enumerate(self._draws(indices, epoch, 2 * self.num_ops)):
-            for which, direction in zip(draw[::2], draw[1::2], strict=True):
-                two_ways, change = CHANGES[_NAMES[place(which, len(_NAMES))]]
-                strength = self.magnitude / 30 * (-1 if two_ways and direction < 0.5 else 1)
-                y[i] = np.clip(change(y[i], strength, self.fill), 0, 1)
+        drawn = self._numbers(indices, epoch, 2 * self.num_ops)
+        for which, direction in zip(places(drawn[:, ::2], len(CHANGES)).T, drawn[:, 1::2].T, strict=True):
+            for number, (two_ways, change) in enumerate(CHANGES.values()):
+                back = (direction < 0.5) & two_ways
+                for sign in (1, -1):  # images that share a change and its strength, together
+                    chosen = np.flatnonzero((which == number) & (back == (sign < 0)))
+                    if len(chosen):
+                        strength = self.magnitude / 30 * sign
+                        y[chosen] = np.clip(change(y[chosen], strength, self.fill), 0, 1)
         return y
 
     def __repr__(self) -> str:
