@@ -1,6 +1,6 @@
 // Sizes of the matrix product's blocks, in one place. Measured on a Zen 4 (32 KB L1, 1 MB L2) and an
-// Intel Xeon with AMX (48 KB, 2 MB), November 2026. None of them shows in the bits of a result, but for kDottedTerms and
-// kDotTerms: they cut an element's sum, by k alone.
+// Intel Xeon with AMX (48 KB, 2 MB), November 2026. None of them shows in the bits of a result, but for kDottedTerms
+// and kDotTerms: they cut an element's sum, by k alone.
 #pragma once
 #include "kernels/simd.hpp"
 
