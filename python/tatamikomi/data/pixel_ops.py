@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tatamikomi.errors import bad_value
 
 Image = NDArray[Any]
+Factor = float | NDArray[Any]  # of all images, or (N, 1, 1, 1)
 
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _SLACK = 1e-3  # an interpolation before may leave 0..1 by its roundings
@@ -43,8 +44,10 @@ def unit_images(op: str, x: NDArray[Any]) -> NDArray[Any]:
     return clipped
 
 
-def _mixed(image: Image, other: Any, factor: float) -> Image:
-    mixed: Image = other + image.dtype.type(factor) * (image - other)
+def _mixed(image: Image, other: Any, factor: Factor) -> Image:
+    mixed: Image = image - other
+    mixed *= np.asarray(factor, image.dtype)
+    mixed += other
     return np.clip(mixed, 0, 1, out=mixed)
 
 
@@ -63,7 +66,7 @@ def grey(image: Image) -> Image:
     return total
 
 
-def brightness(image: Image, factor: float) -> Image:
+def brightness(image: Image, factor: Factor) -> Image:
     """Mixed with black.
 
     >>> import numpy as np
@@ -74,7 +77,7 @@ def brightness(image: Image, factor: float) -> Image:
     return _mixed(image, image.dtype.type(0), factor)
 
 
-def contrast(image: Image, factor: float) -> Image:
+def contrast(image: Image, factor: Factor) -> Image:
     """Mixed with the mean of its greys.
 
     >>> import numpy as np
@@ -87,7 +90,7 @@ def contrast(image: Image, factor: float) -> Image:
     return _mixed(image, np.array(means, image.dtype).reshape(*greys.shape[:-3], 1, 1, 1), factor)
 
 
-def saturation(image: Image, factor: float) -> Image:
+def saturation(image: Image, factor: Factor) -> Image:
     """Mixed with its greys; a grey image stays as it is.
 
     >>> import numpy as np
@@ -123,7 +126,7 @@ def hue(image: Image, turn: float) -> Image:
     return turned
 
 
-def sharpness(image: Image, factor: float) -> Image:
+def sharpness(image: Image, factor: Factor) -> Image:
     """Mixed with a smoothed one: each pixel but those of the border is (5 itself + its 8 neighbours) / 13.
 
     >>> import numpy as np
@@ -155,7 +158,7 @@ def posterize(image: Image, bits: int) -> Image:
     return _unit(_bytes(image) & np.uint8(0xFF00 >> bits & 0xFF), image)
 
 
-def solarize(image: Image, threshold: float) -> Image:
+def solarize(image: Image, threshold: Factor) -> Image:
     """Values from the threshold on are turned round: v becomes 1 - v.
 
     >>> import numpy as np
@@ -163,7 +166,7 @@ def solarize(image: Image, threshold: float) -> Image:
     >>> solarize(np.array([[[0.25, 0.5, 1.0]]]), 0.5).tolist()
     [[[0.25, 0.5, 0.0]]]
     """
-    return np.where(image >= image.dtype.type(threshold), 1 - image, image)
+    return np.where(image >= np.asarray(threshold, image.dtype), 1 - image, image)
 
 
 def autocontrast(image: Image) -> Image:

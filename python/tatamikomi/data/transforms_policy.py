@@ -10,36 +10,40 @@ from numpy.typing import NDArray
 
 from tatamikomi.data import pixel_ops
 from tatamikomi.data.batches import RandomTransform, places
-from tatamikomi.data.warp import affine_map, warp_affine
+from tatamikomi.data.warp import affine_maps, warp_affine
 from tatamikomi.errors import bad_value
 from tatamikomi.random import checked_integer
 
 Image = NDArray[Any]
-# (images (..., C, H, W), strength, fill) -> images; the strength is in -1..1 where a change has two directions, else in
-# 0..1.
-Change = Callable[[Image, float, float], Image]
+# (images (N, C, H, W), strengths (N,), fill) -> images; a strength is in -1..1 where a change has two directions, else
+# in 0..1.
+Change = Callable[[Image, NDArray[np.float64], float], Image]
 
 
 def _warped(**amounts: float) -> Change:
     """A warp whose one amount at full strength is given; shifts are parts of the image's edge."""
 
-    def change(image: Image, strength: float, fill: float) -> Image:
+    def change(image: Image, strength: NDArray[np.float64], fill: float) -> Image:
         height, width = image.shape[-2:]
         right, down = (strength * amounts.get(name, 0.0) for name in ("right", "down"))
         turned, shear = (strength * amounts.get(name, 0.0) for name in ("degrees", "shear"))
-        matrix = affine_map(height, width, turned, shear=shear, shift=(right * width, down * height))
-        flat = image.reshape(-1, *image.shape[-3:])
-        return warp_affine(flat, np.array([matrix] * len(flat)), fill).reshape(image.shape)
+        maps = affine_maps(height, width, turned, shear=shear, shift=(right * width, down * height))
+        warped = warp_affine(image, maps, fill)
+        return np.clip(warped, 0, 1, out=warped)
 
     return change
 
 
-def _leaned_down(image: Image, strength: float, fill: float) -> Image:
+def _leaned_down(image: Image, strength: NDArray[np.float64], fill: float) -> Image:
     return _SHEAR(image.swapaxes(-1, -2), strength, fill).swapaxes(-1, -2)
 
 
-def _mixed(change: Callable[[Image, float], Image]) -> Change:
-    return lambda image, strength, fill: change(image, 1 + 0.9 * strength)
+def _mixed(change: Callable[[Image, Image], Image]) -> Change:
+    return lambda image, strength, fill: change(image, _each(1 + 0.9 * strength, image))
+
+
+def _each(amount: NDArray[np.float64], image: Image) -> Image:
+    return amount.astype(image.dtype).reshape(-1, 1, 1, 1)
 
 
 _SHEAR = _warped(shear=16.699244233993621)  # degrees of a lean of 0.3
@@ -57,8 +61,8 @@ CHANGES: dict[str, tuple[bool, Change]] = {
     "saturation": (True, _mixed(pixel_ops.saturation)),
     "contrast": (True, _mixed(pixel_ops.contrast)),
     "sharpness": (True, _mixed(pixel_ops.sharpness)),
-    "posterize": (False, lambda image, strength, fill: pixel_ops.posterize(image, 8 - round(4 * strength))),
-    "solarize": (False, lambda image, strength, fill: pixel_ops.solarize(image, 1 - strength)),
+    "posterize": (False, lambda image, strength, fill: pixel_ops.posterize(image, 8 - round(4 * strength[0]))),
+    "solarize": (False, lambda image, strength, fill: pixel_ops.solarize(image, _each(1 - strength, image))),
     "autocontrast": (False, lambda image, strength, fill: pixel_ops.autocontrast(image)),
     "equalize": (False, lambda image, strength, fill: pixel_ops.equalize(image)),
 }
@@ -105,12 +109,10 @@ class RandAugment(RandomTransform):
         drawn = self._numbers(indices, epoch, 2 * self.num_ops)
         for which, direction in zip(places(drawn[:, ::2], len(CHANGES)).T, drawn[:, 1::2].T, strict=True):
             for number, (two_ways, change) in enumerate(CHANGES.values()):
-                back = (direction < 0.5) & two_ways
-                for sign in (1, -1):  # images that share a change and its strength, together
-                    chosen = np.flatnonzero((which == number) & (back == (sign < 0)))
-                    if len(chosen):
-                        strength = self.magnitude / 30 * sign
-                        y[chosen] = np.clip(change(y[chosen], strength, self.fill), 0, 1)
+                chosen = np.flatnonzero(which == number)  # images that share a change, together
+                if len(chosen):
+                    sign = np.where((direction[chosen] < 0.5) & two_ways, -1.0, 1.0)
+                    y[chosen] = change(y[chosen], self.magnitude / 30 * sign, self.fill)
         return y
 
     def __repr__(self) -> str:
