@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tatamikomi.errors import bad_value
 
 Image = NDArray[Any]
-Factor = float | NDArray[Any]  # of all images, or (N, 1, 1, 1)
+Factor = float | NDArray[Any]  # of all images, or of each: (N, 1, 1, 1)
 
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _SLACK = 1e-3  # an interpolation before may leave 0..1 by its roundings
@@ -147,7 +147,7 @@ def sharpness(image: Image, factor: Factor) -> Image:
     return _mixed(image, smooth, factor)
 
 
-def posterize(image: Image, bits: int) -> Image:
+def posterize(image: Image, bits: int | NDArray[np.int64]) -> Image:
     """Of each value's 8 bits only the upper ones.
 
     >>> import numpy as np
@@ -155,7 +155,8 @@ def posterize(image: Image, bits: int) -> Image:
     >>> (posterize(np.array([[[127, 129, 255]]]) / 255, 1) * 255).tolist()
     [[[0.0, 128.0, 128.0]]]
     """
-    return _unit(_bytes(image) & np.uint8(0xFF00 >> bits & 0xFF), image)
+    mask = np.asarray(0xFF00 >> bits & 0xFF, np.uint8)
+    return _unit(_bytes(image) & mask, image)
 
 
 def solarize(image: Image, threshold: Factor) -> Image:

@@ -46,6 +46,10 @@ def _each(amount: NDArray[np.float64], image: Image) -> Image:
     return amount.astype(image.dtype).reshape(-1, 1, 1, 1)
 
 
+def _upper_bits(strength: NDArray[np.float64]) -> NDArray[np.int64]:
+    return 8 - np.rint(4 * strength).astype(np.int64).reshape(-1, 1, 1, 1)
+
+
 _SHEAR = _warped(shear=16.699244233993621)  # degrees of a lean of 0.3
 _SHIFT = 150 / 331
 
@@ -61,7 +65,7 @@ CHANGES: dict[str, tuple[bool, Change]] = {
     "saturation": (True, _mixed(pixel_ops.saturation)),
     "contrast": (True, _mixed(pixel_ops.contrast)),
     "sharpness": (True, _mixed(pixel_ops.sharpness)),
-    "posterize": (False, lambda image, strength, fill: pixel_ops.posterize(image, 8 - round(4 * strength[0]))),
+    "posterize": (False, lambda image, strength, fill: pixel_ops.posterize(image, _upper_bits(strength))),
     "solarize": (False, lambda image, strength, fill: pixel_ops.solarize(image, _each(1 - strength, image))),
     "autocontrast": (False, lambda image, strength, fill: pixel_ops.autocontrast(image)),
     "equalize": (False, lambda image, strength, fill: pixel_ops.equalize(image)),
