@@ -40,8 +40,7 @@ def unit_images(op: str, x: NDArray[Any]) -> NDArray[Any]:
         low, high = float(x.min()), float(x.max())
         if not (low >= -_SLACK and high <= 1 + _SLACK):
             raise bad_value(op, "x", f"{low} to {high}", "values in 0..1, before any normalisation")
-    clipped: NDArray[Any] = np.array(np.clip(x, 0, 1), x.dtype.newbyteorder("="), order="C")
-    return clipped
+    return np.ascontiguousarray(np.clip(x, 0, 1), x.dtype.newbyteorder("="))
 
 
 def _mixed(image: Image, other: Any, factor: Factor) -> Image:
