@@ -18,8 +18,8 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 
-// Beside this many bytes the pool holds at most twice what was ever in use at once: two sets of shapes may alternate
-// without a page fault, and a thousand different ones leave no more behind.
+// The pool holds at most this many bytes and nine eighths of what was ever in use at once: small networks never give a
+// block back, large ones need hardly more than their tensors, and a thousand different shapes leave no more behind.
 constexpr int64_t kAlwaysKept = int64_t{32} << 20;
 
 // Classes of sizes, eight to the octave: at most an eighth is wasted, and equal shapes meet again. The first sixteen
@@ -89,7 +89,7 @@ void give_back(void* block, size_t bytes) {
 
 // Gives the blocks that have waited longest back to the system until `more` bytes have room. The lock is held.
 void make_room(Pool& p, size_t more) {
-    const int64_t most = kAlwaysKept + 2 * p.stats.peak_bytes;
+    const int64_t most = kAlwaysKept + p.stats.peak_bytes + p.stats.peak_bytes / 8;
     while (p.stats.cached_bytes > 0 &&
            p.stats.in_use_bytes + p.stats.cached_bytes + static_cast<int64_t>(more) > most) {
         const auto oldest = std::min_element(p.free_blocks.begin(), p.free_blocks.end(), [](auto& a, auto& b) {
