@@ -107,6 +107,19 @@ def peers(rows: list[Row]) -> list[str]:
     return table(("forward", *(f"{peer} (rows)" for peer in PEERS), "best of them"), lines) if lines else []
 
 
+def inference(rows: dict[str, Row]) -> list[str]:
+    """Whole networks that infer, from an array to an array: ours in ms, the others' time over it."""
+    others = ("torch", "torch-channels-last", "onnxruntime", "openvino", "ncnn")
+    lines = []
+    for key, row in sorted(rows.items()):
+        family, name, batch, _ = key.split("/")
+        if family == "inference" and "native" in row["median"]:
+            mine = row["median"]["native"]
+            ratios = (f"{row['median'][one] / mine:.2f}" if one in row["median"] else "" for one in others)
+            lines.append((name.split(".")[0], batch.removeprefix("b"), f"{1e3 * mine:.3g}", *ratios))
+    return table(("inference", "batch", "ours ms", *others), lines) if lines else []
+
+
 def shares(rows: dict[str, Row], gflops: float) -> list[str]:
     """The direct algorithm on ResNet's 3x3 and 1x1 layers of stride 1, as shares of the FMA peak."""
     lines = []
@@ -180,6 +193,8 @@ def render(content: dict[str, dict[str, Any]], told: dict[str, list[str]]) -> st
         page += ["Where a cell is not reached, what was tried:", "", *said, ""] if said else []
         beside = peers(listed)
         page += ["Beside the engines that only infer, their time over ours:", "", *beside, ""] if beside else []
+        infer = inference(rows)
+        page += ["Whole networks that infer, times over ours:", "", *infer, ""] if infer else []
         measured = content["machine"].get(f"{configuration[0]}/{configuration[1]}t")
         share = shares(rows, measured["gflops"]) if measured else []
         page += [*share, ""] if share else []

@@ -7,7 +7,9 @@ import json
 from benchmarks import results
 from benchmarks.cases import every
 from benchmarks.groups import GROUPS, group_of
+from benchmarks.nets import NETS
 from benchmarks.records import Records, row_key
+from benchmarks.steps import cases
 
 ROW = {"group": "wide3x3", "direction": "forward", "commit": "abc", "load": 0.1, "turns": 7}
 
@@ -22,7 +24,9 @@ def test_notes_are_of_groups():
 
 
 def test_rows_are_of_cases_that_exist_and_in_their_group():
-    groups = {case.key: group_of(case) for case in every()}
+    kinds = ({"inference": True}, {"memory": True})
+    networks = [case for model in NETS for options in kinds for case in cases(model, **options)]
+    groups = {case.key: group_of(case) for case in (*every(), *networks)}
     for key, row in results.load()["rows"].items():
         assert groups[key.split("/", 2)[2]] == row["group"], key
 
@@ -64,3 +68,9 @@ def test_the_page_says_what_is_reached_and_what_was_tried():
     assert "a wider tile" not in page[wide:narrow]
     assert "- 3x3, stride 1, C and K >= 64: a wider tile: 2 % slower" in page[narrow:]
     assert "not shown" not in page
+
+
+def test_the_page_shows_networks_that_infer():
+    row = {**ROW, "group": "inference.unet", "median": {"native": 0.002, "torch": 0.003, "ncnn": 0.001}}
+    page = results.render({"machine": {}, "rows": {"avx512/2t/inference/unet.inference/b16/forward": row}}, {})
+    assert "| unet | 16 | 2 | 1.50 |  |  |  | 0.50 |" in page
