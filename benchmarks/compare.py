@@ -105,6 +105,8 @@ def main() -> int:
     options = parse()
     began = time.monotonic()
     cases = chosen(options)
+    if not cases:
+        raise SystemExit("compare: no such case; those of whole networks are with benchmarks.steps")
     if options.list:
         print("\n".join(f"{group_of(case):<18} {case.key}" for case in cases))
         return 0
