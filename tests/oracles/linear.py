@@ -31,9 +31,8 @@ def _activated(y, activation):
 def linear(x, weight, bias=None, activation=None):
     """y[..., j] = bias[j] + sum over i of x[..., i] weight[j, i]; with "relu" 0 where that is negative."""
     y = np.zeros((*x.shape[:-1], weight.shape[0]), EXACT)
-    for j in range(weight.shape[0]):
-        for i in range(weight.shape[1]):
-            y[..., j] += x[..., i].astype(EXACT) * weight[j, i].astype(EXACT)
-        if bias is not None:
-            y[..., j] += bias[j]
+    for i in range(weight.shape[1]):
+        y += x[..., i, None].astype(EXACT) * weight[:, i].astype(EXACT)
+    if bias is not None:
+        y += bias
     return _activated(y, activation)
