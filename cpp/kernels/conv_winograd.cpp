@@ -29,10 +29,10 @@ template <class T, class A> void run_backward_input(const BackwardInputCall<T>& 
 template <class A> const char* forward_declines(const ConvShape& s) { return A::declines(s, s.oh, s.ow); }
 template <class A> const char* backward_input_declines(const ConvShape& s) { return A::declines(s, s.ih, s.iw); }
 template <class A> double forward_error_of(const ConvShape& s, double roundoff) {
-    return A::error(s, s.ic / s.groups, roundoff);
+    return A::error(s, s.ic / s.groups * s.kd, roundoff);
 }
 template <class A> double backward_input_error_of(const ConvShape& s, double roundoff) {
-    return A::error(s, s.oc / s.groups, roundoff);
+    return A::error(s, s.oc / s.groups * s.kd, roundoff);
 }
 
 template <class T, class A> const ForwardAlgorithm<T>& forward_entry() {

@@ -30,8 +30,9 @@ template <class T, class H, class W> WinogradProblem<T> forward_problem(const Co
             s.groups,
             ic,
             oc,
-            {{s.ih, -s.ph, H::step, H::inputs, dil_h}, {s.iw, -s.pw, W::step, W::inputs, s.dil_w}},
-            {{s.oh, 0, H::outputs, H::outputs, dil_h}, {s.ow, 0, W::outputs, W::outputs, s.dil_w}},
+            {{s.ih, -s.ph, H::step, H::inputs, dil_h}, {s.iw, -s.pw, W::step, W::inputs, s.dil_w}, s.id},
+            {{s.oh, 0, H::outputs, H::outputs, dil_h}, {s.ow, 0, W::outputs, W::outputs, s.dil_w}, s.od},
+            forward_depth(s),
             oc * ic * taps,
             ic * taps,
             taps,
@@ -50,29 +51,23 @@ WinogradProblem<T> backward_input_problem(const ConvShape& s, Start h, Start w) 
             s.groups,
             oc,
             ic,
-            {{s.oh, h.in, H::step, H::inputs, dil_h}, {s.ow, w.in, W::step, W::inputs, s.dil_w}},
-            {{s.ih, h.out, H::outputs, H::outputs, dil_h}, {s.iw, w.out, W::outputs, W::outputs, s.dil_w}},
+            {{s.oh, h.in, H::step, H::inputs, dil_h}, {s.ow, w.in, W::step, W::inputs, s.dil_w}, s.od},
+            {{s.ih, h.out, H::outputs, H::outputs, dil_h}, {s.iw, w.out, W::outputs, W::outputs, s.dil_w}, s.id},
+            backward_input_depth(s),
             oc * ic * taps,
             taps,
             ic * taps,
             true};
 }
 
-// Rounding of the transforms, and of sums over channels, which grows with the root of their number: about twice what
+// Rounding of the transforms, and of sums over channels and taps of depth, which grows with the root of their number: about twice what
 // random shapes show.
-inline double winograd_error(double transforms, double sums, int64_t channels, double roundoff) {
-    return roundoff * (transforms + sums * __builtin_sqrt(static_cast<double>(channels)));
+inline double winograd_error(double transforms, double sums, int64_t terms, double roundoff) {
+    return roundoff * (transforms + sums * __builtin_sqrt(static_cast<double>(terms)));
 }
 
 // ---- stride 1 -----------------------------------------------------------------------------------------------------
 
-inline const char* declines_channels(const ConvShape& s) {
-    if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
-        return "fewer than 16 channels per group: transforms would outweigh the products saved";
-    if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
-        return "more than 1024 channels per group: the transformed weights would outgrow the caches";
-    return nullptr;
-}
 inline Start start_of_gradient(int64_t pad, int64_t kernel, int64_t dilation) {
     return {pad - (kernel - 1) * dilation, 0};
 }
@@ -88,18 +83,13 @@ struct WinogradF4 {
         return is_square(s) ? backward_input_problem<T, F4, F4>(s, h, w)
                             : backward_input_problem<T, Single, F4>(s, h, w);
     }
-    static const char* cannot(const ConvShape& s) {
-        if (s.kd * s.id != 1 || s.od != 1 || s.kw != 3 || (s.kh != 3 && s.kh != 1))
-            return "for kernels of 3x3 and 3 alone";
-        if (s.sh * s.sw != 1) return "for stride 1 alone";
-        return cannot_dilated(s, 1);
-    }
+    static const char* cannot(const ConvShape& s) { return cannot_f4(s); }
     static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
         const char* why = declines_channels(s);
         return why ? why : declines_f4_tiles(s, height, width);
     }
-    static double error(const ConvShape& s, int64_t channels, double roundoff) {
-        return (is_square(s) ? 1 : 0.7) * winograd_error(32, 5, channels, roundoff);
+    static double error(const ConvShape& s, int64_t terms, double roundoff) {
+        return (is_square(s) ? 1 : 0.7) * winograd_error(32, 5, terms, roundoff);
     }
 };
 
@@ -110,15 +100,13 @@ struct WinogradF2 {
         return backward_input_problem<T, F2, F2>(s, start_of_gradient(s.ph, s.kh, dilation_h(s)),
                                                  start_of_gradient(s.pw, s.kw, s.dil_w));
     }
-    static const char* cannot(const ConvShape& s) {
-        return s.kh == 3 ? WinogradF4::cannot(s) : "for kernels of 3x3 alone";
-    }
+    static const char* cannot(const ConvShape& s) { return cannot_f2(s); }
     static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
         const char* why = declines_channels(s);
         return why ? why : declines_f2_tiles(s, height, width);
     }
-    static double error(const ConvShape&, int64_t channels, double roundoff) {
-        return winograd_error(8, 1, channels, roundoff);
+    static double error(const ConvShape&, int64_t terms, double roundoff) {
+        return winograd_error(8, 1, terms, roundoff);
     }
 };
 
@@ -140,10 +128,10 @@ struct WinogradStrided {
                          : backward_input_problem<T, Strided4Backward, Strided4Backward, Strided4, Strided4>(s, h, w);
     }
     static const char* cannot(const ConvShape& s) {
-        if (s.kd * s.id != 1 || s.od != 1 || s.kh != s.kw || s.kh < 3 || s.kh > 4)
-            return "for kernels of 3x3 and 4x4 alone";
+        if (s.kh != s.kw || s.kh < 3 || s.kh > 4) return "for kernels of 3x3 and 4x4 alone";
         if (s.sh != 2 || s.sw != 2) return "for stride 2 alone";
-        return cannot_dilated(s, 2);
+        const char* why = cannot_dilated(s, 2);
+        return why ? why : cannot_depth(s);
     }
     static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
         if (s.ic / s.groups < 32 || s.oc / s.groups < 32)
@@ -161,8 +149,8 @@ struct WinogradStrided {
         return 5 * covered > 7 * s.oh * s.ow ? "its tiles reach so far past the map that direct saves as much"
                                              : nullptr;
     }
-    static double error(const ConvShape&, int64_t channels, double roundoff) {
-        return winograd_error(24, 5, channels, roundoff);
+    static double error(const ConvShape&, int64_t terms, double roundoff) {
+        return winograd_error(24, 5, terms, roundoff);
     }
 };
 

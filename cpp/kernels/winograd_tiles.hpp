@@ -12,6 +12,7 @@
 #include <limits>
 #include "kernels/positions.hpp"
 #include "kernels/winograd.hpp"
+#include "kernels/winograd_planes.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -29,7 +30,9 @@ struct Tiling {
 };
 struct View {
     Tiling h, w;
+    int64_t planes;
     int64_t plane() const { return h.size * w.size; }
+    int64_t channel() const { return planes * plane(); }
 };
 
 // Blocks that together reach from an axis's origin past its end.
@@ -45,6 +48,25 @@ inline const char* cannot_dilated(const ConvShape& s, int64_t stride) {
         return "the taps lie so far apart that a block of tiles outgrows its scratch";
     return nullptr;
 }
+
+// ---- what the filters of stride 1 take ----------------------------------------------------------------------------
+
+inline const char* cannot_f4(const ConvShape& s) {
+    if (s.kw != 3 || (s.kh != 3 && s.kh != 1)) return "for kernels of 3x3 and 3 alone";
+    if (s.sh * s.sw != 1) return "for stride 1 alone";
+    const char* why = cannot_dilated(s, 1);
+    return why ? why : cannot_depth(s);
+}
+inline const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot_f4(s) : "for kernels of 3x3 alone"; }
+
+inline const char* declines_channels(const ConvShape& s) {
+    if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
+        return "fewer than 16 channels per group: transforms would outweigh the products saved";
+    if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
+        return "more than 1024 channels per group: the transformed weights would outgrow the caches";
+    return nullptr;
+}
+
 // ---- small maps ---------------------------------------------------------------------------------------------------
 
 // Tiles of Filter over a plane of what is computed, y or dx.
@@ -92,6 +114,7 @@ struct Bands {
     int64_t most_tiles() const { return most_columns() * phases; }
     int64_t begin(int64_t band) const { return columns * (band % cuts) / cuts; }
     int64_t columns_of(int64_t band) const { return columns * (band % cuts + 1) / cuts - begin(band); }
+    int64_t tiles_before(int64_t band) const { return (band / cuts * columns + begin(band)) * phases; }
 };
 inline Bands bands_of(const View& out) {
     const int64_t columns = blocks_over(out.w), phases = out.h.dilation * out.w.dilation;
@@ -117,9 +140,7 @@ template <class F> void for_each_patch(const Bands& b, int64_t first, int64_t co
     }
 }
 inline int64_t tiles_in(const Bands& b, int64_t first, int64_t count) {
-    int64_t tiles = 0;
-    for_each_patch(b, first, count, 1, [&](const Patch& p) { tiles += p.columns * b.phases; });
-    return tiles;
+    return b.tiles_before(first + count) - b.tiles_before(first);
 }
 
 // Rows of blocks that a strip holds, and the elements of the strip.
@@ -144,9 +165,9 @@ template <class T> struct Source {
     int64_t channels;   // at x; a vector's other lanes are zero
 };
 
-// f(position, vector of L channels) for positions [0, count) of planes, which lie `plane` apart.
+// f(position, vector of L channels) for positions [0, count) of a plane; channels lie `pitch` apart.
 template <class T, class F>
-TK_INLINE void load_transposed(const Source<T>& from, int64_t offset, int64_t plane, int64_t count, F&& f) {
+TK_INLINE void load_transposed(const Source<T>& from, int64_t offset, int64_t pitch, int64_t count, F&& f) {
     constexpr int L = kLanes<T>;
     for (int64_t o = 0; o < count; o += L) {
         const int64_t positions = smaller(L, count - o);
@@ -155,7 +176,7 @@ TK_INLINE void load_transposed(const Source<T>& from, int64_t offset, int64_t pl
         for (int i = 0; i < L; ++i) {
             rows[i] = Vec<T>{};
             if (i >= from.channels) continue;
-            const int64_t at = offset + i * plane + o;
+            const int64_t at = offset + i * pitch + o;
             rows[i] = load_first(from.x + at, positions);
             if (from.y) rows[i] = select<T>(load_first(from.y + at, positions) > 0, rows[i], Vec<T>{});
         }
@@ -170,7 +191,7 @@ template <class T> TK_INLINE void zero(T* to, int64_t vectors) {
     for (int64_t i = 0; i < vectors; ++i) store(to + i * kLanes<T>, Vec<T>{});
 }
 
-// strip[row][column][L] of a patch. `from` points to the image's first of L channels.
+// strip[row][column][L] of a patch. `from` points to that plane of the first of L channels.
 template <class T> void load_strip(T* strip, const Source<T>& from, const View& v, const Patch& p) {
     constexpr int L = kLanes<T>;
     const int64_t rows = v.h.extent(p.rows), columns = v.w.extent(p.columns), pitch = columns * L;
@@ -191,7 +212,7 @@ template <class T> void load_strip(T* strip, const Source<T>& from, const View& 
     const int64_t length = runs == 1 ? (row.end - row.begin) * inside : inside;
     int64_t left = inside;
     for (int64_t r = 0; r < runs; ++r)
-        load_transposed(from, offset + r * v.w.size, v.plane(), length, [&](Vec<T> value) {
+        load_transposed(from, offset + r * v.w.size, v.channel(), length, [&](Vec<T> value) {
             store(to, value);
             to += L;
             if (--left == 0) {
@@ -300,7 +321,7 @@ void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool 
     });
 }
 
-// The image's planes from such a strip. `to` points to the first of `channels` planes.
+// The image's channels from such a strip. `to` points to that plane of the first of `channels`.
 template <class T> void store_strip(T* to, const T* strip, int64_t channels, const View& v, const Patch& p) {
     constexpr int L = kLanes<T>;
     const Outputs o = outputs_of(v, p);
@@ -315,7 +336,7 @@ template <class T> void store_strip(T* to, const T* strip, int64_t channels, con
             transpose<T>(rows);
             TK_UNROLL
             for (int i = 0; i < L; ++i)
-                if (i < channels) store_first(line + i * v.plane() + position, rows[i], count);
+                if (i < channels) store_first(line + i * v.channel() + position, rows[i], count);
         }
     }
 }
