@@ -30,10 +30,13 @@ constexpr int64_t kSumsBytes = 512 * 1024;       // sums of a block over a part 
 // else as they are used, so many at a time, which stay in L2 until then.
 constexpr int64_t kFewBytes = 3 << 20, kHeldBytes = 12 << 20, kManyRuns = 4;
 constexpr int64_t kUsedBytes = 640 * 1024;
+// More are not worth a pack: it takes longer to read from memory than the weights to transform.
+constexpr int64_t kPackedBytes = 48 << 20;
 
 // The transforms of a filter along both axes. The loops are the same for all.
 template <class T> struct Filter {
     int64_t points, taps;
+    TileSizes h, w;
     void (*input)(const Points<T>& to, const T* strip, const View&, const Patch&);
     void (*weight)(T* to, int64_t pitch, int64_t width, const T* from, int64_t from_pitch, int64_t channels, bool flip);
     void (*output)(T* strip, const Points<const T>& from, Vec<T> bias, bool relu, Vec<T>& spoilt, const View&,

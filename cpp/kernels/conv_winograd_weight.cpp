@@ -9,135 +9,41 @@
 //   gradients  [k block][point][plane][tile][2 vectors]
 //   sums       [point][c][2 vectors] of one pair of blocks and one tap of depth, transformed and added to
 //   parts      [k block][c][tap][2 vectors], one such array for each chunk of the batch; of one pair of blocks where
-//   there
-//              is nothing to add
+//              there is nothing to add
 //
 // A register tile is kTilePixels input channels x 2 vectors of output channels. Few pairs of blocks: a chunk of the
 // batch is one thread's work, and the chunks' number follows from the shape. Many: all threads share the values of a
 // run of tiles and take pairs. A run's sums are added in the order of runs, then those of the chunks in theirs.
-#include "kernels/winograd_tiles.hpp"
+#include "kernels/winograd_choice.hpp"
+#include "kernels/winograd_weight_plan.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kRunBytes = 1 << 20;   // values and gradients of a thread's own run, in L2
-// Of a shared run, about twice as many as the sums that every run adds to.
-constexpr int64_t kLeastSharedBytes = 6 << 20, kSharedBytes = 12 << 20;
-constexpr int64_t kManyPairs = 16;
-constexpr int64_t kMostChunks = 16;
-
-struct WeightProblem {
-    int64_t n, groups, ic, oc;   // channels per group
-    View x, dy;
-    Depth depth;
-};
-
-template <class H, class W> WeightProblem problem_of(const ConvShape& s) {
-    return {s.n,
-            s.groups,
-            s.ic / s.groups,
-            s.oc / s.groups,
-            {{s.ih, -s.ph, H::step, H::inputs, dilation_h(s)}, {s.iw, -s.pw, W::step, W::inputs, s.dil_w}, s.id},
-            {{s.oh, 0, H::outputs, H::outputs, dilation_h(s)}, {s.ow, 0, W::outputs, W::outputs, s.dil_w}, s.od},
-            forward_depth(s)};
+// Sums of one tap of depth, [point][c][width], transformed; set in `to`, [c][tap][2 vectors], or added there.
+template <class T, class H, class W>
+void add_sums(T* to, int64_t pitch, const T* sums, int64_t width, int64_t channels, bool set) {
+    for (int64_t c = 0; c < channels; ++c, to += pitch)
+        for (int64_t v = 0; v < width; v += kLanes<T>)
+            adjoint_weight_both<T, H, W>(
+                [&](int i, int j) TK_ALWAYS { return load(sums + ((i * W::points + j) * kBlock<T> + c) * width + v); },
+                [&](int i, int j, Vec<T> value) TK_ALWAYS {
+                    T* tap = to + (i * W::taps + j) * kBlock<T> + v;
+                    store(tap, set ? value : load(tap) + value);
+                });
 }
+template <class T, class H, class W>
+constexpr WeightFilter<T> kWeightFilter = {
+    kPoints<H, W>,    kTaps<H, W>, kTileSizes<H>, kTileSizes<W>, transform_strip<T, H, W>, transform_gradient<T, H, W>,
+    add_sums<T, H, W>};
 
-struct WeightPlan {
-    Bands bands;
-    Slabs slabs;
-    int64_t c_blocks, k_blocks, run, runs, chunks;   // runs: of a slab
-    int64_t value_block, values, gradient_block, gradients, strip, sums, part;
-    int64_t x_rows, dy_rows;
-    bool shared, once;   // once: nothing to add
-};
-
-template <class T> int64_t width_of(int64_t channels, int64_t block) {
-    return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
-}
-template <class T> int64_t point_pitch(int64_t tiles) {
-    return tiles * kBlock<T> + kPointPad / static_cast<int64_t>(sizeof(T));
-}
-
-template <class T, class H, class W> WeightPlan plan(const WeightProblem& p) {
-    constexpr int64_t points = kPoints<H, W>, size = sizeof(T);
-    const int64_t taps = kTaps<H, W> * p.depth.taps;
-    WeightPlan q{};
-    q.bands = bands_of(p.dy);
-    q.c_blocks = ceil_div(p.ic, kBlock<T>);
-    q.k_blocks = ceil_div(p.oc, kBlock<T>);
-    q.shared = q.c_blocks * q.k_blocks >= kManyPairs;
-    const int64_t bands = p.n * q.bands.per_image(), tiles = q.bands.most_tiles();
-    const int64_t x_bytes = points * q.c_blocks * kBlock<T> * tiles * size;   // of a band, in one plane
-    const int64_t dy_bytes = points * q.k_blocks * kBlock<T> * tiles * size;
-    const int64_t sums = points * p.depth.taps * q.c_blocks * q.k_blocks * kBlock<T> * kBlock<T> * size;
-    const int64_t run_bytes = q.shared ? smaller(kSharedBytes, larger(kLeastSharedBytes, 2 * sums)) : kRunBytes;
-    q.slabs = slabs_of(p.depth, run_bytes, x_bytes, dy_bytes);
-    q.run = larger(1, smaller(bands, run_bytes / (q.slabs.in * x_bytes + q.slabs.out * dy_bytes)));
-    q.runs = ceil_div(bands, q.run);
-    q.chunks = 1;
-    if (!q.shared) {
-        if (q.runs * q.slabs.count == 1 && bands > 1) q.run = ceil_div(bands, q.runs = 2);
-        while (q.chunks < kMostChunks && q.chunks * 2 <= q.runs * q.slabs.count) q.chunks *= 2;
-    }
-    q.value_block = points * point_pitch<T>(q.run * tiles * q.slabs.in);
-    q.gradient_block = points * point_pitch<T>(q.run * tiles * q.slabs.out);
-    q.values = q.c_blocks * q.value_block;
-    q.gradients = q.k_blocks * q.gradient_block;
-    q.x_rows = strip_rows<T>(p.x, q.bands);
-    q.dy_rows = strip_rows<T>(p.dy, q.bands);
-    q.strip = larger(strip_size<T>(p.x, q.bands, q.x_rows), strip_size<T>(p.dy, q.bands, q.dy_rows));
-    q.once = q.shared && q.runs * q.slabs.count == 1;
-    q.sums = points * kBlock<T> * kBlock<T> + (q.once ? taps * kBlock<T> * kBlock<T> : 0);
-    q.part = q.once ? 0 : q.k_blocks * p.ic * taps * kBlock<T>;
-    return q;
-}
-
-// sums[lane][v] = sum over planes and tiles of values[plane][tile][lane] * gradients[plane][tile][v]
-template <class T> struct ProductArguments {
-    T* sums;
-    const T *values, *gradients;
-    int64_t tiles, values_pitch, planes, values_plane;   // from one tile, from one plane to the next
-};
-
-template <class T, int Lanes, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
-    constexpr int L = kLanes<T>;
-    Vec<T> acc[Lanes][Vectors];
-    TK_UNROLL
-    for (int i = 0; i < Lanes; ++i) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) acc[i][v] = Vec<T>{};
-    const T* g = a.gradients;
-    for (int64_t plane = 0; plane < a.planes; ++plane)
-        for (int64_t tile = 0; tile < a.tiles; ++tile, g += Vectors * L) {
-            const T* x = a.values + plane * a.values_plane + tile * a.values_pitch;
-            Vec<T> factor[Vectors];
-            TK_UNROLL
-            for (int v = 0; v < Vectors; ++v) factor[v] = load(g + v * L);
-            TK_UNROLL
-            for (int i = 0; i < Lanes; ++i) {
-                const Vec<T> value = broadcast(x[i]);
-                TK_UNROLL
-                for (int v = 0; v < Vectors; ++v) acc[i][v] += value * factor[v];
-            }
-        }
-    TK_UNROLL
-    for (int i = 0; i < Lanes; ++i) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) store(a.sums + (i * Vectors + v) * L, acc[i][v]);
-}
-
-template <class T, int Lanes> void product_tile_of(int64_t lanes, int64_t vectors, const ProductArguments<T>& a) {
-    if constexpr (Lanes > 0) {
-        if (lanes == Lanes) return vectors == 2 ? product_tile<T, Lanes, 2>(a) : product_tile<T, Lanes, 1>(a);
-        product_tile_of<T, Lanes - 1>(lanes, vectors, a);
-    }
-}
-
-template <class T, class H, class W> struct WinogradWeight {
-    static constexpr int64_t points = kPoints<H, W>, L = kLanes<T>;
+template <class T> struct WinogradWeight {
+    static constexpr int64_t L = kLanes<T>;
     const BackwardWeightCall<T>& a;
-    const WeightProblem& p;
+    const WeightProblem<T>& p;
     const WeightPlan& q;
     int& spoilt;   // becomes 1 where dweight is not finite
-    const int64_t taps = kTaps<H, W> * p.depth.taps;
+    const int64_t points = p.filter.points, taps = p.taps();
 
     // Bands [start, start + count) of a slab: of planes d of dy, which see planes z of x.
     struct TileRun {
@@ -163,7 +69,7 @@ template <class T, class H, class W> struct WinogradWeight {
                 const int64_t channel = (patch.image * p.groups + run.group) * p.ic + vector * L;
                 const T* from = a.x + channel * p.x.channel() + z * p.x.plane();
                 load_strip(strip, Source<T>{from, nullptr, p.ic - vector * L}, p.x, patch);
-                transform_strip<T, H, W>({to, run.x_pitch(), width}, strip, p.x, patch);
+                p.filter.input({to, run.x_pitch(), width}, strip, p.x, patch);
             });
     }
     void transform_dy(T* gradients, T* strip, const TileRun& run, int64_t vector, int64_t first, int64_t count) const {
@@ -174,7 +80,7 @@ template <class T, class H, class W> struct WinogradWeight {
                 const int64_t channel = (patch.image * p.groups + run.group) * p.oc + vector * L;
                 const int64_t at = channel * p.dy.channel() + d * p.dy.plane();
                 load_strip(strip, Source<T>{a.dy + at, a.y ? a.y + at : nullptr, p.oc - vector * L}, p.dy, patch);
-                transform_gradient<T, H, W>({to, run.dy_pitch(), width}, strip, p.dy, patch);
+                p.filter.gradient({to, run.dy_pitch(), width}, strip, p.dy, patch);
             });
     }
 
@@ -185,7 +91,7 @@ template <class T, class H, class W> struct WinogradWeight {
     // The sums of a pair of blocks over a run, transformed; set in `to`, [c][tap][2 vectors], or added there.
     void multiply(T* to, const T* values, const T* gradients, T* sums, const TileRun& run, int64_t c_block,
                   int64_t k_block, bool set) const {
-        for (int64_t t = 0; t < p.depth.taps; ++t, to += kTaps<H, W> * kBlock<T>) {
+        for (int64_t t = 0; t < p.depth.taps; ++t, to += p.filter.taps * kBlock<T>) {
             // Planes of dy whose planes of x are no padding.
             const int64_t shift = t * p.depth.dilation + p.depth.origin, stride = p.depth.stride;
             Run d = positions_inside(p.depth.out, p.depth.in, stride, shift);
@@ -193,7 +99,8 @@ template <class T, class H, class W> struct WinogradWeight {
             const int64_t z = d.begin * stride + shift - run.z.begin;
             multiply_planes(sums, values + c_block * q.value_block, gradients + k_block * q.gradient_block, run, z,
                             d.begin - run.d.begin, d.end - d.begin, c_block, k_block);
-            add_sums(to, sums, c_block, k_block, set);
+            p.filter.add(to, taps * kBlock<T>, sums, width_of<T>(p.oc, k_block),
+                         smaller(kBlock<T>, p.ic - c_block * kBlock<T>), set);
         }
     }
     void multiply_planes(T* sums, const T* values, const T* gradients, const TileRun& run, int64_t z, int64_t d,
@@ -210,19 +117,6 @@ template <class T, class H, class W> struct WinogradWeight {
                                                  x_width, planes, p.depth.stride * run.tiles * x_width});
             }
     }
-    void add_sums(T* to, const T* sums, int64_t c_block, int64_t k_block, bool set) const {
-        const int64_t width = width_of<T>(p.oc, k_block), lanes = smaller(kBlock<T>, p.ic - c_block * kBlock<T>);
-        for (int64_t c = 0; c < lanes; ++c, to += taps * kBlock<T>)
-            for (int64_t v = 0; v < width / L; ++v)
-                adjoint_weight_both<T, H, W>(
-                    [&](int i, int j)
-                        TK_ALWAYS { return load(sums + ((i * W::points + j) * kBlock<T> + c) * width + v * L); },
-                    [&](int i, int j, Vec<T> value) TK_ALWAYS {
-                        T* tap = to + (i * W::taps + j) * kBlock<T> + v * L;
-                        store(tap, set ? value : load(tap) + value);
-                    });
-    }
-
     void sum_chunks(T* parts, T* scratch, int64_t work) const {
         parallel_for(p.groups * q.chunks, work, [&](int64_t unit, int thread) {
             const int64_t group = unit / q.chunks, chunk = unit % q.chunks;
@@ -295,20 +189,20 @@ template <class T, class H, class W> struct WinogradWeight {
     }
 };
 
-template <class T, class H, class W> int64_t weight_workspace(const ConvShape& s, int threads) {
-    const WeightProblem p = problem_of<H, W>(s);
-    const WeightPlan q = plan<T, H, W>(p);
+template <class T> int64_t weight_workspace(const WeightFilter<T>& f, const ConvShape& s, int threads) {
+    const WeightProblem<T> p = problem_of(f, s);
+    const WeightPlan q = plan(p);
     const int64_t own = q.strip + q.sums, shared = q.values + q.gradients;
     return p.groups * q.chunks * q.part + (q.shared ? shared + threads * own : threads * (shared + own));
 }
 
-template <class T, class H, class W> void weight_gradient(const BackwardWeightCall<T>& a, const ConvShape& s) {
-    const WeightProblem p = problem_of<H, W>(s);
-    const WeightPlan q = plan<T, H, W>(p);
+template <class T> void weight_gradient(const WeightFilter<T>& f, const BackwardWeightCall<T>& a, const ConvShape& s) {
+    const WeightProblem<T> p = problem_of(f, s);
+    const WeightPlan q = plan(p);
     int spoilt = 0;
-    const WinogradWeight<T, H, W> self{a, p, q, spoilt};
+    const WinogradWeight<T> self{a, p, q, spoilt};
     const int64_t work =
-        p.n * p.groups * q.bands.all_tiles() * kPoints<H, W> * p.ic * p.oc * p.depth.out * p.depth.taps;
+        p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc * p.depth.out * p.depth.taps;
     T *parts = a.workspace, *scratch = parts + p.groups * q.chunks * q.part;
     if (q.shared) self.sum_together(parts, scratch, work);
     else self.sum_chunks(parts, scratch, work);
@@ -342,16 +236,21 @@ double error_of(const ConvShape& s, double transforms, double sums, double round
 double error_f4(const ConvShape& s, double roundoff) { return error_of(s, 36, 0.6, roundoff); }
 double error_f2(const ConvShape& s, double roundoff) { return error_of(s, 8, 0.5, roundoff); }
 
+template <class T> const WeightFilter<T>& filter_f4(const ConvShape& s) {
+    return s.kh == 3 ? kWeightFilter<T, F4, F4> : kWeightFilter<T, Single, F4>;
+}
 template <class T> int64_t workspace_f4(const ConvShape& s, int threads, bool) {
-    return s.kh == 3 ? weight_workspace<T, F4, F4>(s, threads) : weight_workspace<T, Single, F4>(s, threads);
+    return weight_workspace(filter_f4<T>(s), s, threads);
 }
 template <class T> int64_t workspace_f2(const ConvShape& s, int threads, bool) {
-    return weight_workspace<T, F2, F2>(s, threads);
+    return weight_workspace(kWeightFilter<T, F2, F2>, s, threads);
 }
 template <class T> void run_f4(const BackwardWeightCall<T>& a, const ConvShape& s) {
-    s.kh == 3 ? weight_gradient<T, F4, F4>(a, s) : weight_gradient<T, Single, F4>(a, s);
+    weight_gradient(filter_f4<T>(s), a, s);
 }
-template <class T> void run_f2(const BackwardWeightCall<T>& a, const ConvShape& s) { weight_gradient<T, F2, F2>(a, s); }
+template <class T> void run_f2(const BackwardWeightCall<T>& a, const ConvShape& s) {
+    weight_gradient(kWeightFilter<T, F2, F2>, a, s);
+}
 
 }   // namespace
 

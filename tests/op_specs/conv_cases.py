@@ -215,7 +215,8 @@ TILES = [
         (36, 17, 3, 3, 3),
         {"stride": (2, 1, 1), "padding": ((1, 4), (0, 3), (2, 1)), "dilation": (2, 2, 1), "groups": 2},
     ),
-    Case("tiles 3d, long", (1, 16, 600, 4, 4), (16, 16, 3, 3, 3), {"padding": 1}, big=True),
+    Case("tiles 3d, long", (1, 16, 190, 4, 3), (16, 16, 3, 3, 3), {"padding": 1}),
+    Case("tiles 3d strided, long", (1, 16, 150, 5, 4), (16, 16, 3, 3, 3), {"stride": 2, "padding": 1}),
     Case("tiles 3d strided", (2, 20, 6, 11, 9), (34, 20, 3, 3, 3), {"stride": 2, "padding": 1}),
     Case(
         "tiles 3d strided, uneven",
@@ -254,6 +255,8 @@ BIG += [
     Case("big tiles", (20, 40, 28, 28), (36, 40, 3, 3), {"padding": 1}, big=True),
     Case("big tiles dilated", (6, 40, 28, 28), (36, 40, 3, 3), {"padding": 2, "dilation": 2}, big=True),
     Case("big tiles strided", (9, 33, 30, 31), (35, 33, 3, 3), {"stride": 2, "padding": 1}, big=True),
+    Case("big tiles 3d", (3, 40, 6, 28, 28), (36, 40, 3, 3, 3), {"padding": 1}, big=True),
+    Case("big tiles 3d, many pairs", (2, 128, 3, 14, 14), (130, 128, 3, 3, 3), {"padding": 1}, big=True),
     Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
 ]
 CASES = SMALL + FILLED + HOSTILE + TILES + DEPTHWISE + LIVE + BIG
