@@ -11,13 +11,15 @@ template <class T, class A> int64_t backward_input_workspace(const ConvShape& s,
     return winograd_workspace(A::template backward_input<T>(s), threads, false);
 }
 template <class T, class A> int64_t forward_packed(const ConvShape& s) {
-    return plan(A::template forward<T>(s)).weights;
+    const int64_t weights = plan(A::template forward<T>(s)).weights;
+    return weights * static_cast<int64_t>(sizeof(T)) <= kPackedBytes ? weights : 0;
 }
 template <class T, class A> void forward_pack(T* packed, const T* weight, const ConvShape& s) {
-    transform_weights(packed, weight, A::template forward<T>(s));
+    if (forward_packed<T, A>(s)) transform_weights(packed, weight, A::template forward<T>(s));
 }
 template <class T, class A> void run_forward(const ForwardCall<T>& a, const ConvShape& s) {
-    if (!winograd<T>({a.y, a.x, nullptr, a.weight, a.bias, a.packed, a.relu, a.workspace}, A::template forward<T>(s)))
+    const T* packed = forward_packed<T, A>(s) ? a.packed : nullptr;
+    if (!winograd<T>({a.y, a.x, nullptr, a.weight, a.bias, packed, a.relu, a.workspace}, A::template forward<T>(s)))
         plain_forward<T>().run(a, s);
 }
 template <class T, class A> void run_backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
@@ -29,10 +31,10 @@ template <class T, class A> void run_backward_input(const BackwardInputCall<T>& 
 template <class A> const char* forward_declines(const ConvShape& s) { return A::declines(s, s.oh, s.ow); }
 template <class A> const char* backward_input_declines(const ConvShape& s) { return A::declines(s, s.ih, s.iw); }
 template <class A> double forward_error_of(const ConvShape& s, double roundoff) {
-    return A::error(s, s.ic / s.groups, roundoff);
+    return A::error(s, s.ic / s.groups * s.kd, roundoff);
 }
 template <class A> double backward_input_error_of(const ConvShape& s, double roundoff) {
-    return A::error(s, s.oc / s.groups, roundoff);
+    return A::error(s, s.oc / s.groups * s.kd, roundoff);
 }
 
 template <class T, class A> const ForwardAlgorithm<T>& forward_entry() {

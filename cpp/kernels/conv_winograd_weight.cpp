@@ -3,154 +3,85 @@
 //   sums[point][c][k] = sum over tiles of (B^T d B)[point][tile][c] * (A dy A^T)[point][tile][k]
 //   dweight           = G^T sums G
 //
-//   values     [c block][point][tile][2 vectors], as long as a block has both
-//   gradients  [k block][point][tile][2 vectors]
-//   sums       [point][c][2 vectors] of one pair of blocks, transformed and added to
+// A tap of depth pairs each plane of dy with the plane of x that it sees (winograd_planes.hpp).
+//
+//   values     [c block][point][plane][tile][2 vectors], as long as a block has both
+//   gradients  [k block][point][plane][tile][2 vectors]
+//   sums       [point][c][2 vectors] of one pair of blocks and one tap of depth, transformed and added to
 //   parts      [k block][c][tap][2 vectors], one such array for each chunk of the batch; of one pair of blocks where
-//   there
-//              is nothing to add
+//              there is nothing to add
 //
 // A register tile is kTilePixels input channels x 2 vectors of output channels. Few pairs of blocks: a chunk of the
 // batch is one thread's work, and the chunks' number follows from the shape. Many: all threads share the values of a
 // run of tiles and take pairs. A run's sums are added in the order of runs, then those of the chunks in theirs.
-#include "kernels/winograd_tiles.hpp"
+#include "kernels/winograd_choice.hpp"
+#include "kernels/winograd_weight_plan.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kRunBytes = 1 << 20;   // values and gradients of a thread's own run, in L2
-// Of a shared run, about twice as many as the sums that every run adds to.
-constexpr int64_t kLeastSharedBytes = 6 << 20, kSharedBytes = 12 << 20;
-constexpr int64_t kManyPairs = 16;
-constexpr int64_t kMostChunks = 16;
-
-struct WeightProblem {
-    int64_t n, groups, ic, oc;   // channels per group
-    View x, dy;
-};
-
-template <class H, class W> WeightProblem problem_of(const ConvShape& s) {
-    return {s.n,
-            s.groups,
-            s.ic / s.groups,
-            s.oc / s.groups,
-            {{s.ih, -s.ph, H::step, H::inputs, dilation_h(s)}, {s.iw, -s.pw, W::step, W::inputs, s.dil_w}},
-            {{s.oh, 0, H::outputs, H::outputs, dilation_h(s)}, {s.ow, 0, W::outputs, W::outputs, s.dil_w}}};
+// Sums of one tap of depth, [point][c][width], transformed; set in `to`, [c][tap][2 vectors], or added there.
+template <class T, class H, class W>
+void add_sums(T* to, int64_t pitch, const T* sums, int64_t width, int64_t channels, bool set) {
+    for (int64_t c = 0; c < channels; ++c, to += pitch)
+        for (int64_t v = 0; v < width; v += kLanes<T>)
+            adjoint_weight_both<T, H, W>(
+                [&](int i, int j) TK_ALWAYS { return load(sums + ((i * W::points + j) * kBlock<T> + c) * width + v); },
+                [&](int i, int j, Vec<T> value) TK_ALWAYS {
+                    T* tap = to + (i * W::taps + j) * kBlock<T> + v;
+                    store(tap, set ? value : load(tap) + value);
+                });
 }
+template <class T, class H, class W>
+constexpr WeightFilter<T> kWeightFilter = {
+    kPoints<H, W>,    kTaps<H, W>, kTileSizes<H>, kTileSizes<W>, transform_strip<T, H, W>, transform_gradient<T, H, W>,
+    add_sums<T, H, W>};
 
-struct WeightPlan {
-    Bands bands;
-    int64_t c_blocks, k_blocks, run, runs, chunks;
-    int64_t block, values, gradients, strip, sums, part;
-    int64_t x_rows, dy_rows;
-    bool shared, once;   // once: nothing to add
-};
-
-template <class T> int64_t width_of(int64_t channels, int64_t block) {
-    return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
-}
-template <class T> int64_t point_pitch(int64_t tiles) {
-    return tiles * kBlock<T> + kPointPad / static_cast<int64_t>(sizeof(T));
-}
-
-template <class T, class H, class W> WeightPlan plan(const WeightProblem& p) {
-    constexpr int64_t points = kPoints<H, W>, taps = kTaps<H, W>, size = sizeof(T);
-    WeightPlan q{};
-    q.bands = bands_of(p.dy);
-    q.c_blocks = ceil_div(p.ic, kBlock<T>);
-    q.k_blocks = ceil_div(p.oc, kBlock<T>);
-    q.shared = q.c_blocks * q.k_blocks >= kManyPairs;
-    const int64_t bands = p.n * q.bands.per_image(), tiles = q.bands.most_tiles();
-    const int64_t bytes = points * (q.c_blocks + q.k_blocks) * kBlock<T> * tiles * size;
-    const int64_t sums = points * q.c_blocks * q.k_blocks * kBlock<T> * kBlock<T> * size;
-    const int64_t shared = smaller(kSharedBytes, larger(kLeastSharedBytes, 2 * sums));
-    q.run = larger(1, smaller(bands, (q.shared ? shared : kRunBytes) / bytes));
-    q.runs = ceil_div(bands, q.run);
-    q.chunks = 1;
-    if (!q.shared) {
-        if (q.runs == 1 && bands > 1) q.run = ceil_div(bands, q.runs = 2);
-        while (q.chunks < kMostChunks && q.chunks * 2 <= q.runs) q.chunks *= 2;
-    }
-    q.block = points * point_pitch<T>(q.run * tiles);
-    q.values = q.c_blocks * q.block;
-    q.gradients = q.k_blocks * q.block;
-    q.x_rows = strip_rows<T>(p.x, q.bands);
-    q.dy_rows = strip_rows<T>(p.dy, q.bands);
-    q.strip = larger(strip_size<T>(p.x, q.bands, q.x_rows), strip_size<T>(p.dy, q.bands, q.dy_rows));
-    q.once = q.shared && q.runs == 1;
-    q.sums = points * kBlock<T> * kBlock<T> + (q.once ? taps * kBlock<T> * kBlock<T> : 0);
-    q.part = q.once ? 0 : q.k_blocks * p.ic * taps * kBlock<T>;
-    return q;
-}
-
-// sums[lane][v] = sum over tiles of values[tile][lane] * gradients[tile][v]
-template <class T> struct ProductArguments {
-    T* sums;
-    const T *values, *gradients;
-    int64_t tiles, values_pitch;
-};
-
-template <class T, int Lanes, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
-    constexpr int L = kLanes<T>;
-    Vec<T> acc[Lanes][Vectors];
-    TK_UNROLL
-    for (int i = 0; i < Lanes; ++i) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) acc[i][v] = Vec<T>{};
-    const T *x = a.values, *g = a.gradients;
-    for (int64_t tile = 0; tile < a.tiles; ++tile, x += a.values_pitch, g += Vectors * L) {
-        Vec<T> factor[Vectors];
-        TK_UNROLL
-        for (int v = 0; v < Vectors; ++v) factor[v] = load(g + v * L);
-        TK_UNROLL
-        for (int i = 0; i < Lanes; ++i) {
-            const Vec<T> value = broadcast(x[i]);
-            TK_UNROLL
-            for (int v = 0; v < Vectors; ++v) acc[i][v] += value * factor[v];
-        }
-    }
-    TK_UNROLL
-    for (int i = 0; i < Lanes; ++i) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) store(a.sums + (i * Vectors + v) * L, acc[i][v]);
-}
-
-template <class T, int Lanes> void product_tile_of(int64_t lanes, int64_t vectors, const ProductArguments<T>& a) {
-    if constexpr (Lanes > 0) {
-        if (lanes == Lanes) return vectors == 2 ? product_tile<T, Lanes, 2>(a) : product_tile<T, Lanes, 1>(a);
-        product_tile_of<T, Lanes - 1>(lanes, vectors, a);
-    }
-}
-
-template <class T, class H, class W> struct WinogradWeight {
-    static constexpr int64_t points = kPoints<H, W>, taps = kTaps<H, W>, L = kLanes<T>;
+template <class T> struct WinogradWeight {
+    static constexpr int64_t L = kLanes<T>;
     const BackwardWeightCall<T>& a;
-    const WeightProblem& p;
+    const WeightProblem<T>& p;
     const WeightPlan& q;
     int& spoilt;   // becomes 1 where dweight is not finite
+    const int64_t points = p.filter.points, taps = p.taps();
 
-    struct Run {
-        int64_t group, start, tiles;
+    // Bands [start, start + count) of a slab: of planes d of dy, which see planes z of x.
+    struct TileRun {
+        int64_t group, start, count, tiles;
+        Run d, z;
+        int64_t x_pitch() const { return point_pitch<T>(tiles * (z.end - z.begin)); }
+        int64_t dy_pitch() const { return point_pitch<T>(tiles * (d.end - d.begin)); }
     };
+    int64_t all_runs() const { return q.runs * q.slabs.count; }
+    TileRun run_at(int64_t group, int64_t index) const {
+        const int64_t start = index % q.runs * q.run;
+        const int64_t count = smaller(q.run, p.n * q.bands.per_image() - start);
+        const Run d = q.slabs.planes(p.depth, index / q.runs);
+        return {group, start, count, tiles_in(q.bands, start, count), d, planes_seen(p.depth, d)};
+    }
 
     // One vector of channels of x, of bands [first, first + count) of a run.
-    void transform_x(T* values, T* strip, const Run& run, int64_t vector, int64_t first, int64_t count) const {
+    void transform_x(T* values, T* strip, const TileRun& run, int64_t vector, int64_t first, int64_t count) const {
         const int64_t width = width_of<T>(p.ic, vector / 2), before = tiles_in(q.bands, run.start, first - run.start);
-        const Points<T> to{values + vector / 2 * q.block + vector % 2 * L + before * width, point_pitch<T>(run.tiles),
-                           width};
-        for_each_patch(q.bands, first, count, q.x_rows, [&](const Patch& patch) {
-            const int64_t at = ((patch.image * p.groups + run.group) * p.ic + vector * L) * p.x.plane();
-            load_strip(strip, Source<T>{a.x + at, nullptr, p.ic - vector * L}, p.x, patch);
-            transform_strip<T, H, W>(to, strip, p.x, patch);
-        });
+        T* to = values + vector / 2 * q.value_block + vector % 2 * L + before * width;
+        for (int64_t z = run.z.begin; z < run.z.end; ++z, to += run.tiles * width)
+            for_each_patch(q.bands, first, count, q.x_rows, [&](const Patch& patch) {
+                const int64_t channel = (patch.image * p.groups + run.group) * p.ic + vector * L;
+                const T* from = a.x + channel * p.x.channel() + z * p.x.plane();
+                load_strip(strip, Source<T>{from, nullptr, p.ic - vector * L}, p.x, patch);
+                p.filter.input({to, run.x_pitch(), width}, strip, p.x, patch);
+            });
     }
-    void transform_dy(T* gradients, T* strip, const Run& run, int64_t vector, int64_t first, int64_t count) const {
+    void transform_dy(T* gradients, T* strip, const TileRun& run, int64_t vector, int64_t first, int64_t count) const {
         const int64_t width = width_of<T>(p.oc, vector / 2), before = tiles_in(q.bands, run.start, first - run.start);
-        const Points<T> to{gradients + vector / 2 * q.block + vector % 2 * L + before * width,
-                           point_pitch<T>(run.tiles), width};
-        for_each_patch(q.bands, first, count, q.dy_rows, [&](const Patch& patch) {
-            const int64_t at = ((patch.image * p.groups + run.group) * p.oc + vector * L) * p.dy.plane();
-            load_strip(strip, Source<T>{a.dy + at, a.y ? a.y + at : nullptr, p.oc - vector * L}, p.dy, patch);
-            transform_gradient<T, H, W>(to, strip, p.dy, patch);
-        });
+        T* to = gradients + vector / 2 * q.gradient_block + vector % 2 * L + before * width;
+        for (int64_t d = run.d.begin; d < run.d.end; ++d, to += run.tiles * width)
+            for_each_patch(q.bands, first, count, q.dy_rows, [&](const Patch& patch) {
+                const int64_t channel = (patch.image * p.groups + run.group) * p.oc + vector * L;
+                const int64_t at = channel * p.dy.channel() + d * p.dy.plane();
+                load_strip(strip, Source<T>{a.dy + at, a.y ? a.y + at : nullptr, p.oc - vector * L}, p.dy, patch);
+                p.filter.gradient({to, run.dy_pitch(), width}, strip, p.dy, patch);
+            });
     }
 
     T* pair(T* part, int64_t c_block, int64_t k_block) const {
@@ -158,48 +89,46 @@ template <class T, class H, class W> struct WinogradWeight {
     }
 
     // The sums of a pair of blocks over a run, transformed; set in `to`, [c][tap][2 vectors], or added there.
-    void multiply(T* to, const T* values, const T* gradients, T* sums, const Run& run, int64_t c_block, int64_t k_block,
-                  bool set) const {
-        const int64_t width = width_of<T>(p.oc, k_block), vectors = width / L;
+    void multiply(T* to, const T* values, const T* gradients, T* sums, const TileRun& run, int64_t c_block,
+                  int64_t k_block, bool set) const {
+        for (int64_t t = 0; t < p.depth.taps; ++t, to += p.filter.taps * kBlock<T>) {
+            // Planes of dy whose planes of x are no padding.
+            const int64_t shift = t * p.depth.dilation + p.depth.origin, stride = p.depth.stride;
+            Run d = positions_inside(p.depth.out, p.depth.in, stride, shift);
+            d = {larger(d.begin, run.d.begin), smaller(d.end, run.d.end)};
+            const int64_t z = d.begin * stride + shift - run.z.begin;
+            multiply_planes(sums, values + c_block * q.value_block, gradients + k_block * q.gradient_block, run, z,
+                            d.begin - run.d.begin, d.end - d.begin, c_block, k_block);
+            p.filter.add(to, taps * kBlock<T>, sums, width_of<T>(p.oc, k_block),
+                         smaller(kBlock<T>, p.ic - c_block * kBlock<T>), set);
+        }
+    }
+    void multiply_planes(T* sums, const T* values, const T* gradients, const TileRun& run, int64_t z, int64_t d,
+                         int64_t planes, int64_t c_block, int64_t k_block) const {
+        const int64_t width = width_of<T>(p.oc, k_block), x_width = width_of<T>(p.ic, c_block);
         const int64_t lanes = smaller(kBlock<T>, p.ic - c_block * kBlock<T>), cuts = ceil_div(lanes, kTilePixels);
-        const int64_t pitch = point_pitch<T>(run.tiles);
         for (int64_t point = 0; point < points; ++point)
             for (int64_t cut = 0; cut < cuts; ++cut) {
                 const int64_t begin = lanes * cut / cuts, end = lanes * (cut + 1) / cuts;
-                product_tile_of<T, kTilePixels>(
-                    end - begin, vectors,
-                    {sums + (point * kBlock<T> + begin) * width, values + c_block * q.block + point * pitch + begin,
-                     gradients + k_block * q.block + point * pitch, run.tiles, width_of<T>(p.ic, c_block)});
+                product_tile_of<T, kTilePixels>(end - begin, width / L,
+                                                {sums + (point * kBlock<T> + begin) * width,
+                                                 values + point * run.x_pitch() + z * run.tiles * x_width + begin,
+                                                 gradients + point * run.dy_pitch() + d * run.tiles * width, run.tiles,
+                                                 x_width, planes, p.depth.stride * run.tiles * x_width});
             }
-        for (int64_t c = 0; c < lanes; ++c, to += taps * kBlock<T>)
-            for (int64_t v = 0; v < vectors; ++v)
-                adjoint_weight_both<T, H, W>(
-                    [&](int i, int j)
-                        TK_ALWAYS { return load(sums + ((i * W::points + j) * kBlock<T> + c) * width + v * L); },
-                    [&](int i, int j, Vec<T> value) TK_ALWAYS {
-                        T* tap = to + (i * W::taps + j) * kBlock<T> + v * L;
-                        store(tap, set ? value : load(tap) + value);
-                    });
     }
-
-    Run run_at(int64_t group, int64_t index) const {
-        const int64_t start = index * q.run, bands = p.n * q.bands.per_image();
-        return {group, start, tiles_in(q.bands, start, smaller(q.run, bands - start))};
-    }
-    int64_t bands_of_run(int64_t index) const { return smaller(q.run, p.n * q.bands.per_image() - index * q.run); }
-
     void sum_chunks(T* parts, T* scratch, int64_t work) const {
         parallel_for(p.groups * q.chunks, work, [&](int64_t unit, int thread) {
             const int64_t group = unit / q.chunks, chunk = unit % q.chunks;
             T* values = scratch + thread * (q.values + q.gradients + q.strip + q.sums);
             T *gradients = values + q.values, *strip = gradients + q.gradients, *sums = strip + q.strip;
-            const int64_t begin = q.runs * chunk / q.chunks, end = q.runs * (chunk + 1) / q.chunks;
+            const int64_t begin = all_runs() * chunk / q.chunks, end = all_runs() * (chunk + 1) / q.chunks;
             for (int64_t index = begin; index < end; ++index) {
-                const Run run = run_at(group, index);
-                const int64_t bands = bands_of_run(index);
-                for (int64_t c = 0; c < ceil_div(p.ic, L); ++c) transform_x(values, strip, run, c, run.start, bands);
+                const TileRun run = run_at(group, index);
+                for (int64_t c = 0; c < ceil_div(p.ic, L); ++c)
+                    transform_x(values, strip, run, c, run.start, run.count);
                 for (int64_t k = 0; k < ceil_div(p.oc, L); ++k)
-                    transform_dy(gradients, strip, run, k, run.start, bands);
+                    transform_dy(gradients, strip, run, k, run.start, run.count);
                 for (int64_t k = 0; k < q.k_blocks; ++k)
                     for (int64_t c = 0; c < q.c_blocks; ++c)
                         multiply(pair(parts + unit * q.part, c, k), values, gradients, sums, run, c, k, index == begin);
@@ -211,15 +140,15 @@ template <class T, class H, class W> struct WinogradWeight {
         T *gradients = values + q.values, *scratch = gradients + q.gradients;
         const int64_t own = q.strip + q.sums, c_vectors = ceil_div(p.ic, L), vectors = c_vectors + ceil_div(p.oc, L);
         for (int64_t group = 0; group < p.groups; ++group)
-            for (int64_t index = 0; index < q.runs; ++index) {
-                const Run run = run_at(group, index);
-                const int64_t bands = bands_of_run(index), splits = smaller(bands, 4);
+            for (int64_t index = 0; index < all_runs(); ++index) {
+                const TileRun run = run_at(group, index);
+                const int64_t splits = smaller(run.count, 4);
                 parallel_for(vectors * splits, work, [&](int64_t unit, int thread) {
                     const int64_t vector = unit / splits, split = unit % splits;
-                    const int64_t begin = bands * split / splits, end = bands * (split + 1) / splits;
+                    const int64_t begin = run.count * split / splits, size = run.count * (split + 1) / splits - begin;
                     T* strip = scratch + thread * own;
-                    if (vector < c_vectors) transform_x(values, strip, run, vector, run.start + begin, end - begin);
-                    else transform_dy(gradients, strip, run, vector - c_vectors, run.start + begin, end - begin);
+                    if (vector < c_vectors) transform_x(values, strip, run, vector, run.start + begin, size);
+                    else transform_dy(gradients, strip, run, vector - c_vectors, run.start + begin, size);
                 });
                 parallel_for(q.k_blocks * q.c_blocks, work, [&](int64_t unit, int thread) {
                     const int64_t c = unit % q.c_blocks, k = unit / q.c_blocks;
@@ -260,19 +189,20 @@ template <class T, class H, class W> struct WinogradWeight {
     }
 };
 
-template <class T, class H, class W> int64_t weight_workspace(const ConvShape& s, int threads) {
-    const WeightProblem p = problem_of<H, W>(s);
-    const WeightPlan q = plan<T, H, W>(p);
+template <class T> int64_t weight_workspace(const WeightFilter<T>& f, const ConvShape& s, int threads) {
+    const WeightProblem<T> p = problem_of(f, s);
+    const WeightPlan q = plan(p);
     const int64_t own = q.strip + q.sums, shared = q.values + q.gradients;
     return p.groups * q.chunks * q.part + (q.shared ? shared + threads * own : threads * (shared + own));
 }
 
-template <class T, class H, class W> void weight_gradient(const BackwardWeightCall<T>& a, const ConvShape& s) {
-    const WeightProblem p = problem_of<H, W>(s);
-    const WeightPlan q = plan<T, H, W>(p);
+template <class T> void weight_gradient(const WeightFilter<T>& f, const BackwardWeightCall<T>& a, const ConvShape& s) {
+    const WeightProblem<T> p = problem_of(f, s);
+    const WeightPlan q = plan(p);
     int spoilt = 0;
-    const WinogradWeight<T, H, W> self{a, p, q, spoilt};
-    const int64_t work = p.n * p.groups * q.bands.all_tiles() * kPoints<H, W> * p.ic * p.oc;
+    const WinogradWeight<T> self{a, p, q, spoilt};
+    const int64_t work =
+        p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc * p.depth.out * p.depth.taps;
     T *parts = a.workspace, *scratch = parts + p.groups * q.chunks * q.part;
     if (q.shared) self.sum_together(parts, scratch, work);
     else self.sum_chunks(parts, scratch, work);
@@ -280,7 +210,7 @@ template <class T, class H, class W> void weight_gradient(const BackwardWeightCa
     parallel_for(q.once ? 0 : p.groups * vectors * cuts, p.groups * q.chunks * q.part, [&](int64_t unit, int) {
         const int64_t cut = unit % cuts, vector = unit / cuts % vectors, group = unit / cuts / vectors;
         const int64_t begin = p.ic * cut / cuts, end = p.ic * (cut + 1) / cuts;
-        const T* from = parts + group * q.chunks * q.part + (vector / 2 * p.ic + begin) * kTaps<H, W> * kBlock<T>;
+        const T* from = parts + group * q.chunks * q.part + (vector / 2 * p.ic + begin) * self.taps * kBlock<T>;
         self.add_chunks(from + vector % 2 * kLanes<T>, group, vector, begin, end);
     });
     if (spoilt) plain_backward_weight<T>().run(a, s);   // padding's zeros times what is not finite
@@ -288,20 +218,6 @@ template <class T, class H, class W> void weight_gradient(const BackwardWeightCa
 
 // ---- what they take -----------------------------------------------------------------------------------------------
 
-const char* cannot_f4(const ConvShape& s) {
-    if (s.kd * s.id != 1 || s.od != 1 || s.kw != 3 || (s.kh != 3 && s.kh != 1)) return "for kernels of 3x3 and 3 alone";
-    if (s.sh != 1 || s.sw != 1) return "for stride 1 alone";
-    return cannot_dilated(s, 1);
-}
-const char* cannot_f2(const ConvShape& s) { return s.kh == 3 ? cannot_f4(s) : "for kernels of 3x3 alone"; }
-
-const char* declines_channels(const ConvShape& s) {
-    if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
-        return "fewer than 16 channels per group: transforms would outweigh the products saved";
-    if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
-        return "more than 1024 channels per group: the transformed weights would outgrow the caches";
-    return nullptr;
-}
 const char* declines_f4(const ConvShape& s) {
     const char* why = declines_channels(s);
     return why ? why : declines_f4_tiles(s, s.oh, s.ow);
@@ -320,16 +236,21 @@ double error_of(const ConvShape& s, double transforms, double sums, double round
 double error_f4(const ConvShape& s, double roundoff) { return error_of(s, 36, 0.6, roundoff); }
 double error_f2(const ConvShape& s, double roundoff) { return error_of(s, 8, 0.5, roundoff); }
 
+template <class T> const WeightFilter<T>& filter_f4(const ConvShape& s) {
+    return s.kh == 3 ? kWeightFilter<T, F4, F4> : kWeightFilter<T, Single, F4>;
+}
 template <class T> int64_t workspace_f4(const ConvShape& s, int threads, bool) {
-    return s.kh == 3 ? weight_workspace<T, F4, F4>(s, threads) : weight_workspace<T, Single, F4>(s, threads);
+    return weight_workspace(filter_f4<T>(s), s, threads);
 }
 template <class T> int64_t workspace_f2(const ConvShape& s, int threads, bool) {
-    return weight_workspace<T, F2, F2>(s, threads);
+    return weight_workspace(kWeightFilter<T, F2, F2>, s, threads);
 }
 template <class T> void run_f4(const BackwardWeightCall<T>& a, const ConvShape& s) {
-    s.kh == 3 ? weight_gradient<T, F4, F4>(a, s) : weight_gradient<T, Single, F4>(a, s);
+    weight_gradient(filter_f4<T>(s), a, s);
 }
-template <class T> void run_f2(const BackwardWeightCall<T>& a, const ConvShape& s) { weight_gradient<T, F2, F2>(a, s); }
+template <class T> void run_f2(const BackwardWeightCall<T>& a, const ConvShape& s) {
+    weight_gradient(kWeightFilter<T, F2, F2>, a, s);
+}
 
 }   // namespace
 

@@ -14,65 +14,46 @@
 // dx[2j + 2] = dy[j + 1] w0 + dy[j] w2.
 #pragma once
 #include "kernels/conv_winograd.hpp"
+#include "kernels/winograd_choice.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
 // H, W: the filters along both axes; TapsH, TapsW: those whose weights they take.
-template <class T, class H, class W, class TapsH = H, class TapsW = W>
-constexpr Filter<T> kFilter = {kPoints<H, W>, kTaps<TapsH, TapsW>, transform_strip<T, H, W>,
-                               transform_taps<T, TapsH, TapsW>, transform_outputs<T, H, W>};
+template <class T, class H, class W = H, class TapsH = H, class TapsW = W>
+constexpr Filter<T> kFilter = {kPoints<H, W>,
+                               kTaps<TapsH, TapsW>,
+                               kTileSizes<H>,
+                               kTileSizes<W>,
+                               transform_strip<T, H, W>,
+                               transform_taps<T, TapsH, TapsW>,
+                               transform_outputs<T, H, W>};
 
-template <class T, class H, class W> WinogradProblem<T> forward_problem(const ConvShape& s) {
-    const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = taps_of(s), dil_h = dilation_h(s);
-    return {kFilter<T, H, W>,
-            s.n,
-            s.groups,
-            ic,
-            oc,
-            {{s.ih, -s.ph, H::step, H::inputs, dil_h}, {s.iw, -s.pw, W::step, W::inputs, s.dil_w}},
-            {{s.oh, 0, H::outputs, H::outputs, dil_h}, {s.ow, 0, W::outputs, W::outputs, s.dil_w}},
-            oc * ic * taps,
-            ic * taps,
-            taps,
-            false};
+template <class T> WinogradProblem<T> forward_problem(const Filter<T>& f, const ConvShape& s) {
+    const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = taps_of(s);
+    const View x = view_of_x(s, f.h, f.w), y = view_of_y(s, f.h, f.w);
+    return {f, s.n, s.groups, ic, oc, x, y, forward_depth(s), oc * ic * taps, ic * taps, taps, false};
 }
 
 // Where the first tile lies along an axis: the positions in dy and in dx.
 struct Start {
     int64_t in, out;
 };
-template <class T, class H, class W, class TapsH = H, class TapsW = W>
-WinogradProblem<T> backward_input_problem(const ConvShape& s, Start h, Start w) {
+template <class T> WinogradProblem<T> backward_input_problem(const Filter<T>& f, const ConvShape& s, Start h, Start w) {
     const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = taps_of(s), dil_h = dilation_h(s);
-    return {kFilter<T, H, W, TapsH, TapsW>,
-            s.n,
-            s.groups,
-            oc,
-            ic,
-            {{s.oh, h.in, H::step, H::inputs, dil_h}, {s.ow, w.in, W::step, W::inputs, s.dil_w}},
-            {{s.ih, h.out, H::outputs, H::outputs, dil_h}, {s.iw, w.out, W::outputs, W::outputs, s.dil_w}},
-            oc * ic * taps,
-            taps,
-            ic * taps,
-            true};
+    const View dy = {f.h.in(s.oh, h.in, dil_h), f.w.in(s.ow, w.in, s.dil_w), s.od};
+    const View dx = {f.h.out(s.ih, h.out, dil_h), f.w.out(s.iw, w.out, s.dil_w), s.id};
+    return {f, s.n, s.groups, oc, ic, dy, dx, backward_input_depth(s), oc * ic * taps, taps, ic * taps, true};
 }
 
-// Rounding of the transforms, and of sums over channels, which grows with the root of their number: about twice what
-// random shapes show.
-inline double winograd_error(double transforms, double sums, int64_t channels, double roundoff) {
-    return roundoff * (transforms + sums * __builtin_sqrt(static_cast<double>(channels)));
+// Rounding of the transforms, and of sums over channels and taps of depth, which grows with the root of their number:
+// about twice what random shapes show.
+inline double winograd_error(double transforms, double sums, int64_t terms, double roundoff) {
+    return roundoff * (transforms + sums * __builtin_sqrt(static_cast<double>(terms)));
 }
 
 // ---- stride 1 -----------------------------------------------------------------------------------------------------
 
-inline const char* declines_channels(const ConvShape& s) {
-    if (s.ic / s.groups < 16 || s.oc / s.groups < 16)
-        return "fewer than 16 channels per group: transforms would outweigh the products saved";
-    if (s.ic / s.groups > 1024 || s.oc / s.groups > 1024)
-        return "more than 1024 channels per group: the transformed weights would outgrow the caches";
-    return nullptr;
-}
 inline Start start_of_gradient(int64_t pad, int64_t kernel, int64_t dilation) {
     return {pad - (kernel - 1) * dilation, 0};
 }
@@ -80,45 +61,42 @@ inline Start start_of_gradient(int64_t pad, int64_t kernel, int64_t dilation) {
 struct WinogradF4 {
     static constexpr ConvAlgorithm id = ConvAlgorithm::winograd_f4;
     static bool is_square(const ConvShape& s) { return s.kh == 3; }
+    template <class T> static const Filter<T>& filter(const ConvShape& s) {
+        return is_square(s) ? kFilter<T, F4> : kFilter<T, Single, F4>;
+    }
     template <class T> static WinogradProblem<T> forward(const ConvShape& s) {
-        return is_square(s) ? forward_problem<T, F4, F4>(s) : forward_problem<T, Single, F4>(s);
+        return forward_problem(filter<T>(s), s);
     }
     template <class T> static WinogradProblem<T> backward_input(const ConvShape& s) {
         const Start h = start_of_gradient(s.ph, s.kh, dilation_h(s)), w = start_of_gradient(s.pw, s.kw, s.dil_w);
-        return is_square(s) ? backward_input_problem<T, F4, F4>(s, h, w)
-                            : backward_input_problem<T, Single, F4>(s, h, w);
+        return backward_input_problem(filter<T>(s), s, h, w);
     }
-    static const char* cannot(const ConvShape& s) {
-        if (s.kd * s.id != 1 || s.od != 1 || s.kw != 3 || (s.kh != 3 && s.kh != 1))
-            return "for kernels of 3x3 and 3 alone";
-        if (s.sh * s.sw != 1) return "for stride 1 alone";
-        return cannot_dilated(s, 1);
-    }
+    static const char* cannot(const ConvShape& s) { return cannot_f4(s); }
     static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
         const char* why = declines_channels(s);
         return why ? why : declines_f4_tiles(s, height, width);
     }
-    static double error(const ConvShape& s, int64_t channels, double roundoff) {
-        return (is_square(s) ? 1 : 0.7) * winograd_error(32, 5, channels, roundoff);
+    static double error(const ConvShape& s, int64_t terms, double roundoff) {
+        return (is_square(s) ? 1 : 0.7) * winograd_error(32, 5, terms, roundoff);
     }
 };
 
 struct WinogradF2 {
     static constexpr ConvAlgorithm id = ConvAlgorithm::winograd_f2;
-    template <class T> static WinogradProblem<T> forward(const ConvShape& s) { return forward_problem<T, F2, F2>(s); }
+    template <class T> static WinogradProblem<T> forward(const ConvShape& s) {
+        return forward_problem(kFilter<T, F2>, s);
+    }
     template <class T> static WinogradProblem<T> backward_input(const ConvShape& s) {
-        return backward_input_problem<T, F2, F2>(s, start_of_gradient(s.ph, s.kh, dilation_h(s)),
-                                                 start_of_gradient(s.pw, s.kw, s.dil_w));
+        return backward_input_problem(kFilter<T, F2>, s, start_of_gradient(s.ph, s.kh, dilation_h(s)),
+                                      start_of_gradient(s.pw, s.kw, s.dil_w));
     }
-    static const char* cannot(const ConvShape& s) {
-        return s.kh == 3 ? WinogradF4::cannot(s) : "for kernels of 3x3 alone";
-    }
+    static const char* cannot(const ConvShape& s) { return cannot_f2(s); }
     static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
         const char* why = declines_channels(s);
         return why ? why : declines_f2_tiles(s, height, width);
     }
-    static double error(const ConvShape&, int64_t channels, double roundoff) {
-        return winograd_error(8, 1, channels, roundoff);
+    static double error(const ConvShape&, int64_t terms, double roundoff) {
+        return winograd_error(8, 1, terms, roundoff);
     }
 };
 
@@ -127,7 +105,7 @@ struct WinogradF2 {
 struct WinogradStrided {
     static constexpr ConvAlgorithm id = ConvAlgorithm::winograd_strided;
     template <class T> static WinogradProblem<T> forward(const ConvShape& s) {
-        return s.kh == 3 ? forward_problem<T, Strided3, Strided3>(s) : forward_problem<T, Strided4, Strided4>(s);
+        return forward_problem(s.kh == 3 ? kFilter<T, Strided3> : kFilter<T, Strided4>, s);
     }
     // Tiles of dx begin at a position that is odd from the window's origin on, -1 or 0 in the image.
     static Start start(int64_t pad, int64_t taps) {
@@ -136,14 +114,15 @@ struct WinogradStrided {
     }
     template <class T> static WinogradProblem<T> backward_input(const ConvShape& s) {
         const Start h = start(s.ph, s.kh), w = start(s.pw, s.kw);
-        return s.kh == 3 ? backward_input_problem<T, Strided3Backward, Strided3Backward, Strided3, Strided3>(s, h, w)
-                         : backward_input_problem<T, Strided4Backward, Strided4Backward, Strided4, Strided4>(s, h, w);
+        constexpr auto& three = kFilter<T, Strided3Backward, Strided3Backward, Strided3, Strided3>;
+        constexpr auto& four = kFilter<T, Strided4Backward, Strided4Backward, Strided4, Strided4>;
+        return backward_input_problem(s.kh == 3 ? three : four, s, h, w);
     }
     static const char* cannot(const ConvShape& s) {
-        if (s.kd * s.id != 1 || s.od != 1 || s.kh != s.kw || s.kh < 3 || s.kh > 4)
-            return "for kernels of 3x3 and 4x4 alone";
+        if (s.kh != s.kw || s.kh < 3 || s.kh > 4) return "for kernels of 3x3 and 4x4 alone";
         if (s.sh != 2 || s.sw != 2) return "for stride 2 alone";
-        return cannot_dilated(s, 2);
+        const char* why = cannot_dilated(s, 2);
+        return why ? why : cannot_depth(s);
     }
     static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
         if (s.ic / s.groups < 32 || s.oc / s.groups < 32)
@@ -161,8 +140,8 @@ struct WinogradStrided {
         return 5 * covered > 7 * s.oh * s.ow ? "its tiles reach so far past the map that direct saves as much"
                                              : nullptr;
     }
-    static double error(const ConvShape&, int64_t channels, double roundoff) {
-        return winograd_error(24, 5, channels, roundoff);
+    static double error(const ConvShape&, int64_t terms, double roundoff) {
+        return winograd_error(24, 5, terms, roundoff);
     }
 };
 

@@ -1,15 +1,20 @@
 // The products of Winograd's (conv_winograd.hpp): register tiles of some tiles by two vectors of output channels.
 #pragma once
 #include "kernels/winograd.hpp"
+#include "kernels/winograd_planes.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-// sums[tile][v] = (first ? 0 : what is there) + sum over c of values[tile][c] * weights[c][v]
+// sums[tile][v] = (first ? 0 : what is there) + sum over c and seen planes of values[plane][tile][c] * weights[c][v]
+//
+// The weights of a vector of channels are [tap][c][v]; per vector the taps are added in order.
 template <class T> struct ProductArguments {
     T* sums;
     const T *values, *weights;
-    int64_t channels, vector_pitch;   // from one vector of channels to the next
+    int64_t channels, vector_pitch, plane_pitch;   // from one vector of channels, and from one plane to the next
+    const Sight* sights;
+    int64_t seen, taps;
     bool first;
 };
 
@@ -24,25 +29,26 @@ template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(c
         for (int t = 0; t < Tiles; ++t) TK_UNROLL
         for (int v = 0; v < Vectors; ++v) acc[t][v] = load(a.sums + (t * Vectors + v) * L);
     }
-    const T* w = a.weights;
-    for (int64_t c = 0; c < a.channels; c += L) {
-        const T* x = a.values + c / L * a.vector_pitch;
-        const int64_t lanes = smaller(L, a.channels - c);
-        TK_UNROLL
-        for (int t = 0; t < Tiles; ++t) __builtin_prefetch(x + a.vector_pitch + t * L);
-        asm volatile("" : "+r"(x), "+r"(w));   // keeps the compiler from hoisting loads and spilling
-        for (int64_t lane = 0; lane < lanes; ++lane, ++x, w += Vectors * L) {
-            Vec<T> factor[Vectors];
+    for (int64_t c = 0; c < a.channels; c += L)
+        for (int64_t i = 0; i < a.seen; ++i) {
+            const int64_t lanes = smaller(L, a.channels - c);
+            const T* x = a.values + c / L * a.vector_pitch + a.sights[i].plane * a.plane_pitch;
+            const T* w = a.weights + (c * a.taps + a.sights[i].tap * lanes) * Vectors * L;
             TK_UNROLL
-            for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
-            TK_UNROLL
-            for (int t = 0; t < Tiles; ++t) {
-                const Vec<T> value = broadcast(x[t * L]);
+            for (int t = 0; t < Tiles; ++t) __builtin_prefetch(x + a.vector_pitch + t * L);
+            asm volatile("" : "+r"(x), "+r"(w));   // keeps the compiler from hoisting loads and spilling
+            for (int64_t lane = 0; lane < lanes; ++lane, ++x, w += Vectors * L) {
+                Vec<T> factor[Vectors];
                 TK_UNROLL
-                for (int v = 0; v < Vectors; ++v) acc[t][v] += value * factor[v];
+                for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
+                TK_UNROLL
+                for (int t = 0; t < Tiles; ++t) {
+                    const Vec<T> value = broadcast(x[t * L]);
+                    TK_UNROLL
+                    for (int v = 0; v < Vectors; ++v) acc[t][v] += value * factor[v];
+                }
             }
         }
-    }
     TK_UNROLL
     for (int t = 0; t < Tiles; ++t) TK_UNROLL
     for (int v = 0; v < Vectors; ++v) store(a.sums + (t * Vectors + v) * L, acc[t][v]);

@@ -12,6 +12,7 @@
 #include <limits>
 #include "kernels/positions.hpp"
 #include "kernels/winograd.hpp"
+#include "kernels/winograd_planes.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -29,8 +30,20 @@ struct Tiling {
 };
 struct View {
     Tiling h, w;
+    int64_t planes;
     int64_t plane() const { return h.size * w.size; }
+    int64_t channel() const { return planes * plane(); }
 };
+
+// What a filter's tile measures along an axis: from one tile to the next and all that it reads, and what it computes.
+struct TileSizes {
+    int64_t step, inputs, outputs;
+    Tiling in(int64_t size, int64_t origin, int64_t dilation) const { return {size, origin, step, inputs, dilation}; }
+    Tiling out(int64_t size, int64_t origin, int64_t dilation) const {
+        return {size, origin, outputs, outputs, dilation};
+    }
+};
+template <class F> constexpr TileSizes kTileSizes = {F::step, F::inputs, F::outputs};
 
 // Blocks that together reach from an axis's origin past its end.
 inline int64_t blocks_over(const Tiling& t) { return ceil_div(t.size - t.origin, t.step * t.dilation); }
@@ -39,46 +52,12 @@ inline int64_t blocks_over(const Tiling& t) { return ceil_div(t.size - t.origin,
 
 inline int64_t dilation_h(const ConvShape& s) { return s.kh > 1 ? s.dil_h : 1; }
 
-inline const char* cannot_dilated(const ConvShape& s, int64_t stride) {
-    if (stride > 1 && (dilation_h(s) > 1 || s.dil_w > 1)) return "for taps side by side alone";
-    if (dilation_h(s) > kLongRow || s.dil_w > kLongRow || dilation_h(s) * s.dil_w > kLongRow)
-        return "the taps lie so far apart that a block of tiles outgrows its scratch";
-    return nullptr;
+// The views of a convolution's x and y.
+inline View view_of_x(const ConvShape& s, const TileSizes& h, const TileSizes& w) {
+    return {h.in(s.ih, -s.ph, dilation_h(s)), w.in(s.iw, -s.pw, s.dil_w), s.id};
 }
-// ---- small maps ---------------------------------------------------------------------------------------------------
-
-// Tiles of Filter over a plane of what is computed, y or dx.
-template <class Filter> int64_t tiles_over(int64_t height, int64_t width) {
-    return ceil_div(height, Filter::outputs) * ceil_div(width, Filter::outputs);
-}
-// F(4x4) saves more products than F(2x2) on large maps. On small ones its tiles reach past the end, and with as many
-// products F(2x2) is the faster by a fifth: its weights are fewer. At 5x9, with 1.11 times as many, still by a tenth.
-constexpr double kWorthOfF2 = 1.15;
-inline bool prefers_f2(int64_t height, int64_t width) {
-    const auto products = [](int64_t tiles, int64_t points) { return static_cast<double>(tiles * points * points); };
-    return products(tiles_over<F2>(height, width), F2::points) <=
-           kWorthOfF2 * products(tiles_over<F4>(height, width), F4::points);
-}
-// Dilated maps of which tiles cover 2.04 times the outputs are 1.4, 1.6 and 1.1 times as fast as direct in the three
-// directions, at 2.56 times 1.1, 1.2 and 0.86 times.
-constexpr double kMostCovered = 2.25;
-inline const char* declines_f4_tiles(const ConvShape& s, int64_t height, int64_t width) {
-    const int64_t phases_h = dilation_h(s), phases_w = s.dil_w;
-    if (phases_h * phases_w > 1) {
-        const int64_t block_h = s.kh > 1 ? F4::outputs * phases_h : 1, block_w = F4::outputs * phases_w;
-        const double covered = static_cast<double>(ceil_div(height, block_h) * block_h) *
-                               static_cast<double>(ceil_div(width, block_w) * block_w);
-        return covered > kMostCovered * static_cast<double>(height * width)
-                   ? "the taps lie so far apart that tiles reach past the outputs"
-                   : nullptr;
-    }
-    if (s.kh == 1) return width > 2 ? nullptr : "two outputs of three taps are as few products";
-    return prefers_f2(height, width) ? "its tiles reach so far past the map that winograd_f2 needs as few products"
-                                     : nullptr;
-}
-inline const char* declines_f2_tiles(const ConvShape& s, int64_t height, int64_t width) {
-    if (dilation_h(s) * s.dil_w > 1 || !prefers_f2(height, width)) return "winograd_f4 saves more products";
-    return height == 1 ? "maps of one row: half of every tile would lie beside it" : nullptr;
+inline View view_of_y(const ConvShape& s, const TileSizes& h, const TileSizes& w) {
+    return {h.out(s.oh, 0, dilation_h(s)), w.out(s.ow, 0, s.dil_w), s.od};
 }
 
 // ---- tiles --------------------------------------------------------------------------------------------------------
@@ -92,6 +71,7 @@ struct Bands {
     int64_t most_tiles() const { return most_columns() * phases; }
     int64_t begin(int64_t band) const { return columns * (band % cuts) / cuts; }
     int64_t columns_of(int64_t band) const { return columns * (band % cuts + 1) / cuts - begin(band); }
+    int64_t tiles_before(int64_t band) const { return (band / cuts * columns + begin(band)) * phases; }
 };
 inline Bands bands_of(const View& out) {
     const int64_t columns = blocks_over(out.w), phases = out.h.dilation * out.w.dilation;
@@ -117,9 +97,7 @@ template <class F> void for_each_patch(const Bands& b, int64_t first, int64_t co
     }
 }
 inline int64_t tiles_in(const Bands& b, int64_t first, int64_t count) {
-    int64_t tiles = 0;
-    for_each_patch(b, first, count, 1, [&](const Patch& p) { tiles += p.columns * b.phases; });
-    return tiles;
+    return b.tiles_before(first + count) - b.tiles_before(first);
 }
 
 // Rows of blocks that a strip holds, and the elements of the strip.
@@ -144,9 +122,9 @@ template <class T> struct Source {
     int64_t channels;   // at x; a vector's other lanes are zero
 };
 
-// f(position, vector of L channels) for positions [0, count) of planes, which lie `plane` apart.
+// f(position, vector of L channels) for positions [0, count) of a plane; channels lie `pitch` apart.
 template <class T, class F>
-TK_INLINE void load_transposed(const Source<T>& from, int64_t offset, int64_t plane, int64_t count, F&& f) {
+TK_INLINE void load_transposed(const Source<T>& from, int64_t offset, int64_t pitch, int64_t count, F&& f) {
     constexpr int L = kLanes<T>;
     for (int64_t o = 0; o < count; o += L) {
         const int64_t positions = smaller(L, count - o);
@@ -155,7 +133,7 @@ TK_INLINE void load_transposed(const Source<T>& from, int64_t offset, int64_t pl
         for (int i = 0; i < L; ++i) {
             rows[i] = Vec<T>{};
             if (i >= from.channels) continue;
-            const int64_t at = offset + i * plane + o;
+            const int64_t at = offset + i * pitch + o;
             rows[i] = load_first(from.x + at, positions);
             if (from.y) rows[i] = select<T>(load_first(from.y + at, positions) > 0, rows[i], Vec<T>{});
         }
@@ -170,7 +148,7 @@ template <class T> TK_INLINE void zero(T* to, int64_t vectors) {
     for (int64_t i = 0; i < vectors; ++i) store(to + i * kLanes<T>, Vec<T>{});
 }
 
-// strip[row][column][L] of a patch. `from` points to the image's first of L channels.
+// strip[row][column][L] of a patch. `from` points to that plane of the first of L channels.
 template <class T> void load_strip(T* strip, const Source<T>& from, const View& v, const Patch& p) {
     constexpr int L = kLanes<T>;
     const int64_t rows = v.h.extent(p.rows), columns = v.w.extent(p.columns), pitch = columns * L;
@@ -191,7 +169,7 @@ template <class T> void load_strip(T* strip, const Source<T>& from, const View& 
     const int64_t length = runs == 1 ? (row.end - row.begin) * inside : inside;
     int64_t left = inside;
     for (int64_t r = 0; r < runs; ++r)
-        load_transposed(from, offset + r * v.w.size, v.plane(), length, [&](Vec<T> value) {
+        load_transposed(from, offset + r * v.w.size, v.channel(), length, [&](Vec<T> value) {
             store(to, value);
             to += L;
             if (--left == 0) {
@@ -300,7 +278,7 @@ void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool 
     });
 }
 
-// The image's planes from such a strip. `to` points to the first of `channels` planes.
+// The image's channels from such a strip. `to` points to that plane of the first of `channels`.
 template <class T> void store_strip(T* to, const T* strip, int64_t channels, const View& v, const Patch& p) {
     constexpr int L = kLanes<T>;
     const Outputs o = outputs_of(v, p);
@@ -315,7 +293,7 @@ template <class T> void store_strip(T* to, const T* strip, int64_t channels, con
             transpose<T>(rows);
             TK_UNROLL
             for (int i = 0; i < L; ++i)
-                if (i < channels) store_first(line + i * v.plane() + position, rows[i], count);
+                if (i < channels) store_first(line + i * v.channel() + position, rows[i], count);
         }
     }
 }

@@ -45,11 +45,14 @@ def test_padding_contributes_nothing_to_non_finite_factors(bad: float, tap: tupl
 @pytest.mark.parametrize(
     ("algorithm", "taps"), [("winograd_f4", 3), ("winograd_f2", 3), ("winograd_strided", 3), ("winograd_strided", 4)]
 )
-def test_padding_contributes_nothing_to_non_finite_weights_under_winograd(algorithm: str, taps: int) -> None:
+@pytest.mark.parametrize("depth", [(), (3,)])
+def test_padding_contributes_nothing_to_non_finite_weights_under_winograd(
+    algorithm: str, taps: int, depth: tuple[int, ...]
+) -> None:
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((2, 16, 9, 6)).astype(np.float32)
-    weight = rng.standard_normal((16, 16, taps, taps)).astype(np.float32)
-    weight[3, 2, 0, 1] = np.inf
+    x = rng.standard_normal((2, 16, *depth, 9, 6)).astype(np.float32)
+    weight = rng.standard_normal((16, 16, *depth, taps, taps)).astype(np.float32)
+    weight[3, 2, ..., 0, 1] = np.inf
     options = {"padding": 1, "stride": 2 if algorithm == "winograd_strided" else 1}
     y = tk.kernels.conv_forward(x, weight, **options, algorithm=algorithm)
     expected = tk.kernels.conv_forward(x, weight, **options, algorithm="plain")
@@ -60,7 +63,7 @@ def test_padding_contributes_nothing_to_non_finite_weights_under_winograd(algori
     np.testing.assert_array_equal(np.isfinite(dx), np.isfinite(expected))
     if algorithm == "winograd_strided":
         return  # it has no weight gradient
-    dy[1, 4, 0, 0] = np.nan
+    dy[1, 4, ..., 0, 0] = np.nan
     dweight = tk.kernels.conv_backward_weight(dy, x, weight.shape, **options, algorithm=algorithm)
     expected = tk.kernels.conv_backward_weight(dy, x, weight.shape, **options, algorithm="plain")
     np.testing.assert_array_equal(np.isfinite(dweight), np.isfinite(expected))
@@ -93,6 +96,10 @@ def test_workspace_stays_below_8_mb_per_thread(direction: str) -> None:
         ((1, 64, 16000), (64, 64, 2), 1, 512, 512),
         ((1, 64, 100000), (64, 64, 3), 1, 16000, 16000),
         ((1, 64, 16, 112, 112), (64, 64, 3, 3, 3), 1, 1, 1),
+        ((1, 32, 128, 128, 128), (32, 32, 3, 3, 3), 1, 1, 1),
+        ((1, 256, 32, 14, 14), (256, 256, 3, 3, 3), 1, 1, 1),
+        ((1, 512, 2, 7, 7), (512, 512, 3, 3, 3), 1, 1, 1),
+        ((1, 64, 16, 112, 112), (128, 64, 3, 3, 3), 2, 1, 1),
     ]
     for threads, (x_shape, weight_shape, stride, padding, dilation) in itertools.product((1, 2, 7), layers):
         shape = conv_shape("test", x_shape, weight_shape, stride, padding, dilation, 1)

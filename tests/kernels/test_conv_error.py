@@ -28,18 +28,20 @@ def run(direction: str, x: Any, weight: Any, dy: Any, **options: Any) -> Any:
 
 def ratio(direction: str, algorithm: str, rng: np.random.Generator) -> float:
     """The error of one random layer on standard normal data, over the published one."""
-    n, h, w = (int(one) for one in rng.integers((1, 4, 4), (5, 33, 33)))
+    n, *sizes = (int(one) for one in rng.integers((1, 4, 4), (5, 33, 33)))
     ic, oc = (int(one) for one in 2 ** rng.uniform(3, 8, 2))
     stride, padding = ALGORITHMS[algorithm], int(rng.integers(0, 3))
     kernel = (3, 3)
     if rng.random() < 0.3:
         kernel = {"winograd_f4": (1, 3), "winograd_strided": (4, 4)}.get(algorithm, kernel)
-    x = rng.standard_normal((n, ic, h, w)).astype(np.float32)
+    elif rng.random() < 0.4:  # taps of depth
+        kernel, sizes, n = (3, *kernel), [int(rng.integers(3, 7)), *(one // 2 + 3 for one in sizes)], 1
+    x = rng.standard_normal((n, ic, *sizes)).astype(np.float32)
     weight = rng.standard_normal((oc, ic, *kernel)).astype(np.float32)
     shape = conv_shape("test", x.shape, weight.shape, stride, padding, 1, 1)
     options: dict[str, Any] = {"stride": stride, "padding": padding}
 
-    dy = tk.kernels.conv_forward(x, weight, **options, algorithm="direct") / np.float32(np.sqrt(9 * ic))
+    dy = tk.kernels.conv_forward(x, weight, **options, algorithm="direct") / np.float32(np.sqrt(weight[0].size))
     dy = np.random.default_rng(1).permuted(dy.ravel()).reshape(dy.shape)
 
     def compute(dtype: type, name: str) -> Any:

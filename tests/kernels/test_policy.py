@@ -102,6 +102,29 @@ def test_tiles_fit_small_maps(size, padding, forward, backward_input, backward_w
     assert [name.replace("direct_pixels", "direct") for name in chosen] == [forward, backward_input, backward_weight]
 
 
+@pytest.mark.parametrize(
+    ("x", "weight", "stride", "algorithm"),
+    [
+        ((1, 64, 8, 28, 28), (64, 64, 3, 3, 3), 1, "winograd_f4"),
+        ((1, 64, 8, 28, 28), (64, 64, 1, 3, 3), 1, "winograd_f4"),
+        ((1, 64, 4, 6, 6), (64, 64, 3, 3, 3), 1, "winograd_f2"),
+        ((1, 64, 8, 56, 56), (64, 64, 3, 3, 3), 2, "winograd_strided"),
+        ((1, 64, 8, 28, 28), (64, 64, 3, 3, 3), 2, "direct"),
+    ],
+)
+def test_tiles_serve_kernels_of_depth(x, weight, stride, algorithm):
+    options = {"stride": stride, "padding": "same" if stride == 1 else 1}
+    told = tk.explain_conv(x, weight, **options)
+    assert (told.chosen("forward").name, told.chosen("backward_input").name) == (algorithm, algorithm)
+    assert told.chosen("backward_weight").name == ("direct" if stride == 2 else algorithm)
+
+
+@pytest.mark.parametrize(("taps", "declined"), [(16, None), (17, "for at most 16 taps of depth")])
+def test_tiles_serve_so_many_taps_of_depth(taps, declined):
+    told = tk.explain_conv((1, 16, 40, 8, 8), (16, 16, taps, 3, 3), padding=1)
+    assert {note.declined for note in told.forward if note.name == "winograd_f4"} == {declined}
+
+
 def test_taps_that_see_padding_alone_are_told():
     told = tk.explain_conv((1, 8, 1, 5), (8, 8, 3, 3), padding=1)
     assert (told.taps, told.live_taps) == (9, 3)

@@ -196,6 +196,34 @@ TILES = [
     Case("tiles strided 4x4", (3, 38, 14, 19), (36, 19, 4, 4), {"stride": 2, "padding": 1, "groups": 2}),
     Case("tiles strided 4x4, odd", (2, 17, 17, 22), (33, 17, 4, 4), {"stride": 2, "padding": ((1, 2), (0, 1))}),
     Case("tiles strided 4x4, wide padding", (2, 16, 5, 6), (16, 16, 4, 4), {"stride": 2, "padding": (3, 2)}),
+    # Depth: planes of padding, taps and strides of depth, slabs of long ones, groups, kernels of one plane.
+    Case("tiles 3d", (3, 19, 5, 9, 7), (35, 19, 3, 3, 3), {"padding": 1}),
+    Case("tiles 3d, one plane and two", (2, 17, 2, 7, 7), (18, 17, 3, 3, 3), {"padding": (2, 1, 1)}, bias=False),
+    Case(
+        "tiles 3d grouped, uneven",
+        (2, 34, 4, 6, 9),
+        (38, 17, 2, 3, 3),
+        {"padding": ((1, 3), (2, 1), (0, 3)), "groups": 2},
+    ),
+    Case("tiles 3d dilated", (2, 16, 7, 9, 8), (20, 16, 3, 3, 3), {"padding": (3, 2, 1), "dilation": (3, 2, 1)}),
+    Case("tiles 3d in rows", (2, 17, 6, 3, 13), (18, 17, 3, 1, 3), {"padding": ((1, 2), (0, 1), (1, 0))}),
+    Case("tiles of planes", (2, 17, 3, 6, 10), (18, 17, 1, 3, 3), {"padding": 1}),
+    Case("tiles 3d, stride of depth", (2, 18, 8, 6, 7), (17, 18, 3, 3, 3), {"stride": (2, 1, 1), "padding": (2, 1, 1)}),
+    Case(
+        "tiles 3d everything",
+        (2, 34, 9, 8, 9),
+        (36, 17, 3, 3, 3),
+        {"stride": (2, 1, 1), "padding": ((1, 4), (0, 3), (2, 1)), "dilation": (2, 2, 1), "groups": 2},
+    ),
+    Case("tiles 3d, long", (1, 16, 190, 4, 3), (16, 16, 3, 3, 3), {"padding": 1}),
+    Case("tiles 3d strided, long", (1, 16, 150, 5, 4), (16, 16, 3, 3, 3), {"stride": 2, "padding": 1}),
+    Case("tiles 3d strided", (2, 20, 6, 11, 9), (34, 20, 3, 3, 3), {"stride": 2, "padding": 1}),
+    Case(
+        "tiles 3d strided, uneven",
+        (2, 17, 9, 12, 9),
+        (18, 17, 4, 4, 4),
+        {"stride": (3, 2, 2), "padding": ((1, 2), (0, 1), (2, 1))},
+    ),
 ]
 # Taps that see nothing but padding, columns, and kernels that cover what is left of the input, with tails of vectors.
 LIVE = [
@@ -227,6 +255,8 @@ BIG += [
     Case("big tiles", (20, 40, 28, 28), (36, 40, 3, 3), {"padding": 1}, big=True),
     Case("big tiles dilated", (6, 40, 28, 28), (36, 40, 3, 3), {"padding": 2, "dilation": 2}, big=True),
     Case("big tiles strided", (9, 33, 30, 31), (35, 33, 3, 3), {"stride": 2, "padding": 1}, big=True),
+    Case("big tiles 3d", (3, 40, 6, 28, 28), (36, 40, 3, 3, 3), {"padding": 1}, big=True),
+    Case("big tiles 3d, many pairs", (2, 128, 3, 14, 14), (130, 128, 3, 3, 3), {"padding": 1}, big=True),
     Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
 ]
 CASES = SMALL + FILLED + HOSTILE + TILES + DEPTHWISE + LIVE + BIG

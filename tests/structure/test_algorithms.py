@@ -37,12 +37,10 @@ TRAITS = {
     "everything": lambda case: len(case.options) == 4,
 }
 # Traits that an algorithm cannot take; tests/kernels/test_conv_algorithms.py checks it, forced, on all the others.
-# Three axes may leave two where taps are left out and columns are laid along rows.
 BEYOND = {
     "matmul": {"groups", "everything"},
-    "winograd_f4": {"stride", "everything"},
-    "winograd_f2": {"1 axis", "stride", "everything"},
-    "winograd_strided": {"1 axis", "3 axes", "dilation", "everything"},
+    "winograd_f2": {"1 axis"},
+    "winograd_strided": {"1 axis", "dilation", "everything"},
 }
 DIRECTIONS = ["forward", "backward_input", "backward_weight"]
 NAMES = {
