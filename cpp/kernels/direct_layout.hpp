@@ -37,6 +37,17 @@ void transpose_columns(T* to, int64_t pitch, const T* from, int64_t stride, int6
     }
 }
 
+// to[0..count) = from[0..count), or 0 where there is a mask that is not positive
+template <class T> TK_INLINE void copy_run(T* to, const T* from, const T* mask, int64_t count) {
+    constexpr int64_t L = kLanes<T>;
+    for (int64_t q = 0; q < count; q += L) {
+        const int64_t lanes = smaller(L, count - q);
+        Vec<T> v = load_first(from + q, lanes);
+        if (mask) v = select<T>(load_first(mask + q, lanes) > 0, v, Vec<T>{});
+        store_first(to + q, v, lanes);
+    }
+}
+
 // The weights of one block of output channels, sum by sum: `width` numbers of each packed line. `block`: the first one.
 template <class T> void pack_block(T* to, const T* block, const DirectProblem& p, int64_t outputs, int64_t width) {
     const int64_t taps = p.taps(), pitch = p.width;
@@ -64,7 +75,11 @@ template <class T> void pack_block(T* to, const T* block, const DirectProblem& p
                 for (int64_t e = 0; e < p.w.taps; ++e)
                     for (int64_t c = 0; c < channels; ++c, to += pitch) {
                         const T* w = from + a * p.w_d + b * p.w_h + e * p.w_w + c * p.w_ic;
-                        for (int64_t k = 0; k < outputs; ++k) to[k] = w[k * p.w_oc];
+                        if (p.w_oc == 1) {
+                            copy_run<T>(to, w, nullptr, outputs);
+                        } else {
+                            for (int64_t k = 0; k < outputs; ++k) to[k] = w[k * p.w_oc];
+                        }
                         for (int64_t k = outputs; k < width; ++k) to[k] = 0;
                     }
     }
@@ -77,16 +92,6 @@ template <class T> void pack(T* to, const T* weight, const DirectProblem& p, int
     if (p.w_pair) pack_block(to + p.outputs, block + p.w_pair, p, outputs, p.outputs);
 }
 
-// to[0..count) = from[0..count), or 0 where there is a mask that is not positive
-template <class T> TK_INLINE void copy_run(T* to, const T* from, const T* mask, int64_t count) {
-    constexpr int64_t L = kLanes<T>;
-    for (int64_t q = 0; q < count; q += L) {
-        const int64_t lanes = smaller(L, count - q);
-        Vec<T> v = load_first(from + q, lanes);
-        if (mask) v = select<T>(load_first(mask + q, lanes) > 0, v, Vec<T>{});
-        store_first(to + q, v, lanes);
-    }
-}
 // to[i] = from[2 i] for i < count, or 0 where there is a mask that is not positive
 template <class T> TK_INLINE void copy_even(T* to, const T* from, const T* mask, int64_t count) {
     constexpr int64_t L = kLanes<T>;
