@@ -221,19 +221,24 @@ template <class T> struct Winograd {
         }
     }
 
-    // Each thread takes runs from beginning to end.
-    void run_own(const T* weights, T* scratch, int64_t work) const {
+    // Each thread takes runs from beginning to end; where `own` is given, it transforms a group's weights into its part
+    // of that as it comes to them.
+    void run_own(const T* weights, T* own, T* scratch, int64_t work) const {
         const int64_t bands = p.n * q.bands.per_image(), runs = ceil_div(bands, q.run);
         parallel_for(runs * p.groups, work, [&](int64_t unit, int thread) {
             const int64_t group = unit % p.groups, start = unit / p.groups * q.run;
             const int64_t count = smaller(q.run, bands - start), tiles = tiles_in(q.bands, start, count);
             T* values = scratch + thread * (q.run_values + q.sums + q.strip);
             T *sums = values + q.run_values, *strip = sums + q.sums;
+            const int64_t size = q.k_blocks * q.weight_block;
+            const T* of_group = own ? own + thread * size : weights + group * size;
+            for (int64_t k = 0; own && k < q.k_blocks; ++k)
+                transform_weight<T>(own + thread * size + k * q.weight_block,
+                                    point_pitch<T>(p.ic, width_of<T>(p.oc, k)), a.weight, p, group, k, 0, p.ic);
             for (int64_t c = 0; c < q.c_vectors; ++c)
                 transform_inputs(values, strip, group, c, tiles, start, start, count);
             for (int64_t k = 0; k < q.k_blocks; ++k) {
-                multiply(values, weights + (group * q.k_blocks + k) * q.weight_block, sums, k, tiles, start, start,
-                         count, 0, p.ic);
+                multiply(values, of_group + k * q.weight_block, sums, k, tiles, start, start, count, 0, p.ic);
                 write_outputs(sums, strip, group, k, start, count);
             }
         });
@@ -291,22 +296,24 @@ template <class T> bool winograd(const WinogradCall<T>& a, const WinogradProblem
     WinogradPlan q = plan(p);
     int spoilt = 0;
     const Winograd<T> self{a, p, q, spoilt};
-    // As many runs for each thread, two at least while they fill register tiles or groups are many.
+    // As many runs for each thread, two at least while they fill register tiles. Where groups are many, a thread takes
+    // them one by one, and their weights stay near.
     const int64_t bands = p.n * q.bands.per_image(), threads = max_threads();
+    const bool many = p.groups >= 4 * threads;
     const int64_t rounds = larger(ceil_div(bands, q.run * threads), threads == 1 ? 1 : 2);
-    q.run = smaller(q.run, ceil_div(bands, rounds * threads));
+    q.run = ceil_div(bands, many ? ceil_div(bands, q.run) : rounds * threads);
     q.shared_run = ceil_div(bands, ceil_div(bands, q.shared_run));
-    const bool own =
-        q.held && (threads == 1 || p.groups >= 4 * threads || q.run * q.bands.most_tiles() >= 2 * kTilePixels);
+    const bool own = q.held && (threads == 1 || many || q.run * q.bands.most_tiles() >= 2 * kTilePixels);
     const int64_t work = p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc;
     const T* weights = a.packed;
-    T* scratch = a.workspace;
+    T *scratch = a.workspace, *of_groups = nullptr;
     if (!weights && q.held) {
-        transform_weights(scratch, a.weight, p);
+        if (own && many) of_groups = scratch;
+        else transform_weights(scratch, a.weight, p);
         weights = scratch;
         scratch += q.weights;
     }
-    if (own) self.run_own(weights, scratch, work);
+    if (own) self.run_own(weights, of_groups, scratch, work);
     else self.run_shared(weights, scratch, work);
     for (int64_t i = 0; spoilt && i < p.groups * p.w_group; ++i)
         if (!(a.weight[i] - a.weight[i] == 0)) return false;
