@@ -25,7 +25,8 @@ List<Entry, 1 + sizeof...(Others)> in_order(const Entry& first, const Others&...
 
 template <class T> auto forward_list() {
     return in_order(depthwise_forward<T>(), matmul_forward<T>(), winograd_f4_forward<T>(), winograd_f2_forward<T>(),
-                    winograd_strided_forward<T>(), direct_pixels_forward<T>(), direct_forward<T>(), plain_forward<T>());
+                    winograd_strided_forward<T>(), few_channels_forward<T>(), direct_pixels_forward<T>(),
+                    direct_forward<T>(), plain_forward<T>());
 }
 template <class T> auto backward_input_list() {
     return in_order(depthwise_backward_input<T>(), matmul_backward_input<T>(), winograd_f4_backward_input<T>(),

@@ -88,6 +88,7 @@ template <class T> const ForwardAlgorithm<T>& direct_forward();
 template <class T> const BackwardInputAlgorithm<T>& direct_backward_input();
 template <class T> const BackwardWeightAlgorithm<T>& direct_backward_weight();
 // conv_few_channels.cpp
+template <class T> const ForwardAlgorithm<T>& few_channels_forward();
 template <class T> const BackwardInputAlgorithm<T>& few_channels_backward_input();
 // conv_direct_pixels.cpp
 template <class T> const ForwardAlgorithm<T>& direct_pixels_forward();

@@ -266,21 +266,26 @@ template <class T> struct Winograd {
         }
     }
 
-    // Each thread takes runs from beginning to end.
-    void run_own(const T* weights, T* scratch, int64_t runs, int64_t work) const {
-        const int64_t bands = p.n * q.bands.per_image();
+    // Each thread takes runs from beginning to end; where `own` is given, it transforms a group's weights into its part
+    // of that as it comes to them.
+    void run_own(const T* weights, T* own, T* scratch, int64_t runs, int64_t work) const {
+        const int64_t bands = p.n * q.bands.per_image(), size = q.k_blocks * q.weight_block;
         parallel_for(runs * q.slabs.count * p.groups, work, [&](int64_t unit, int thread) {
             const int64_t group = unit % p.groups, slab = unit / p.groups % q.slabs.count;
             const int64_t index = unit / p.groups / q.slabs.count, start = bands * index / runs;
             const TileRun run = run_of(group, slab, start, bands * (index + 1) / runs - start);
             T* values = scratch + thread * (q.run_values + q.sums + q.strip);
             T *sums = values + q.run_values, *strip = sums + q.sums;
+            const T* of_group = own ? own + thread * size : weights + group * size;
+            for (int64_t k = 0; own && k < q.k_blocks; ++k)
+                transform_weight<T>(own + thread * size + k * q.weight_block,
+                                    point_pitch<T>(p.ic * p.depth.taps, width_of<T>(p.oc, k)), a.weight, p, group, k, 0,
+                                    p.ic);
             for (int64_t c = 0; c < q.c_vectors; ++c)
                 for (int64_t z = run.z.begin; z < run.z.end; ++z)
                     transform_inputs(values, strip, run, c, z, start, run.count);
             for (int64_t k = 0; k < q.k_blocks; ++k) {
-                multiply(values, weights + (group * q.k_blocks + k) * q.weight_block, sums, run, k, start, run.count, 0,
-                         p.ic);
+                multiply(values, of_group + k * q.weight_block, sums, run, k, start, run.count, 0, p.ic);
                 write_outputs(sums, strip, run, k, start, run.count);
             }
         });
@@ -334,23 +339,27 @@ template <class T> bool winograd(const WinogradCall<T>& a, const WinogradProblem
     WinogradPlan q = plan(p);
     int spoilt = 0;
     const Winograd<T> self{a, p, q, spoilt};
-    // As many runs for each thread, two at least while they fill register tiles or groups are many.
+    // As many runs for each thread, two at least while they fill register tiles. Where groups are many, a thread takes
+    // them one by one, and their weights stay near.
     const int64_t bands = p.n * q.bands.per_image(), threads = max_threads(), slabs = q.slabs.count;
+    const bool many = p.groups >= 4 * threads;
     const int64_t rounds = larger(ceil_div(bands * slabs, q.run * threads), threads == 1 ? 1 : 2);
-    const int64_t runs = smaller(bands, larger(ceil_div(bands, q.run), ceil_div(rounds * threads, slabs)));
+    const int64_t least = ceil_div(bands, q.run);
+    const int64_t runs = many ? least : smaller(bands, larger(least, ceil_div(rounds * threads, slabs)));
     q.shared_run = ceil_div(bands, ceil_div(bands, q.shared_run));
     const int64_t tiles = ceil_div(bands, runs) * q.bands.most_tiles() * q.slabs.out;
-    const bool own = q.held && (threads == 1 || p.groups >= 4 * threads || tiles >= 2 * kTilePixels);
+    const bool own = q.held && (threads == 1 || many || tiles >= 2 * kTilePixels);
     const int64_t work =
         p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc * p.depth.out * p.depth.taps;
     const T* weights = a.packed;
-    T* scratch = a.workspace;
+    T *scratch = a.workspace, *of_groups = nullptr;
     if (!weights && q.held) {
-        transform_weights(scratch, a.weight, p);
+        if (own && many) of_groups = scratch;
+        else transform_weights(scratch, a.weight, p);
         weights = scratch;
         scratch += q.weights;
     }
-    if (own) self.run_own(weights, scratch, runs, work);
+    if (own) self.run_own(weights, of_groups, scratch, runs, work);
     else self.run_shared(weights, scratch, work);
     for (int64_t i = 0; spoilt && i < p.groups * p.w_group; ++i)
         if (!(a.weight[i] - a.weight[i] == 0)) return false;

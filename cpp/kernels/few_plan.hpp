@@ -1,0 +1,140 @@
+// A convolution of few channels per group, or its input gradient, as conv_few_channels.cpp sees it, and how its work is
+// cut.
+#pragma once
+#include "kernels/conv_algorithms.hpp"
+#include "kernels/positions.hpp"
+#include "kernels/register_tile.hpp"
+#include "kernels/simd.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int kMostResults = 4;               // channels of a tile
+constexpr int64_t kTermsOfSum = 96;           // docs/adr/0014
+constexpr int64_t kMostSummed = 16;           // channels in scratch
+constexpr int64_t kStripBytes = 256 * 1024;   // what is read of a strip
+constexpr int64_t kFewestPixels = 1024;       // of a strip
+constexpr int64_t kMostColumns = 1024;
+constexpr double kWidestStrip = 4 << 20;   // bytes; a shape whose narrowest strip is wider is declined
+
+// Vectors of pixels per channel, so that accumulators, weights and vectors of pixels fit into the registers.
+constexpr int tile_vectors(int channels) {
+#if defined(__AVX512F__)
+    return channels == 4 ? 6 : 8;
+#else
+    return channels == 1 ? 8 : channels == 2 ? 5 : channels == 3 ? 3 : 2;
+#endif
+}
+
+// One axis. Results of one part, part + parts*g, are sums over the taps that hit it, which see position g*step + at.
+// A forward convolution has one part and as many steps as its stride, its gradient as many parts and steps of 1.
+struct FewAxis {
+    int64_t in, out, taps, stride, pad, dilation;
+    bool gradient;
+    int64_t parts, step;
+    int64_t grid;          // results of the largest part
+    int64_t least, most;   // shift
+
+    bool hits(int64_t part, int64_t tap) const { return !gradient || (part + pad - tap * dilation) % stride == 0; }
+    int64_t at(int64_t part, int64_t tap) const {
+        return gradient ? (part + pad - tap * dilation) / stride : tap * dilation - pad;
+    }
+    // at = shift*step + phase
+    int64_t phase(int64_t part, int64_t tap) const { return ((at(part, tap) % step) + step) % step; }
+    int64_t shift(int64_t part, int64_t tap) const { return (at(part, tap) - phase(part, tap)) / step; }
+    int64_t halo() const { return most - least; }
+};
+
+inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+
+inline FewAxis few_axis(int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t pad, int64_t dilation,
+                        bool gradient) {
+    const int64_t far = (taps - 1) * dilation;
+    if (!gradient)
+        return {in,
+                out,
+                taps,
+                stride,
+                pad,
+                dilation,
+                false,
+                1,
+                stride,
+                out,
+                floor_div(-pad, stride),
+                floor_div(far - pad, stride)};
+    const int64_t parts = smaller(stride, in);
+    // Bounds of the shift: largest for the last part and tap 0, smallest for part 0 and the last tap.
+    return {out,
+            in,
+            taps,
+            stride,
+            pad,
+            dilation,
+            true,
+            parts,
+            1,
+            ceil_div(in, stride),
+            floor_div(pad - far, stride),
+            (parts - 1 + pad) / stride};
+}
+
+struct FewProblem {
+    int64_t n, groups, ic, oc;   // channels per group that are summed over, and that are results
+    FewAxis d, h, w;
+    int64_t w_group, w_oc, w_ic;                          // strides of the weight
+    int64_t c_block, c_blocks, k_blocks;                  // channels that lie in scratch together; blocks of results
+    int64_t rows, row_strips, columns, column_strips;     // of a strip, in results of a part
+    int64_t overlap, pitch, phase_pitch, channel_pitch;   // of scratch: a row, a phase, a channel
+    int64_t run;                                          // results of a strip, padded
+    int64_t strip, sums, scratch;                         // elements
+
+    int64_t parts() const { return h.parts * w.parts; }
+    int64_t plane_taps() const { return h.taps * w.taps; }
+    int64_t strips() const { return d.out * row_strips * column_strips; }
+    int64_t first_result(int64_t block) const { return oc * block / k_blocks; }
+};
+
+template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
+    constexpr int64_t L = kLanes<T>, overrun = 8 * L;   // the last tile of a run reads and writes past its end
+    FewProblem p{};
+    p.n = s.n;
+    p.groups = s.groups;
+    p.ic = (gradient ? s.oc : s.ic) / s.groups;
+    p.oc = (gradient ? s.ic : s.oc) / s.groups;
+    p.d = few_axis(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d, gradient);
+    p.h = few_axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, gradient);
+    p.w = few_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, gradient);
+    const int64_t taps = taps_of(s), terms = ceil_div(p.plane_taps(), p.parts());   // of a channel
+    p.w_group = p.ic * p.oc * taps;
+    p.w_oc = gradient ? taps : p.ic * taps;
+    p.w_ic = gradient ? p.oc * taps : taps;
+    p.k_blocks = ceil_div(p.oc, kMostResults);
+    p.c_blocks = ceil_div(p.ic, larger(1, smaller(kMostSummed, kTermsOfSum / terms)));
+    p.c_block = ceil_div(p.ic, p.c_blocks);
+    p.c_blocks = ceil_div(p.ic, p.c_block);
+    p.column_strips = ceil_div(p.w.grid, kMostColumns);
+    p.columns = ceil_div(p.w.grid, p.column_strips);
+    // The zeros right of a row are those left of the next.
+    const int64_t width = p.columns + p.w.halo(), inside = ceil_div(p.w.in, p.w.step) - p.w.least;
+    if (p.column_strips == 1) p.overlap = larger(0, smaller(-p.w.least, width - inside));
+    p.pitch = width - p.overlap;
+    const int64_t phases = p.h.step * p.w.step;
+    const int64_t fitting = kStripBytes / (p.pitch * phases * p.c_block * static_cast<int64_t>(sizeof(T))) - p.h.halo();
+    // Large images are cut at least in four: one alone occupies several threads.
+    const int64_t pixels = larger(ceil_div(p.h.grid, 4), ceil_div(kFewestPixels, p.pitch));
+    p.rows = larger(1, smaller(smaller(p.h.grid, pixels), fitting));
+    p.row_strips = ceil_div(p.h.grid, p.rows);
+    p.rows = ceil_div(p.h.grid, p.row_strips);
+    p.run = ceil_div(p.rows * p.pitch, L) * L + overrun;
+    p.phase_pitch = (p.rows + p.h.halo()) * p.pitch;
+    p.channel_pitch = phases * p.phase_pitch;
+    p.strip = ceil_div(p.c_block * p.channel_pitch + overrun + p.h.halo() + p.w.halo(), 64) * 64;
+    p.sums = p.parts() * p.oc * p.run;
+    const int64_t lists = 2 * p.plane_taps() + p.parts();
+    p.scratch = apart<T>(p.strip + p.sums + lists * int64_t{8 / sizeof(T)});
+    return p;
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
