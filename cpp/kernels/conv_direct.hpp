@@ -51,10 +51,18 @@ inline Run taps_seen(const DirectProblem& p, const Strip& s, int64_t begin, int6
     return run;
 }
 
-// Output channels [k_begin, k_end) of a strip, whose input lies ready where it is staged.
+// Zeros in a strip's rows, and in what lies between them and the next, of the first `channels` planes.
+template <class T> void clear(T* plane, const DirectProblem& p, const Strip& s, int64_t channels) {
+    const int64_t begin = s.h0 * p.out_h, last = s.h0 + s.rows;
+    const int64_t end = last == p.h.grid ? p.out_plane : last * p.out_h;
+    for (int64_t c = 0; c < channels; ++c) zero_run(plane + c * p.out_plane + begin, end - begin);
+}
+
+// Output channels [k_begin, k_end) of a strip, whose input lies ready where it is staged; their weights lie `pitch`
+// apart.
 template <class T, bool AlongPixels>
-void compute_strip(const DirectCall<T>& a, const T* packed, const DirectProblem& p, const Strip& s, int64_t k_begin,
-                   int64_t k_end, const T* staged, T* workspace) {
+void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
+                   int64_t k_begin, int64_t k_end, const T* staged, T* workspace) {
     RowTap* lists = reinterpret_cast<RowTap*>(workspace);
     const int64_t list_pitch = p.d.taps * p.h.taps + 1;
     int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
@@ -70,12 +78,14 @@ void compute_strip(const DirectCall<T>& a, const T* packed, const DirectProblem&
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
         tile.channels = smaller(p.c_block, p.ic - c0);
-        const T* scratch = staged ? staged + c_block * p.strip : workspace + p.lists;
+        const T* scratch = staged ? staged + p.lead + c_block * p.strip : workspace + p.lists;
         if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, s, c0, tile.channels);
         for (int64_t k_block = k_begin; k_block < k_end; ++k_block) {
-            tile.packed = packed + (k_block - k_begin) * p.packed_block + c0 * tile.taps * p.width;
+            tile.packed = packed + (k_block - k_begin) * pitch + c0 * tile.taps * p.width;
             const int64_t k0 = s.group * p.oc + k_block * p.outputs;
-            T* out = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + p.out_offset + s.od * p.out_d;
+            T* const plane = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane;
+            T* out = plane + p.out_offset + s.od * p.out_d;
+            if (p.alone && c_block == 0) clear(plane, p, s, smaller(p.outputs, p.oc - k_block * p.outputs));
             tile.to = {
                 nullptr,      a.bias ? a.bias + k0 : nullptr,      p.out_plane,  p.out_w, p.oc - k_block * p.outputs,
                 c_block == 0, a.relu && c_block == p.c_blocks - 1, p.w_pair != 0};
@@ -103,9 +113,19 @@ void compute_strip(const DirectCall<T>& a, const T* packed, const DirectProblem&
     }
 }
 
-template <class T> void pack_all(T* packed, const T* weight, const DirectProblem& p) {
-    parallel_for(p.groups * p.k_blocks, p.packed, [&](int64_t unit, int) {
-        pack(packed + unit * p.packed_block, weight, p, unit / p.k_blocks, unit % p.k_blocks);
+// One block's weights, or one of `cuts` pieces of them.
+template <class T>
+void pack_block(T* packed, const T* weight, const Company& all, int64_t block, int64_t cut = 0, int64_t cuts = 1) {
+    for (int64_t i = 0; i < all.count; ++i) {
+        const DirectProblem& p = all.parts[i];
+        pack(packed + all.packed_at[i], weight, p, block / p.k_blocks, block % p.k_blocks, p.c_sums * cut / cuts,
+             p.c_sums * (cut + 1) / cuts);
+    }
+}
+template <class T> void pack_all(T* packed, const T* weight, const Company& all) {
+    const int64_t blocks = all.frame.groups * all.parts[0].k_blocks, cuts = ceil_div(8, blocks);
+    parallel_for(blocks * cuts, all.packed, [&](int64_t unit, int) {
+        pack_block(packed + unit / cuts * all.packed_block, weight, all, unit / cuts, unit % cuts, cuts);
     });
 }
 
@@ -115,119 +135,73 @@ inline Strip strip_of(const DirectProblem& p, int64_t image, int64_t group, int6
     return {image, group, od, h0, smaller(p.rows, p.h.grid - h0), w0, smaller(p.columns, p.w.grid - w0)};
 }
 
-// Weights pass the caches: strips are staged for all of them, and each block is fetched once, by whom it stays with.
+// Output channels [k_begin, k_end) of strip `strip`, counted over the images of a group. Parts take turns block by
+// block: lines of y are visited again while they are near.
 template <class T, bool AlongPixels>
-void direct_by_blocks(const DirectCall<T>& a, const DirectProblem& p, int64_t work) {
-    const int64_t strips = p.strips(), pitch = p.c_blocks * p.strip;
-    T *staged = a.workspace, *scratch = staged + ceil_div(p.staged * pitch, 64) * 64;
-    const int64_t all = p.n * strips;   // of one group
-    for (int64_t group = 0; group < p.groups; ++group)
-        for (int64_t first = 0; first < all; first += p.staged) {
-            const int64_t count = smaller(p.staged, all - first);
-            const auto strip = [&](int64_t i) {
-                return strip_of(p, (first + i) / strips, group, (first + i) % strips);
-            };
-            parallel_for(count * p.c_blocks, work, [&](int64_t unit, int) {
-                const int64_t c0 = unit % p.c_blocks * p.c_block;
-                copy_strip(staged + unit * p.strip, a.x, a.mask, p, strip(unit / p.c_blocks), c0,
-                           smaller(p.c_block, p.ic - c0));
+void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, int64_t group, int64_t strip,
+                   int64_t k_begin, int64_t k_end, const T* staged, T* own) {
+    const DirectProblem& f = all.frame;
+    const int64_t image = strip / f.strips(), number = strip % f.strips(), step = all.count > 1 ? 1 : k_end - k_begin;
+    if (!staged && all.count > 1) {
+        copy_strip(own + f.lists, a.x, a.mask, f, strip_of(f, image, group, number), 0, f.ic);
+        staged = own + f.lists;
+    }
+    for (int64_t k = k_begin; k < k_end; k += step, packed += step * all.packed_block)
+        for (int64_t i = 0; i < all.count; ++i) {
+            const DirectProblem& p = all.parts[i];
+            const Strip s = strip_of(p, image, group, number);
+            if (s.rows > 0 && s.columns > 0)   // the last row and column may be some parts' alone
+                compute_strip<T, AlongPixels>(a, packed + all.packed_at[i], all.packed_block, p, s, k, k + step, staged,
+                                              own);
+        }
+}
+
+// Weights pass the caches: strips are staged for all of them, and each block is fetched once, by whom it stays with.
+template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& a, const Company& all) {
+    const DirectProblem& f = all.frame;
+    const int64_t strips = f.n * f.strips(), pitch = f.c_blocks * f.strip, k_blocks = all.parts[0].k_blocks;
+    T *staged = a.workspace, *scratch = staged + ceil_div(all.staged * pitch, 64) * 64;
+    for (int64_t group = 0; group < f.groups; ++group)
+        for (int64_t first = 0; first < strips; first += all.staged) {
+            const int64_t count = smaller(all.staged, strips - first);
+            parallel_for(count * f.c_blocks, all.work, [&](int64_t unit, int) {
+                const int64_t c0 = unit % f.c_blocks * f.c_block, strip = first + unit / f.c_blocks;
+                copy_strip(staged + unit * f.strip, a.x, a.mask, f,
+                           strip_of(f, strip / f.strips(), group, strip % f.strips()), c0,
+                           smaller(f.c_block, f.ic - c0));
             });
-            const int64_t splits = larger(1, smaller(count, ceil_div(8, p.k_blocks)));
-            parallel_for(p.k_blocks * splits, work, [&](int64_t unit, int thread) {
-                T* own = scratch + thread * p.scratch;
-                const int64_t k_block = unit / splits, split = unit % splits, block = group * p.k_blocks + k_block;
-                const T* packed = a.packed ? a.packed + block * p.packed_block : own + p.lists;
-                if (!a.packed) pack(own + p.lists, a.weight, p, group, k_block);
+            const int64_t splits = larger(1, smaller(count, ceil_div(8, k_blocks)));
+            parallel_for(k_blocks * splits, all.work, [&](int64_t unit, int thread) {
+                T* own = scratch + thread * all.scratch;
+                const int64_t k = unit / splits, split = unit % splits, block = group * k_blocks + k;
+                const T* packed = a.packed ? a.packed + block * all.packed_block : own + f.lists;
+                if (!a.packed) pack_block(own + f.lists, a.weight, all, block);
                 for (int64_t i = count * split / splits; i < count * (split + 1) / splits; ++i)
-                    compute_strip<T, AlongPixels>(a, packed, p, strip(i), k_block, k_block + 1, staged + i * pitch,
-                                                  own);
+                    compute_parts<T, AlongPixels>(a, packed, all, group, first + i, k, k + 1, staged + i * pitch, own);
             });
         }
 }
 
-// Runs a planned problem. workspace: direct_workspace() elements.
-template <class T, bool AlongPixels> void direct(const DirectCall<T>& a, const DirectProblem& p) {
-    const int64_t work = p.n * p.groups * p.oc * p.ic * p.taps() * p.d.grid * p.h.grid * p.w.grid;
-    if (work == 0) return;
-    const int64_t strips = p.strips();
-    if (p.by_blocks) return direct_by_blocks<T, AlongPixels>(a, p, work);
+// Runs planned problems. workspace: direct_workspace() elements.
+template <class T, bool AlongPixels> void direct(const DirectCall<T>& a, const Company& all) {
+    if (all.work == 0) return;
+    if (all.by_blocks) return direct_by_blocks<T, AlongPixels>(a, all);
+    const DirectProblem& f = all.frame;
     const T* packed = a.packed;
     T* scratch = a.workspace;
     if (!packed) {
-        pack_all(a.workspace, a.weight, p);
+        pack_all(a.workspace, a.weight, all);
         packed = a.workspace;
-        scratch += ceil_div(p.packed, 64) * 64;
+        scratch += ceil_div(all.packed, 64) * 64;
     }
-    parallel_for(p.n * p.groups * strips * p.k_splits, work, [&](int64_t unit, int thread) {
-        const int64_t k_split = unit % p.k_splits, strip = unit / p.k_splits % strips;
-        const int64_t image = unit / p.k_splits / strips, group = image % p.groups;
-        const int64_t k_begin = p.k_blocks * k_split / p.k_splits;
-        compute_strip<T, AlongPixels>(a, packed + (group * p.k_blocks + k_begin) * p.packed_block, p,
-                                      strip_of(p, image / p.groups, group, strip), k_begin,
-                                      p.k_blocks * (k_split + 1) / p.k_splits, nullptr, scratch + thread * p.scratch);
-    });
-}
-
-// Problems that run together: one's columns of y lie between those of the next. What they need in all.
-struct Company {
-    int64_t work, packed, scratch, strips;
-};
-inline Company company_of(const DirectProblem* parts, int64_t count) {
-    Company all{};
-    for (int64_t i = 0; i < count; ++i) {
-        const DirectProblem& p = parts[i];
-        all.work += p.n * p.groups * p.oc * p.ic * p.taps() * p.d.grid * p.h.grid * p.w.grid;
-        all.packed = larger(all.packed, ceil_div(p.packed, 64) * 64);
-        all.scratch = larger(all.scratch, p.scratch);
-        all.strips = larger(all.strips, p.row_strips);
-    }
-    return all;
-}
-inline int64_t company_workspace(const DirectProblem* parts, int64_t count, int threads) {
-    const Company all = company_of(parts, count);
-    return count * all.packed + threads * all.scratch;   // weights of each, then scratch of each thread
-}
-
-// Whether a strip of `p` holds in scratch what one of `q` has left there.
-inline bool same_strips(const DirectProblem& p, const DirectProblem& q) {
-    return p.c_blocks == 1 && p.column_strips == 1 && p.rows == q.rows && p.lists == q.lists &&
-           p.row_pitch == q.row_pitch && same_input(p.d, q.d) && same_input(p.h, q.h) && same_input(p.w, q.w);
-}
-
-// Planned problems, strip by strip: lines of y are visited again while they are near.
-template <class T, bool AlongPixels>
-void direct_together(const DirectCall<T>& a, const DirectProblem* parts, int64_t count) {
-    const Company all = company_of(parts, count);
-    const DirectProblem& first = parts[0];   // batch, groups, channels and depth are everybody's
-    const int64_t blocks = first.groups * first.k_blocks, strips = first.d.grid * all.strips;
-    if (all.work == 0) return;
-    parallel_for(count * blocks, count * all.packed, [&](int64_t unit, int) {
-        const int64_t block = unit % blocks;
-        const DirectProblem& p = parts[unit / blocks];
-        pack(a.workspace + unit / blocks * all.packed + block * p.packed_block, a.weight, p, block / p.k_blocks,
-             block % p.k_blocks);
-    });
-    const int64_t images = first.n * first.groups;
-    const int64_t k_splits = larger(1, smaller(first.k_blocks, ceil_div(8, images * strips)));
-    parallel_for(images * strips * k_splits, all.work, [&](int64_t unit, int thread) {
-        const int64_t k_split = unit % k_splits, image = unit / k_splits / strips, group = image % first.groups;
-        const int64_t od = unit / k_splits % strips / all.strips, row = unit / k_splits % all.strips;
-        const int64_t k_begin = first.k_blocks * k_split / k_splits;
-        const int64_t k_end = first.k_blocks * (k_split + 1) / k_splits;
-        T* scratch = a.workspace + count * all.packed + thread * all.scratch;
-        const DirectProblem* before = nullptr;
-        for (int64_t i = 0; i < count; ++i) {
-            const DirectProblem& p = parts[i];
-            if (row >= p.row_strips) continue;
-            const T* packed = a.workspace + i * all.packed + (group * p.k_blocks + k_begin) * p.packed_block;
-            const T* staged = before && same_strips(p, *before) ? scratch + p.lists : nullptr;
-            before = &p;
-            for (int64_t column = 0; column < p.column_strips; ++column) {
-                const int64_t strip = (od * p.row_strips + row) * p.column_strips + column;
-                compute_strip<T, AlongPixels>(a, packed, p, strip_of(p, image / p.groups, group, strip), k_begin, k_end,
-                                              staged, scratch);
-            }
-        }
+    const int64_t k_blocks = all.parts[0].k_blocks;
+    parallel_for(all.units * all.k_splits, all.work, [&](int64_t unit, int thread) {
+        const int64_t k_split = unit % all.k_splits, strip = unit / all.k_splits % f.strips();
+        const int64_t image = unit / all.k_splits / f.strips(), group = image % f.groups;
+        const int64_t k_begin = k_blocks * k_split / all.k_splits;
+        compute_parts<T, AlongPixels>(a, packed + (group * k_blocks + k_begin) * all.packed_block, all, group,
+                                      image / f.groups * f.strips() + strip, k_begin,
+                                      k_blocks * (k_split + 1) / all.k_splits, nullptr, scratch + thread * all.scratch);
     });
 }
 

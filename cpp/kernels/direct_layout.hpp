@@ -48,15 +48,36 @@ template <class T> TK_INLINE void copy_run(T* to, const T* from, const T* mask, 
     }
 }
 
-// The weights of one block of output channels, sum by sum: `width` numbers of each packed line. `block`: the first one.
-template <class T> void pack_block(T* to, const T* block, const DirectProblem& p, int64_t outputs, int64_t width) {
+// to[k] = from[k * stride] for k < count, and 0 from there to width
+template <class T> void take_apart(T* to, const T* from, int64_t stride, int64_t count, int64_t width) {
+    if (stride == 1) {
+        copy_run<T>(to, from, nullptr, count);
+    } else {
+#pragma GCC unroll 8
+        for (int64_t k = 0; k < count; ++k) to[k] = from[k * stride];
+    }
+    for (int64_t k = count; k < width; ++k) to[k] = 0;
+}
+
+// Rows of weights lie far apart: called in so many ahead. What runs past the end does no harm.
+constexpr int64_t kRowsAhead = 4;
+template <class T> void fetch(const T* from, int64_t count) {
+    for (int64_t i = 0; i < count; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(from + i);
+}
+
+// The weights of one block of output channels, channels [c_begin, c_end) of them, sum by sum: `width` numbers of each
+// packed line. `block`: the first one.
+template <class T>
+void pack_lines(T* to, const T* block, const DirectProblem& p, int64_t outputs, int64_t width, int64_t c_begin,
+                int64_t c_end) {
     const int64_t taps = p.taps(), pitch = p.width;
     // Whether all taps of a channel are neighbours, forwards or backwards.
     const int64_t step = taps == 1 ? 1 : p.w.taps > 1 ? p.w_w : 0;
     const bool neighbours = (step == 1 || step == -1) && (p.h.taps == 1 || p.w_h == step * p.w.taps) &&
                             (p.d.taps == 1 || p.w_d == step * p.w.taps * p.h.taps) && (taps > 1 || p.w_ic == 1);
-    for (int64_t c0 = 0; c0 < p.ic; c0 += p.c_sum) {
-        const int64_t channels = smaller(p.c_sum, p.ic - c0);
+    to += c_begin * taps * pitch;
+    for (int64_t c0 = c_begin; c0 < c_end; c0 += p.c_sum) {
+        const int64_t channels = smaller(p.c_sum, c_end - c0);
         const T* from = block + c0 * p.w_ic;
         if (neighbours && p.w_oc > 1) {
             if (step < 0) from -= taps - 1;
@@ -70,26 +91,26 @@ template <class T> void pack_block(T* to, const T* block, const DirectProblem& p
             to += channels * taps * pitch;
             continue;
         }
-        for (int64_t a = 0; a < p.d.taps; ++a)
-            for (int64_t b = 0; b < p.h.taps; ++b)
-                for (int64_t e = 0; e < p.w.taps; ++e)
-                    for (int64_t c = 0; c < channels; ++c, to += pitch) {
-                        const T* w = from + a * p.w_d + b * p.w_h + e * p.w_w + c * p.w_ic;
-                        if (p.w_oc == 1) {
-                            copy_run<T>(to, w, nullptr, outputs);
-                        } else {
-                            for (int64_t k = 0; k < outputs; ++k) to[k] = w[k * p.w_oc];
-                        }
-                        for (int64_t k = outputs; k < width; ++k) to[k] = 0;
-                    }
+        for (int64_t c = 0; c < channels; ++c, from += p.w_ic) {
+            fetch(from + kRowsAhead * p.w_ic, outputs * p.w_oc);
+            T* line = to + c * pitch;
+            for (int64_t a = 0; a < p.d.taps; ++a)
+                for (int64_t b = 0; b < p.h.taps; ++b)
+                    for (int64_t e = 0; e < p.w.taps; ++e, line += channels * pitch)
+                        take_apart(line, from + a * p.w_d + b * p.w_h + e * p.w_w, p.w_oc, outputs, width);
+        }
+        to += taps * channels * pitch;
     }
 }
 
-template <class T> void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t k_block) {
+// Sums [begin, end) of them.
+template <class T>
+void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t k_block, int64_t begin, int64_t end) {
     const int64_t k0 = k_block * p.outputs, outputs = smaller(p.outputs, p.oc - k0);
+    const int64_t c_begin = begin * p.c_sum, c_end = smaller(p.ic, end * p.c_sum);
     const T* block = weight + p.w_origin + group * p.w_group + k0 * p.w_oc;
-    pack_block(to, block, p, outputs, p.outputs);
-    if (p.w_pair) pack_block(to + p.outputs, block + p.w_pair, p, outputs, p.outputs);
+    pack_lines(to, block, p, outputs, p.outputs, c_begin, c_end);
+    if (p.w_pair) pack_lines(to + p.outputs, block + p.w_pair, p, outputs, p.outputs, c_begin, c_end);
 }
 
 // to[i] = from[2 i] for i < count, or 0 where there is a mask that is not positive

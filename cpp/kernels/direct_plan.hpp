@@ -84,25 +84,29 @@ constexpr int kPixelRows = 8, kPixelVectors = 3;
 constexpr int kPixelRows = 4, kPixelVectors = 3;
 #endif
 
-struct DirectProblem {
+// How strips of input lie in scratch.
+struct StripLayout {
+    int64_t rows, row_strips, columns, column_strips;
+    int64_t c_block, c_blocks;   // channels that lie in scratch together: whole sums
+    int64_t h_slots, position_pitch, channel_pitch, row_pitch;
+    int64_t lists, strip;   // elements of where taps lie, and of a strip
+};
+
+struct DirectProblem : StripLayout {
     int64_t n, groups, ic, oc;   // channels per group
     Axis d, h, w;
     int64_t in_plane;                                       // elements of one input channel
     int64_t out_plane, out_offset, out_d, out_h, out_w;     // elements between outputs
     int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w;   // strides of the weight as the user keeps it
     bool along_pixels;                                      // what vectors hold: pixels, or output channels
-    int64_t w_pair;      // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
-    int64_t most_rows;   // of a strip; 0: as many as fit
+    int64_t w_pair;   // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
+    bool alone;       // what lies between its outputs is 0, and written on the way
     // derived by plan():
     int64_t width, outputs, tile_pixels;   // of a tile: numbers of a packed line, output channels in it, and pixels
-    int64_t phases, rows, row_strips, columns, column_strips, k_blocks, k_splits;
-    int64_t c_sum, c_sums;       // channels of one sum, sums of an output
-    int64_t c_block, c_blocks;   // channels that lie in scratch together: whole sums
-    int64_t h_slots, position_pitch, channel_pitch, row_pitch;
-    int64_t lists, strip, scratch, packed_sum, packed_block, packed;
-    // Many weights: strips are staged, then a unit packs one block of output channels and takes them all.
-    bool by_blocks;
-    int64_t staged;   // strips at a time
+    int64_t phases, k_blocks;
+    int64_t c_sum, c_sums;   // channels of one sum, sums of an output
+    int64_t packed_block;
+    int64_t lead;   // where its input starts in a strip that lies in scratch
 
     void reduce() {
         d.reduce();
@@ -166,8 +170,7 @@ inline void cut_strips(DirectProblem& p, int64_t budget) {
     p.channel_pitch = p.phases * p.position_pitch;
     if (p.channel_pitch % 64 == 0) p.channel_pitch += 16;   // channels must not share one set of the cache
     p.row_pitch = p.c_block * p.channel_pitch;
-    const int64_t most_rows = p.most_rows ? smaller(p.most_rows, p.h.grid) : p.h.grid;
-    while (p.rows < most_rows) {
+    while (p.rows < p.h.grid) {
         ++p.rows;
         if (p.row_slots() * p.row_pitch > budget) {
             --p.rows;
@@ -206,28 +209,84 @@ template <class T> void plan(DirectProblem& p) {
     cut_strips(p, larger(kLongScratchBytes, usual) / bytes);
     if (p.n * p.groups * p.strips() < kManyUnits) cut_strips(p, usual / bytes);
     p.h_slots = p.slots();
-    p.packed_sum = p.c_sum * taps * p.width;
-    p.packed_block = (p.c_sums - 1) * p.packed_sum + (p.ic - (p.c_sums - 1) * p.c_sum) * taps * p.width;
-    p.packed = p.groups * p.k_blocks * p.packed_block;
-    p.by_blocks = p.packed * bytes > kPackedBytes;
-    // Few strips: cut the output channels too, so that several threads find work.
-    const int64_t units = p.n * p.groups * p.strips();
-    p.k_splits = larger(1, smaller(p.k_blocks, ceil_div(8, larger(units, 1))));
-    // Per thread: the row taps of each row, the offsets of column taps, then a strip or one packed block.
+    p.packed_block = p.ic * taps * p.width;
+    // The row taps of each row, the offsets of column taps; then a strip.
     p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;
     p.strip = ceil_div(p.row_slots() * p.row_pitch + kPixelVectors * L, 16) * 16;
-    p.staged = p.by_blocks ? larger(1, smaller(p.n * p.strips(), kStagedBytes / bytes / (p.c_blocks * p.strip))) : 0;
-    p.scratch = ceil_div(p.lists + (p.by_blocks ? p.packed_block : p.strip), 64) * 64;
 }
 
-template <class T> DirectProblem planned(DirectProblem p) {
-    plan<T>(p);
-    return p;
+// ---- problems that share strips -----------------------------------------------------------------------------------
+
+// Problems that read one input and whose outputs lie between each other's, with whatever depends on none but the
+// shape. They share strips: of a problem, the frame, that reads what any of them does.
+constexpr int64_t kTogether = 4;
+struct Company {
+    DirectProblem parts[kTogether], frame;   // the frame's channels are the input's
+    int64_t count;
+    int64_t packed_at[kTogether];   // where a part's weights start in a block
+    int64_t packed_block, packed;   // elements: of one block of output channels, of all of them
+    int64_t work, units, k_splits;
+    // Many weights: strips are staged, then a unit packs one block of output channels and takes them all.
+    bool by_blocks;
+    int64_t staged;    // strips at a time
+    int64_t scratch;   // of a thread
+};
+
+// The axis that reads what `a` and `b` read.
+inline Axis around(const Axis& a, const Axis& b) {
+    const auto end = [](const Axis& w) { return w.origin + (w.taps - 1) * w.reach; };
+    const int64_t origin = smaller(a.origin, b.origin), last = larger(end(a), end(b));
+    return {a.in, larger(a.grid, b.grid), last - origin + 1, 1, 1, origin, 1};
+}
+inline bool side_by_side(const Axis& w) { return w.step == 1 && (w.taps == 1 || w.reach == 1); }
+
+// Whether `parts`, not planned yet and of one plane of outputs, can share strips.
+template <class T> bool share(DirectProblem& frame, const DirectProblem* parts, int64_t count) {
+    frame = parts[0];
+    bool sides = true;
+    for (int64_t i = 0; i < count; ++i) {
+        sides = sides && side_by_side(parts[i].h) && side_by_side(parts[i].w);
+        frame.h = around(frame.h, parts[i].h), frame.w = around(frame.w, parts[i].w);
+    }
+    if (!sides) return false;
+    plan<T>(frame);
+    return frame.c_blocks == 1;
 }
 
-inline int64_t direct_workspace(const DirectProblem& p, int threads, bool packed = false) {
-    const int64_t shared = p.by_blocks ? p.staged * p.c_blocks * p.strip : packed ? 0 : p.packed;
-    return threads * p.scratch + ceil_div(shared, 64) * 64;
+// parts: not planned yet; several of them only where they share.
+template <class T> Company company_of(const DirectProblem* parts, int64_t count) {
+    constexpr int64_t bytes = sizeof(T);
+    Company all{};
+    all.count = count;
+    if (count > 1) share<T>(all.frame, parts, count);
+    for (int64_t i = 0; i < count; ++i) {
+        DirectProblem& p = all.parts[i] = parts[i];
+        plan<T>(p);
+        if (count == 1) all.frame = p;
+        else {
+            static_cast<StripLayout&>(p) = all.frame;
+            p.lead = (parts[i].h.origin - all.frame.h.origin) * p.row_pitch + parts[i].w.origin - all.frame.w.origin;
+        }
+        all.packed_at[i] = all.packed_block;
+        all.packed_block += p.packed_block;
+        all.work += p.n * p.groups * p.oc * p.ic * p.taps() * p.d.grid * p.h.grid * p.w.grid;
+    }
+    const DirectProblem& f = all.frame;
+    const int64_t k_blocks = all.parts[0].k_blocks, strip = f.c_blocks * f.strip;
+    all.packed = f.groups * k_blocks * all.packed_block;
+    all.by_blocks = all.packed * bytes > kPackedBytes;
+    // Few strips: cut the output channels too, so that several threads find work.
+    all.units = f.n * f.groups * f.strips();
+    all.k_splits = larger(1, smaller(k_blocks, ceil_div(8, larger(all.units, 1))));
+    all.staged = all.by_blocks ? larger(1, smaller(f.n * f.strips(), kStagedBytes / bytes / strip)) : 0;
+    all.scratch = ceil_div(f.lists + (all.by_blocks ? all.packed_block : f.strip), 64) * 64;
+    return all;
+}
+template <class T> Company company_of(const DirectProblem& p) { return company_of<T>(&p, 1); }
+
+inline int64_t direct_workspace(const Company& all, int threads, bool packed) {
+    const int64_t shared = all.by_blocks ? all.staged * all.frame.c_blocks * all.frame.strip : packed ? 0 : all.packed;
+    return threads * all.scratch + ceil_div(shared, 64) * 64;
 }
 
 }   // namespace

@@ -115,17 +115,17 @@ template <bool AlongPixels> const char* forward_declines(const ConvShape& s) {
     return loser(AlongPixels, tile_costs(forward_problem(s)));
 }
 template <class T, bool AlongPixels> int64_t forward_workspace(const ConvShape& s, int threads, bool packed) {
-    return direct_workspace(planned<T>(forward<AlongPixels>(s)), threads, packed);
+    return direct_workspace(company_of<T>(forward<AlongPixels>(s)), threads, packed);
 }
 template <class T, bool AlongPixels> int64_t forward_packed(const ConvShape& s) {
-    return planned<T>(forward<AlongPixels>(s)).packed;
+    return company_of<T>(forward<AlongPixels>(s)).packed;
 }
 template <class T, bool AlongPixels> void forward_pack(T* packed, const T* weight, const ConvShape& s) {
-    pack_all(packed, weight, planned<T>(forward<AlongPixels>(s)));
+    pack_all(packed, weight, company_of<T>(forward<AlongPixels>(s)));
 }
 template <class T, bool AlongPixels> void run_forward(const ForwardCall<T>& a, const ConvShape& s) {
     direct<T, AlongPixels>({a.y, a.x, nullptr, a.weight, a.bias, a.packed, a.relu, a.workspace},
-                           planned<T>(forward<AlongPixels>(s)));
+                           company_of<T>(forward<AlongPixels>(s)));
 }
 template <class T, bool AlongPixels> constexpr ForwardAlgorithm<T> forward_entry(ConvAlgorithm id) {
     return {{id, true, pads_columns, false, false, forward_cannot<T, AlongPixels>, forward_declines<AlongPixels>,
@@ -176,49 +176,52 @@ template <bool AlongPixels> const char* backward_input_declines(const ConvShape&
 // Seen from dx, the borders of dy are padding, whatever the layer's own padding.
 inline bool always(const ConvShape&) { return true; }
 
-// The parts with taps, planned: f(parts, count). Those that write one plane of dx come together, up to kTogether of
-// them and with strips of as many rows, unless their weights pass the caches.
-constexpr int64_t kTogether = 4;
+// Whether some positions of dx receive nothing, their parts being without taps; and whether the one part that has some
+// writes those zeros on its way.
+struct Silence {
+    bool some, alone;
+};
+template <class T, bool AlongPixels> Silence silence_of(const ConvShape& s) {
+    Silence silence{false, s.id == 1};
+    bool heard = false;
+    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) {
+        if (p.taps() == 0) silence.some = true;
+        else silence.alone = silence.alone && !heard && company_of<T>(p).frame.column_strips == 1, heard = true;
+    });
+    silence.alone = silence.alone && silence.some && heard;
+    return silence;
+}
+
+// The parts with taps: f(company). Those that write one plane of dx come together where they can, up to kTogether.
 template <class T, bool AlongPixels, class F> void for_each_company(const ConvShape& s, F&& f) {
-    DirectProblem parts[kTogether];
-    int64_t count = 0, left = smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s), rows = s.ih;
-    bool together = true;
+    DirectProblem parts[kTogether], frame;
+    const int64_t of_plane = smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s);
+    int64_t count = 0, left = of_plane;
     for_each_part<AlongPixels>(s, [&](const DirectProblem& part) {
-        if (part.taps()) {
-            DirectProblem& p = parts[count++] = planned<T>(part);
-            together = together && !p.by_blocks;
-            rows = smaller(rows, p.rows);
-        }
+        if (part.taps()) parts[count++] = part;
         if (--left > 0 && count < kTogether) return;
-        together = together && count > 1;
-        for (int64_t i = 0; i < count; ++i) {
-            parts[i].most_rows = rows;
-            if (together && parts[i].rows > rows) plan<T>(parts[i]);
-            if (!together) f(parts + i, int64_t{1});
-        }
-        if (together) f(parts, count);
-        if (left == 0) left = smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s);
-        count = 0, rows = s.ih, together = true;
+        if (count > 1 && share<T>(frame, parts, count)) f(company_of<T>(parts, count));
+        else
+            for (int64_t i = 0; i < count; ++i) f(company_of<T>(parts[i]));
+        if (left == 0) left = of_plane;
+        count = 0;
     });
 }
 template <class T, bool AlongPixels> int64_t backward_input_workspace(const ConvShape& s, int threads, bool) {
     int64_t most = 0;
-    for_each_company<T, AlongPixels>(s, [&](const DirectProblem* parts, int64_t count) {
-        most = larger(most, count == 1 ? direct_workspace(*parts, threads) : company_workspace(parts, count, threads));
-    });
+    for_each_company<T, AlongPixels>(
+        s, [&](const Company& all) { most = larger(most, direct_workspace(all, threads, false)); });
     return most;
 }
 template <class T, bool AlongPixels> void run_backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
-    bool silent = false;   // a part without taps: its input positions receive nothing
-    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) { silent = silent || p.taps() == 0; });
-    if (silent)
-        parallel_chunks(s.n * s.ic * in_plane(s), 1 << 16, 1, [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) a.dx[i] = 0;
-        });
+    const Silence silence = silence_of<T, AlongPixels>(s);
+    if (silence.some && !silence.alone)
+        parallel_chunks(s.n * s.ic * in_plane(s), 1 << 16, 1,
+                        [&](int64_t begin, int64_t end) { zero_run(a.dx + begin, end - begin); });
     const DirectCall<T> call{a.dx, a.dy, a.y, a.weight, nullptr, nullptr, false, a.workspace};
-    for_each_company<T, AlongPixels>(s, [&](const DirectProblem* parts, int64_t count) {
-        if (count == 1) direct<T, AlongPixels>(call, *parts);
-        else direct_together<T, AlongPixels>(call, parts, count);
+    for_each_company<T, AlongPixels>(s, [&](Company all) {
+        all.parts[0].alone = silence.alone;
+        direct<T, AlongPixels>(call, all);
     });
 }
 template <class T, bool AlongPixels> constexpr BackwardInputAlgorithm<T> backward_input_entry(ConvAlgorithm id) {
