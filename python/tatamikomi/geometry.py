@@ -30,7 +30,7 @@ _INT64_LIMIT = 1 << 63
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")  # of crops; kernels know them by their places here
 _STEP_LIMIT = 1 << 31  # of strides and dilations: kernels multiply them with positions
 
-_REMEMBERED = 1024  # geometries: a layer asks for its own at every step
+REMEMBERED = 1024  # geometries: a layer asks for its own at every step
 
 
 class ConvShape(NamedTuple):
@@ -87,6 +87,10 @@ class PoolShape(NamedTuple):
     dil_w: int
     count_include_pad: int
     divisor: int
+
+    def out_shape(self, x_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The output's shape, of as many axes as x_shape."""
+        return x_shape[:2] + self[9 - len(x_shape) : 7]  # of od oh ow, fields 4 to 6
 
 
 class NormShape(NamedTuple):
@@ -376,7 +380,7 @@ def conv_shape(
     return compute(op, x_shape, weight_shape, stride, padding, dilation, groups)
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(REMEMBERED)
 def _conv_shape(
     op: str,
     x_shape: tuple[int, ...],
@@ -434,16 +438,17 @@ def pool_shape(
     Raises:
         TypeError, ValueError: ranks or options do not fit together, or a window sees nothing but padding.
     """
-    axes = len(x_shape) - 2
-    if not 1 <= axes <= 3 or min(x_shape[2:], default=0) < 1:
-        raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes of positive size)")
-    flags = _flag(op, "ceil_mode", ceil_mode), _flag(op, "count_include_pad", count_include_pad)
-    known = _plain(kernel_size, stride, padding, dilation, divisor_override)
+    if type(ceil_mode) is not bool or type(count_include_pad) is not bool:
+        ceil_mode = _flag(op, "ceil_mode", ceil_mode)
+        count_include_pad = _flag(op, "count_include_pad", count_include_pad)
+    integers = type(kernel_size) is type(padding) is type(dilation) is int  # as mostly, and soon seen
+    integers = integers and divisor_override is None and (stride is None or type(stride) is int)
+    known = integers or _plain(kernel_size, stride, padding, dilation, divisor_override)
     compute = _pool_shape if known else _pool_shape.__wrapped__
-    return compute(op, x_shape, kernel_size, stride, padding, dilation, *flags, divisor_override)
+    return compute(op, x_shape, kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override)
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(REMEMBERED)
 def _pool_shape(
     op: str,
     x_shape: tuple[int, ...],
@@ -456,6 +461,8 @@ def _pool_shape(
     divisor_override: object,
 ) -> PoolShape:
     axes = len(x_shape) - 2
+    if not 1 <= axes <= 3 or min(x_shape[2:]) < 1:
+        raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes of positive size)")
     divisor = 0
     if divisor_override is not None:
         expected = "an integer other than 0 between -2**63 and 2**63, or None"

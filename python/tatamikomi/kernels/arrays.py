@@ -18,7 +18,9 @@ from tatamikomi.geometry import count_elements
 
 Array = NDArray[Any]
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))  # in native byte order; another one makes another dtype
+# In native byte order; another one makes another dtype.
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+INT64 = np.dtype(np.int64)
 
 
 def as_float(op: str, argument: str, value: ArrayLike, ndim: int | None = None) -> Array:
@@ -73,7 +75,7 @@ def as_integers(op: str, argument: str, value: ArrayLike) -> Array:
         TypeError: no integers, or integers that int64 does not hold.
         ValueError: a ragged list.
     """
-    if type(value) is np.ndarray and value.dtype == np.int64 and value.flags.carray:
+    if type(value) is np.ndarray and value.dtype == INT64 and value.flags.carray:
         return value
     if value is None:
         raise bad_type(op, argument, "None", "an array of integers")
@@ -85,7 +87,7 @@ def as_integers(op: str, argument: str, value: ArrayLike) -> Array:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu" or not np.can_cast(array.dtype, np.int64, "safe"):
         raise bad_type(op, argument, str(array.dtype), "integers that int64 holds")
-    return contiguous(op, argument, array, np.dtype(np.int64))
+    return contiguous(op, argument, array, INT64)
 
 
 def _leaves(value: object) -> Sequence[object]:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.geometry import MatmulShape, count_elements
+from tatamikomi.geometry import REMEMBERED, MatmulShape, count_elements
 from tatamikomi.kernels.arrays import Array, as_float, contiguous, output, same_dtype
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import is_relu
+
+
+@lru_cache(REMEMBERED)
+def _one_product(op: str, a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool) -> MatmulShape:
+    """The product of the matrices in the last two axes of arrays of shapes a and b."""
+    for argument, shape in (("a", a), ("b", b)):
+        if len(shape) < 2:
+            raise bad_value(op, argument, f"shape {shape}", "at least 2 dimensions")
+    m, k = a[:-3:-1] if transpose_a else a[-2:]
+    rows, n = b[:-3:-1] if transpose_b else b[-2:]
+    if rows != k:
+        raise bad_value(op, "b", f"shape {b}", f"{k} rows as a {a} has columns")
+    return MatmulShape(1, m, n, k, int(transpose_a), int(transpose_b), 0, 0)
 
 
 def matmul(
@@ -47,16 +61,11 @@ def matmul(
     """
     op = "matmul"
     a, b = as_float(op, "a", a), as_float(op, "b", b)
-    if a.ndim < 2 or b.ndim < 2:
-        name, array = ("a", a) if a.ndim < 2 else ("b", b)
-        raise bad_value(op, name, f"shape {array.shape}", "at least 2 dimensions")
     dtype = a.dtype if a.dtype is b.dtype else same_dtype(op, "a b", a, b)
     if type(transpose_a) is not bool or type(transpose_b) is not bool:
         transpose_a, transpose_b = _flag(op, "transpose_a", transpose_a), _flag(op, "transpose_b", transpose_b)
-    m, k = a.shape[:-3:-1] if transpose_a else a.shape[-2:]
-    rows, n = b.shape[:-3:-1] if transpose_b else b.shape[-2:]
-    if rows != k:
-        raise bad_value(op, "b", f"shape {b.shape}", f"{k} rows as a {a.shape} has columns")
+    one = _one_product(op, a.shape, b.shape, transpose_a, transpose_b)
+    _, m, n, k, *_ = one
     if bias is not None:
         bias = as_float(op, "bias", bias)
         if bias.shape != (n,):
@@ -65,7 +74,7 @@ def matmul(
     relu = is_relu(op, activation)
     if a.ndim == b.ndim == 2:
         c = output(op, out, (m, n), dtype, a, b, bias)
-        active().matmul(c, a, b, bias, MatmulShape(1, m, n, k, transpose_a, transpose_b, 0, 0), relu)
+        active().matmul(c, a, b, bias, one, relu)
         return c
     try:
         leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -74,11 +83,8 @@ def matmul(
         raise bad_value(op, "b", f"shape {b.shape}", rule) from None
     batch = math.prod(leading)
     a, b = _spread(op, "a", a, leading), _spread(op, "b", b, leading)
-    shape = MatmulShape(
-        *(batch, m, n, k, int(transpose_a), int(transpose_b)),
-        m * k if a.ndim > 2 else 0,
-        k * n if b.ndim > 2 else 0,
-    )
+    strides = m * k if a.ndim > 2 else 0, k * n if b.ndim > 2 else 0
+    shape = one._replace(batch=batch, a_stride=strides[0], b_stride=strides[1])
     c = output(op, out, (*leading, m, n), dtype, a, b, bias)
     active().matmul(c, a, b, bias, shape, relu)
     return c

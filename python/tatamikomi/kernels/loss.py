@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.geometry import LossShape
-from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
+from tatamikomi.geometry import REMEMBERED, LossShape
+from tatamikomi.kernels.arrays import INT64, Array, as_float, empty, output, same_dtype
 from tatamikomi.kernels.backend import active
 
 _MAX_CLASSES = 1 << 30
 
 
+@lru_cache(REMEMBERED)
 def _loss_shape(op: str, argument: str, shape: tuple[int, ...]) -> LossShape:
     if len(shape) < 2:
         raise bad_value(op, argument, f"shape {shape}", "a shape (n, classes, ...)")
@@ -23,8 +25,11 @@ def _loss_shape(op: str, argument: str, shape: tuple[int, ...]) -> LossShape:
     return LossShape(shape[0], shape[1], math.prod(shape[2:]))
 
 
-def as_labels(op: str, labels: ArrayLike, logits_shape: tuple[int, ...]) -> Array:
-    """Labels as int64, each within the classes; one per position of logits (n, classes, *positions)."""
+def _one_per_row(op: str, labels: ArrayLike, logits_shape: tuple[int, ...]) -> Array:
+    """Labels as int64, whatever they are; one per position of logits (n, classes, *positions)."""
+    expected = logits_shape[:1] + logits_shape[2:]
+    if type(labels) is np.ndarray and labels.dtype == INT64 and labels.flags.carray and labels.shape == expected:
+        return labels
     if labels is None:
         raise bad_type(op, "labels", "None", "integers")
     try:
@@ -35,14 +40,24 @@ def as_labels(op: str, labels: ArrayLike, logits_shape: tuple[int, ...]) -> Arra
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
         raise bad_type(op, "labels", str(array.dtype), "integers")
-    n, classes, *positions = logits_shape
-    if array.shape != (n, *positions):
-        raise bad_value(op, "labels", f"shape {array.shape}", f"shape {(n, *positions)}, one per row of logits")
-    result = np.require(array, dtype=np.int64, requirements=["C", "A"])
-    if result.size and result.view(np.uint64).max() >= classes:  # a negative label counts as a huge one
-        place = tuple(int(i) for i in np.argwhere((array < 0) | (array >= classes))[0])
-        index = ", ".join(map(str, place))
-        raise bad_value(op, f"labels[{index}]", int(array[place]), f"0 <= label < {classes}, the number of classes")
+    if array.shape != expected:
+        raise bad_value(op, "labels", f"shape {array.shape}", f"shape {expected}, one per row of logits")
+    return np.require(array, dtype=np.int64, requirements=["C", "A"])
+
+
+def _bad_label(op: str, labels: ArrayLike, classes: int) -> ValueError:
+    """What to say of the first label that is none of the classes."""
+    array = np.asarray(labels)
+    place = tuple(int(i) for i in np.argwhere((array < 0) | (array >= classes))[0])
+    index = ", ".join(map(str, place))
+    return bad_value(op, f"labels[{index}]", int(array[place]), f"0 <= label < {classes}, the number of classes")
+
+
+def as_labels(op: str, labels: ArrayLike, logits_shape: tuple[int, ...]) -> Array:
+    """Labels as int64, each within the classes; one per position of logits (n, classes, *positions)."""
+    result = _one_per_row(op, labels, logits_shape)
+    if result.size and result.view(np.uint64).max() >= logits_shape[1]:  # a negative label counts as a huge one
+        raise _bad_label(op, labels, logits_shape[1])
     return result
 
 
@@ -71,10 +86,11 @@ def softmax_cross_entropy_forward(logits: ArrayLike, labels: ArrayLike) -> tuple
     op = "softmax_cross_entropy_forward"
     logits = as_float(op, "logits", logits)
     shape = _loss_shape(op, "logits", logits.shape)
-    labels = as_labels(op, labels, logits.shape)
-    losses = empty(op, labels.shape, logits.dtype)
+    rows = _one_per_row(op, labels, logits.shape)
+    losses = empty(op, rows.shape, logits.dtype)
     log_probs = empty(op, logits.shape, logits.dtype)
-    active().softmax_cross_entropy_forward(losses, log_probs, logits, labels, shape)
+    if not active().softmax_cross_entropy_forward(losses, log_probs, logits, rows, shape):
+        raise _bad_label(op, labels, shape.classes)
     return losses, log_probs
 
 
@@ -100,9 +116,10 @@ def softmax_cross_entropy_backward(
     dlosses, log_probs = as_float(op, "dlosses", dlosses), as_float(op, "log_probs", log_probs)
     dtype = same_dtype(op, "dlosses log_probs", dlosses, log_probs)
     shape = _loss_shape(op, "log_probs", log_probs.shape)
-    labels = as_labels(op, labels, log_probs.shape)
-    if dlosses.shape != labels.shape:
-        raise bad_value(op, "dlosses", f"shape {dlosses.shape}", f"shape {labels.shape} as labels")
-    dlogits = output(op, out, log_probs.shape, dtype, dlosses, log_probs, labels)
-    active().softmax_cross_entropy_backward(dlogits, dlosses, log_probs, labels, shape)
+    rows = _one_per_row(op, labels, log_probs.shape)
+    if dlosses.shape != rows.shape:
+        raise bad_value(op, "dlosses", f"shape {dlosses.shape}", f"shape {rows.shape} as labels")
+    dlogits = output(op, out, log_probs.shape, dtype, dlosses, log_probs, rows)
+    if not active().softmax_cross_entropy_backward(dlogits, dlosses, log_probs, rows, shape):
+        raise _bad_label(op, labels, shape.classes)
     return dlogits

@@ -12,21 +12,23 @@ Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training by Re
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.geometry import NormShape
+from tatamikomi.geometry import REMEMBERED, NormShape
 from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import as_number, is_relu
 
 
-def _norm_shape(op: str, argument: str, x: Array) -> NormShape:
-    if not 2 <= x.ndim <= 5:
-        raise bad_value(op, argument, f"shape {x.shape}", "a shape (n, channels, 0 to 3 axes)")
-    return NormShape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))
+@lru_cache(REMEMBERED)
+def _norm_shape(op: str, x_shape: tuple[int, ...]) -> NormShape:
+    if not 2 <= len(x_shape) <= 5:
+        raise bad_value(op, "x", f"shape {x_shape}", "a shape (n, channels, 0 to 3 axes)")
+    return NormShape(x_shape[0], x_shape[1], math.prod(x_shape[2:]))
 
 
 def _per_channel(op: str, argument: str, value: ArrayLike, s: NormShape) -> Array:
@@ -104,7 +106,7 @@ def batch_norm_forward(
     op = "batch_norm_forward"
     inputs: dict[str, object] = {"x": x, "weight": weight, "bias": bias}
     x = as_float(op, "x", x)
-    s = _norm_shape(op, "x", x)
+    s = _norm_shape(op, x.shape)
     if s.n * s.s == 1:
         raise bad_value(op, "x", f"shape {x.shape}", "more than one element per channel")
     weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
@@ -158,7 +160,7 @@ def batch_norm_inference(
     """
     op = "batch_norm_inference"
     x = as_float(op, "x", x)
-    s = _norm_shape(op, "x", x)
+    s = _norm_shape(op, x.shape)
     mean, var = _per_channel(op, "mean", mean, s), _per_channel(op, "var", var, s)
     weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
     dtype = same_dtype(op, "x mean var weight bias", x, mean, var, weight, bias)
@@ -207,7 +209,7 @@ def batch_norm_backward(
     """
     op = "batch_norm_backward"
     dy, x = as_float(op, "dy", dy), as_float(op, "x", x)
-    s = _norm_shape(op, "x", x)
+    s = _norm_shape(op, x.shape)
     if dy.shape != x.shape:
         raise bad_value(op, "dy", f"shape {dy.shape}", f"x's shape {x.shape}")
     mean, invstd = _per_channel(op, "mean", mean, s), _per_channel(op, "invstd", invstd, s)

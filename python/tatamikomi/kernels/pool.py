@@ -19,10 +19,6 @@ from tatamikomi.kernels.arrays import Array, as_float, as_integers, output
 from tatamikomi.kernels.backend import active
 
 
-def _out_shape(shape: tuple[int, ...], s: PoolShape) -> tuple[int, ...]:
-    return (*shape[:2], *(s.od, s.oh, s.ow)[5 - len(shape) :])
-
-
 @overload
 def max_pool_forward(
     x: ArrayLike,
@@ -94,7 +90,7 @@ def max_pool_forward(
     s = pool_shape(op, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     if not isinstance(return_indices, (bool, np.bool_)):
         raise bad_type(op, "return_indices", return_indices, "True or False")
-    shape = _out_shape(x.shape, s)
+    shape = s.out_shape(x.shape)
     if not return_indices:
         if isinstance(out, tuple):
             raise bad_type(op, "out", "tuple", "an array, y alone")
@@ -189,7 +185,7 @@ def avg_pool_forward(
     op = "avg_pool_forward"
     x = as_float(op, "x", x)
     s = pool_shape(*(op, x.shape, kernel_size, stride, padding, 1), ceil_mode, count_include_pad, divisor_override)
-    y = output(op, out, _out_shape(x.shape, s), x.dtype, x)
+    y = output(op, out, s.out_shape(x.shape), x.dtype, x)
     active().avg_pool_forward(y, x, s)
     return y
 
@@ -228,8 +224,8 @@ def avg_pool_backward(
     dy = as_float(op, "dy", dy)
     sizes = as_shape(op, "input_shape", input_shape)
     s = pool_shape(*(op, sizes, kernel_size, stride, padding, 1), ceil_mode, count_include_pad, divisor_override)
-    if dy.shape != _out_shape(sizes, s):
-        raise bad_value(op, "dy", f"shape {dy.shape}", f"the output's shape {_out_shape(sizes, s)}")
+    if dy.shape != s.out_shape(sizes):
+        raise bad_value(op, "dy", f"shape {dy.shape}", f"the output's shape {s.out_shape(sizes)}")
     dx = output(op, out, sizes, dy.dtype, dy)
     active().avg_pool_backward(dx, dy, s)
     return dx

@@ -21,10 +21,6 @@ from tatamikomi.kernels.backend import active
 OutputSize: TypeAlias = int | Sequence[int | None] | None
 
 
-def _out_shape(shape: tuple[int, ...], s: PoolShape) -> tuple[int, ...]:
-    return (*shape[:2], *(s.od, s.oh, s.ow)[5 - len(shape) :])
-
-
 def adaptive_avg_pool_forward(x: ArrayLike, output_size: OutputSize, out: Array | None = None) -> Array:
     """The average of every window.
 
@@ -48,7 +44,7 @@ def adaptive_avg_pool_forward(x: ArrayLike, output_size: OutputSize, out: Array 
     op = "adaptive_avg_pool_forward"
     x = as_float(op, "x", x)
     s = adaptive_pool_shape(op, x.shape, output_size)
-    y = output(op, out, _out_shape(x.shape, s), x.dtype, x)
+    y = output(op, out, s.out_shape(x.shape), x.dtype, x)
     active().adaptive_avg_pool_forward(y, x, s)
     return y
 
@@ -129,7 +125,7 @@ def adaptive_max_pool_forward(
     s = adaptive_pool_shape(op, x.shape, output_size)
     if not isinstance(return_indices, (bool, np.bool_)):
         raise bad_type(op, "return_indices", return_indices, "True or False")
-    shape = _out_shape(x.shape, s)
+    shape = s.out_shape(x.shape)
     if not return_indices:
         if isinstance(out, tuple):
             raise bad_type(op, "out", "tuple", "an array, y alone")
