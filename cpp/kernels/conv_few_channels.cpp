@@ -134,7 +134,8 @@ template <class T> void copy_rows(const FewRows<T>& a, const FewProblem& p) {
         }
 }
 
-// Channels [c0, c0 + count) of plane z of the input, with their padding.
+// Channels [c0, c0 + count) of plane z of the input, with their padding. What lies right of a plane's last row begins the
+// next plane, which is written after it.
 template <class T>
 void copy_strip(T* to, const FewCall<T>& a, const FewProblem& p, const FewStrip& s, int64_t z, int64_t c0,
                 int64_t count) {
@@ -147,7 +148,7 @@ void copy_strip(T* to, const FewCall<T>& a, const FewProblem& p, const FewStrip&
             for (int64_t q = 0; q < p.w.step; ++q) {
                 T* zeros = plane + q * p.phase_pitch;
                 for (int64_t i = 0; i < run.begin * p.pitch; ++i) zeros[i] = 0;
-                for (int64_t i = run.end * p.pitch; i < rows * p.pitch; ++i) zeros[i] = 0;
+                for (int64_t i = run.end * p.pitch; i < rows * p.pitch + p.overlap; ++i) zeros[i] = 0;
             }
             const int64_t channel = ((s.image * p.groups + s.group) * p.ic + c) * p.d.in + z;
             const int64_t from = (channel * p.h.in + h0 + run.begin * step) * p.w.in;
@@ -155,7 +156,6 @@ void copy_strip(T* to, const FewCall<T>& a, const FewProblem& p, const FewStrip&
                           run.end - run.begin, step * p.w.in, (s.w0 + p.w.least) * p.w.step},
                          p);
         }
-    for (int64_t i = 0; i < p.overlap; ++i) to[i] = 0;
 }
 
 // The parts of a strip side by side, as they follow each other in memory.
