@@ -180,7 +180,7 @@ void reduce_rows(T* y, int64_t* indices, const LineScratch<T>& from, const LineB
 template <class T, int Stride> void max_lines(T* y, int64_t* indices, const T* x, const LineBlocks& blocks) {
     const LineBlocks b = blocks;
     const PoolShape s = b.s;
-    const int64_t cost = s.ow * s.kh * s.kw, grain = (cost < 32768 ? 32768 / cost : 1) + b.rows - 1;
+    const int64_t cost = s.ow * s.kh * s.kw;
     const auto take = [=](int64_t first, int64_t last) {
         LineScratch<T> scratch;
         for (int64_t row = first, count; row < last; row += count) {
@@ -200,7 +200,7 @@ template <class T, int Stride> void max_lines(T* y, int64_t* indices, const T* x
             reduce_rows<T>(y, indices, scratch, b, row, count, begin - top, start);
         }
     };
-    parallel_chunks(s.planes * s.oh, grain, cost, take);
+    parallel_chunks(s.planes * s.oh, pool_grain(cost) + b.rows - 1, cost, take);
 }
 
 template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {

@@ -77,11 +77,13 @@ struct OutputRows {
     }
 };
 
+// Elements of cost `cost` that make a unit: so small that two threads share evenly what is just worth a second one.
+inline int64_t pool_grain(int64_t cost) { return 8192 / (cost + 1) + 1; }
+
 // f(OutputRow) for every row of y; a chunk of rows is the unit, and rows know nothing of each other.
 template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
     const int64_t cost = s.ow * s.kd * s.kh * s.kw, rows = s.od * s.oh;
-    const int64_t grain = cost < 32768 ? 32768 / cost : 1;
-    parallel_chunks(s.planes * rows, grain, cost, [&](int64_t begin, int64_t end) {
+    parallel_chunks(s.planes * rows, pool_grain(cost), cost, [&](int64_t begin, int64_t end) {
         OutputRows following(s, begin);
         for (int64_t row = begin; row < end; ++row) f(following.next());
     });
@@ -89,8 +91,7 @@ template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
 
 // f(plane, chunk of planes is the unit): work that scatters within a plane.
 template <class F> void for_each_plane(int64_t planes, int64_t cost, F&& f) {
-    const int64_t grain = cost < 32768 ? 32768 / (cost + 1) + 1 : 1;
-    parallel_chunks(planes, grain, cost, [&](int64_t begin, int64_t end) {
+    parallel_chunks(planes, pool_grain(cost), cost, [&](int64_t begin, int64_t end) {
         for (int64_t plane = begin; plane < end; ++plane) f(plane);
     });
 }
@@ -159,8 +160,7 @@ template <class T> struct Lines {
     template <int Stride, class Combine, class Finish>
     void reduce(T* y, const T* x, T identity, Combine combine, Finish finish) const {
         const int64_t planes = s.od * s.oh, cost = s.ow * s.kd * s.kh * s.kw;
-        const int64_t grain = (cost < 32768 ? 32768 / cost : 1) + rows - 1;
-        parallel_chunks(s.planes * planes, grain, cost, [&](int64_t first, int64_t last) {
+        parallel_chunks(s.planes * planes, pool_grain(cost) + rows - 1, cost, [&](int64_t first, int64_t last) {
             T lines[kLine + 2 * L];
             const int64_t filled = rows * length + 2 * L;
             for (int64_t i = 0; i < filled; ++i) lines[i] = identity;

@@ -65,7 +65,7 @@ def matmul(
     if type(transpose_a) is not bool or type(transpose_b) is not bool:
         transpose_a, transpose_b = _flag(op, "transpose_a", transpose_a), _flag(op, "transpose_b", transpose_b)
     one = _one_product(op, a.shape, b.shape, transpose_a, transpose_b)
-    _, m, n, k, *_ = one
+    m, n, k = one[1:4]
     if bias is not None:
         bias = as_float(op, "bias", bias)
         if bias.shape != (n,):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.geometry import PoolShape, adaptive_pool_shape, as_shape
+from tatamikomi.geometry import adaptive_pool_shape, as_shape
 from tatamikomi.kernels.arrays import Array, as_float, output
 from tatamikomi.kernels.backend import active
 

@@ -18,7 +18,7 @@ def _within(labels: Array, s: LossShape) -> bool:
 
 
 def softmax_cross_entropy_forward(losses: Array, log_probs: Array, logits: Array, labels: Array, s: LossShape) -> bool:
-    """log_probs = log_softmax(logits); losses = -log_probs at the labels. False, and nothing done, if one is no class."""
+    """log_probs = log_softmax(logits); losses = -log_probs at the labels. False, and nothing done: one is no class."""
     if not _within(labels, s):
         return False
     log_softmax_forward(log_probs, logits, SoftmaxShape(*s))
@@ -30,7 +30,7 @@ def softmax_cross_entropy_forward(losses: Array, log_probs: Array, logits: Array
 def softmax_cross_entropy_backward(
     dlogits: Array, dlosses: Array, log_probs: Array, labels: Array, s: LossShape
 ) -> bool:
-    """dlogits = (exp(log_probs) - onehot(labels)) * dlosses. False, and nothing done, if a label is no class."""
+    """dlogits = (exp(log_probs) - onehot(labels)) * dlosses. False, and nothing done: a label is no class."""
     if not _within(labels, s):
         return False
     onehot = np.arange(s.classes).reshape(1, -1, 1) == labels.reshape(s.n, 1, s.inner)
