@@ -115,7 +115,8 @@ inline Strip strip_of(const DirectProblem& p, int64_t image, int64_t group, int6
     return {image, group, od, h0, smaller(p.rows, p.h.grid - h0), w0, smaller(p.columns, p.w.grid - w0)};
 }
 
-// Weights pass the caches: strips are staged for all of them, and each block is fetched once, by whom it stays with.
+// Weights pass the caches or outweigh the input: strips are staged for all of them, and each block is fetched once, by
+// whom it stays with.
 template <class T, bool AlongPixels>
 void direct_by_blocks(const DirectCall<T>& a, const DirectProblem& p, int64_t work) {
     const int64_t strips = p.strips(), pitch = p.c_blocks * p.strip;

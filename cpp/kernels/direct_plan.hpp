@@ -209,7 +209,9 @@ template <class T> void plan(DirectProblem& p) {
     p.packed_sum = p.c_sum * taps * p.width;
     p.packed_block = (p.c_sums - 1) * p.packed_sum + (p.ic - (p.c_sums - 1) * p.c_sum) * taps * p.width;
     p.packed = p.groups * p.k_blocks * p.packed_block;
-    p.by_blocks = p.packed * bytes > kPackedBytes;
+    // 1x1 with more weights than input: those are fetched once, the input is what threads share.
+    const bool row = taps == 1 && p.w.grid == p.in_plane, heavy = row && p.oc >= p.n * p.w.grid;
+    p.by_blocks = heavy || p.packed * bytes > kPackedBytes;
     // Few strips: cut the output channels too, so that several threads find work.
     const int64_t units = p.n * p.groups * p.strips();
     p.k_splits = larger(1, smaller(p.k_blocks, ceil_div(8, larger(units, 1))));
