@@ -156,7 +156,8 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
         }
 }
 
-// Weights pass the caches: strips are staged for all of them, and each block is fetched once, by whom it stays with.
+// Weights pass the caches or outweigh the input: strips are staged for all of them, and each block is fetched once, by
+// whom it stays with.
 template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& a, const Company& all) {
     const DirectProblem& f = all.frame;
     const int64_t strips = f.n * f.strips(), pitch = f.c_blocks * f.strip, k_blocks = all.parts[0].k_blocks;

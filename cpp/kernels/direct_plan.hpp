@@ -274,7 +274,9 @@ template <class T> Company company_of(const DirectProblem* parts, int64_t count)
     const DirectProblem& f = all.frame;
     const int64_t k_blocks = all.parts[0].k_blocks, strip = f.c_blocks * f.strip;
     all.packed = f.groups * k_blocks * all.packed_block;
-    all.by_blocks = all.packed * bytes > kPackedBytes;
+    // 1x1 with more weights than input: those are fetched once, the input is what threads share.
+    const bool row = f.taps() == 1 && f.w.grid == f.in_plane, heavy = count == 1 && row && f.oc >= f.n * f.w.grid;
+    all.by_blocks = heavy || all.packed * bytes > kPackedBytes;
     // Few strips: cut the output channels too, so that several threads find work.
     all.units = f.n * f.groups * f.strips();
     all.k_splits = larger(1, smaller(k_blocks, ceil_div(8, larger(all.units, 1))));

@@ -88,6 +88,9 @@ HOSTILE = [
     Case("tall planes", (2, 32, 50, 40), (5, 32, 2, 1)),
     # The weight gradient: roles swapped, several groups in a vector, the last block of groups not full.
     Case("1x1 to more channels", (2, 70, 9, 10), (90, 70, 1, 1)),
+    # More weights than input: 1x1 takes block after block of them, in whole vectors and a tail.
+    Case("1x1 of many weights", (2, 70, 3, 5), (110, 70, 1, 1)),
+    Case("1x1 of many weights, grouped", (1, 140, 3, 5), (220, 70, 1, 1), {"groups": 2}, bias=False),
     Case("groups of four", (2, 24, 7, 9), (24, 4, 3, 3), {"padding": 1, "groups": 6}),
     Case("groups of four, everything", (2, 12, 9, 11), (12, 4, 3, 2), {**EVERYTHING_2D, "groups": 3}),
     # The input gradient with few channels: strips of rows, of columns, four phases a row.
@@ -165,6 +168,8 @@ BIG = [
     Case("big few groups", (9, 2, 50, 60), (2, 1, 3, 3), {"groups": 2, "padding": 1}, big=True),
     Case("big depthwise", (5, 33, 25, 27), (33, 1, 3, 3), {"groups": 33, "padding": 1}, big=True),
     Case("big 1x1", (5, 40, 14, 14), (70, 40, 1, 1), big=True),
+    # More weights than input forward, and to the input where the batch is cut.
+    Case("big 1x1 of many weights", (5, 130, 7, 7), (260, 130, 1, 1), big=True),
     Case("big 3d", (3, 5, 9, 13, 15), (9, 5, 3, 3, 3), {"padding": 1}, big=True),
     Case("big weights", (2, 512, 4, 4), (512, 512, 3, 3), {"padding": 1}, big=True),
     Case("many small images", (97, 16, 7, 7), (32, 16, 3, 3), {"padding": 1}, big=True),
