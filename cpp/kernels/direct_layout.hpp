@@ -191,25 +191,31 @@ inline void list_columns(int64_t* columns, const DirectProblem& p) {
     }
 }
 
+// Where rows are taken one after the other, some channels at a time: each is a run, which the processor foresees.
+constexpr int64_t kCopiedChannels = 8;
+
 template <class T>
 void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, const Strip& s, int64_t c0,
                 int64_t channels) {
     const int64_t pitch = p.slot_pitch(), run = (s.rows - 1) * p.h.step + 1;
-    for (int64_t a = 0; a < p.d.taps; ++a) {
-        const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
-        if (zd < 0 || zd >= p.d.in) continue;
-        for (int64_t b = 0; b < p.h.taps; ++b)
-            // Rows that the tap before has brought already are passed over.
-            for (int64_t i = b ? larger(0, run - p.h.reach) : 0; i < run; ++i) {
-                const int64_t zh = p.h.origin + p.h.stride * (s.h0 * p.h.step + b * p.h.reach + i);
-                if (zh < 0 || zh >= p.h.in) continue;
-                const int64_t from =
-                    ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane + (zd * p.h.in + zh) * p.w.in;
-                copy_row<T>({scratch + (a * p.h_slots + b * pitch + i) * p.row_pitch, x + from,
-                             mask ? mask + from : nullptr, p.channel_pitch, p.in_plane, channels},
-                            p.w, p.phases, p.position_pitch, s.w0 * p.w.step);
-            }
-    }
+    const int64_t together = p.h.taps > 1 ? kCopiedChannels : channels;
+    for (int64_t c = 0; c < channels; c += together)
+        for (int64_t a = 0; a < p.d.taps; ++a) {
+            const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
+            if (zd < 0 || zd >= p.d.in) continue;
+            for (int64_t b = 0; b < p.h.taps; ++b)
+                // Rows that the tap before has brought already are passed over.
+                for (int64_t i = b ? larger(0, run - p.h.reach) : 0; i < run; ++i) {
+                    const int64_t zh = p.h.origin + p.h.stride * (s.h0 * p.h.step + b * p.h.reach + i);
+                    if (zh < 0 || zh >= p.h.in) continue;
+                    const int64_t from =
+                        ((s.image * p.groups + s.group) * p.ic + c0 + c) * p.in_plane + (zd * p.h.in + zh) * p.w.in;
+                    T* to = scratch + (a * p.h_slots + b * pitch + i) * p.row_pitch + c * p.channel_pitch;
+                    copy_row<T>({to, x + from, mask ? mask + from : nullptr, p.channel_pitch, p.in_plane,
+                                 smaller(together, channels - c)},
+                                p.w, p.phases, p.position_pitch, s.w0 * p.w.step);
+                }
+        }
 }
 
 }   // namespace

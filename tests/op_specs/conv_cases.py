@@ -264,4 +264,16 @@ BIG += [
     Case("big tiles 3d, many pairs", (2, 128, 3, 14, 14), (130, 128, 3, 3, 3), {"padding": 1}, big=True),
     Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
 ]
-CASES = SMALL + FILLED + HOSTILE + TILES + DEPTHWISE + LIVE + BIG
+# The input gradient of strides: parts whose rows and columns are not as many, in strips and with weights that pass the
+# caches; zeros between the outputs of one part, in strips of rows and of columns.
+STRIDED = [
+    Case("parts in strips", (2, 66, 61, 43), (68, 66, 3, 3), {"stride": 2}, bias=False, big=True),
+    Case(
+        "parts of many weights", (3, 260, 7, 6), (250, 260, 3, 3), {"stride": 2, "padding": ((1, 0), (0, 1))}, big=True
+    ),
+    Case("parts of stride 3", (2, 18, 14, 13), (35, 18, 4, 5), {"stride": 3, "padding": ((3, 0), (1, 2))}),
+    Case("zeros in strips", (2, 70, 57, 90), (72, 70, 1, 1), {"stride": 2, "padding": ((1, 0), (0, 1))}, big=True),
+    Case("zeros in strips of columns", (1, 70, 5000), (20, 70, 1), {"stride": 3}, bias=False),
+    Case("zeros, 3d", (2, 20, 5, 6, 7), (18, 20, 1, 1, 1), {"stride": 2}),
+]
+CASES = STRIDED + SMALL + FILLED + HOSTILE + TILES + DEPTHWISE + LIVE + BIG
