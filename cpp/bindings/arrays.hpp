@@ -46,7 +46,7 @@ template <class T> T* optional_out(py::object& array, int64_t count) {
     return out<T>(borrowed, count);
 }
 
-// A shape struct from the NamedTuple of the same fields (geometry.py).
+// A shape struct from the NamedTuple of the same fields (geometry/shapes.py).
 template <class Shape> Shape shape_from(const py::tuple& fields) {
     constexpr size_t count = sizeof(Shape) / sizeof(int64_t);
     if (fields.size() != count) throw std::logic_error("kernels passed a shape with the wrong number of fields");

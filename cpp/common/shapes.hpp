@@ -1,4 +1,4 @@
-// Shape structs: plain integers, in the order in which Python's geometry.py lists them.
+// Shape structs: plain integers, in the order in which Python's geometry/shapes.py lists them.
 // Each list is written once; the struct, its field names and the conversion from a Python tuple follow from it.
 #pragma once
 #include <cstdint>

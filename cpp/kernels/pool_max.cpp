@@ -2,7 +2,7 @@
 //   y[o] = max over the taps of window o inside the input, indices[o] = where in the plane (d, h, w flattened)
 // The first maximum in the order of the taps wins; a NaN beats every number and the first NaN wins. Padding has no
 // value at all. Comparing rounds nothing, so vectors and scalars agree to the bit; lanes carry the offset of
-// the best tap from the window's corner, which geometry.py keeps below 2^31.
+// the best tap from the window's corner, which geometry/pooling.py keeps below 2^31.
 #include "kernels/pool_best.hpp"
 #include "kernels/pool_windows.hpp"
 
