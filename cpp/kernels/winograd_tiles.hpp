@@ -48,7 +48,7 @@ template <class F> constexpr TileSizes kTileSizes = {F::step, F::inputs, F::outp
 // Blocks that together reach from an axis's origin past its end.
 inline int64_t blocks_over(const Tiling& t) { return ceil_div(t.size - t.origin, t.step * t.dilation); }
 
-// ---- dilation -----------------------------------------------------------------------------------------------------
+// ---- a convolution through a filter's tiles ----------------------------------------------------------------------
 
 inline int64_t dilation_h(const ConvShape& s) { return s.kh > 1 ? s.dil_h : 1; }
 
