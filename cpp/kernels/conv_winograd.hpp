@@ -80,7 +80,7 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.weight_block = points * point_pitch<T>(p.ic, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
     const int64_t run_bytes =
-        smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights * static_cast<int64_t>(sizeof(T))));
+        smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights / p.groups * static_cast<int64_t>(sizeof(T))));
     q.run = bands_in<T>(q.bands, run_bytes, points, q.c_vectors * L + kBlock<T>);
     const bool many = p.groups > 1 || p.n * q.bands.per_image() > kManyRuns * q.run;
     q.held = q.weights * static_cast<int64_t>(sizeof(T)) <= (many ? kHeldBytes : kFewBytes);
