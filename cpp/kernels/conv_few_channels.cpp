@@ -111,6 +111,9 @@ template <class T> void copy_rows(const FewRows<T>& a, const FewProblem& p) {
         const Vec<T> v = load_masked(a.from + at, inside);
         return a.mask ? select<T>(load_masked(a.mask + at, inside) > 0, v, Vec<T>{}) : v;
     };
+    for (int64_t r = 0; r < a.count; ++r)   // as they lie in memory
+        for (int64_t i = 0; i < in; i += 64 / static_cast<int64_t>(sizeof(T)))
+            __builtin_prefetch(a.from + r * a.from_pitch + i);
     for (int64_t q = 0; step <= 2 && q < p.pitch; q += L) {
         const int64_t position = a.first + step * q, lanes = smaller(L, p.pitch - q);
         const auto low = lanes_inside<T>(position, in), high = lanes_inside<T>(position + L, in);
@@ -127,11 +130,12 @@ template <class T> void copy_rows(const FewRows<T>& a, const FewProblem& p) {
         }
     }
     for (int64_t r = 0; step > 2 && r < a.count; ++r)
-        for (int64_t i = 0; i < p.pitch * step; ++i) {
-            const int64_t position = a.first + i, at = r * a.from_pitch + position;
-            const bool seen = position >= 0 && position < in && !(a.mask && !(a.mask[at] > 0));
-            a.to[i % step * p.phase_pitch + r * p.pitch + i / step] = seen ? a.from[at] : T(0);
-        }
+        for (int64_t phase = 0; phase < step; ++phase)
+            for (int64_t q = 0; q < p.pitch; ++q) {
+                const int64_t position = a.first + phase + q * step, at = r * a.from_pitch + position;
+                const bool seen = position >= 0 && position < in && !(a.mask && !(a.mask[at] > 0));
+                a.to[phase * p.phase_pitch + r * p.pitch + q] = seen ? a.from[at] : T(0);
+            }
 }
 
 // Channels [c0, c0 + count) of plane z of the input, with their padding. What lies right of a plane's last row begins the
@@ -188,10 +192,11 @@ template <class T> void write_strip(const FewCall<T>& a, const T* sums, const Fe
                         store_first(row + i + L, high_pairs<T, L>(even, odd), high);
                     }
                 } else {
-                    for (int64_t i = 0; i < left; ++i) {
-                        const T sum = from[i % step * p.oc * p.run + i / step] + bias;
-                        row[i] = a.relu ? rectify_one(sum) : sum;
-                    }
+                    for (int64_t other = 0; other < step; ++other)
+                        for (int64_t i = other, q = other * p.oc * p.run; i < left; i += step, ++q) {
+                            const T sum = from[q] + bias;
+                            row[i] = a.relu ? rectify_one(sum) : sum;
+                        }
                 }
             }
     }
@@ -212,12 +217,25 @@ inline void list_taps(FewTap* taps, int64_t* ends, const FewProblem& p) {
         }
 }
 
+// packed: [block of results][tap of the first axis][channel][tap, as listed][kMostResults]
+template <class T> void pack(T* to, const T* weight, const FewProblem& p, const FewTap* taps, int64_t count) {
+    for (int64_t block = 0; block < p.k_blocks; ++block)
+        for (int64_t a = 0; a < p.d.taps; ++a)
+            for (int64_t c = 0; c < p.ic; ++c, to += p.plane_taps() * kMostResults)
+                for (int64_t t = 0; t < count; ++t)
+                    for (int64_t k = p.first_result(block); k < p.first_result(block + 1); ++k)
+                        to[t * kMostResults + k - p.first_result(block)] =
+                            weight[k * p.w_oc + c * p.w_ic + a * p.plane_taps() + taps[t].weight];
+}
+
 template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, const FewStrip& s, T* scratch) {
     constexpr int64_t L = kLanes<T>;
     T* sums = scratch + p.strip;
     FewTap* lists = reinterpret_cast<FewTap*>(sums + p.sums);
     int64_t* ends = reinterpret_cast<int64_t*>(lists + p.plane_taps());
     list_taps(lists, ends, p);
+    for (int64_t t = 0; p.packed && t < p.plane_taps(); ++t) lists[t].weight = t * kMostResults;
+    const int64_t w_oc = p.packed ? 1 : p.w_oc, w_ic = p.packed ? p.plane_taps() * kMostResults : p.w_ic;
     const int64_t vectors = ceil_div((s.rows - 1) * p.pitch + s.columns, L);
     const int64_t tiles = ceil_div(vectors, tile_vectors(static_cast<int>(ceil_div(p.oc, p.k_blocks))));
     bool first = true;
@@ -226,19 +244,20 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
         if (!p.d.hits(s.z % p.d.parts, tap) || z < 0 || z >= p.d.in) continue;
         for (int64_t c0 = 0; c0 < p.ic; c0 += p.c_block, first = false) {
             const int64_t channels = smaller(p.c_block, p.ic - c0);
-            const T* weight = a.weight + s.group * p.w_group + c0 * p.w_ic + tap * p.plane_taps();
+            const T* weight = p.packed ? a.workspace + (tap * p.ic + c0) * w_ic
+                                       : a.weight + s.group * p.w_group + c0 * w_ic + tap * p.plane_taps();
             copy_strip(scratch, a, p, s, z, c0, channels);
             for (int64_t i = 0; i < tiles; ++i) {
                 const int64_t begin = vectors * i / tiles, end = vectors * (i + 1) / tiles;
                 for (int64_t block = 0; block < p.k_blocks; ++block) {
                     const int64_t k0 = p.first_result(block), results = p.first_result(block + 1) - k0;
+                    const T* of_block = weight + (p.packed ? block * p.d.taps * p.ic * w_ic : k0 * w_oc);
                     for (int64_t part = 0; part < p.parts(); ++part) {
                         const FewTap* taps = lists + (part ? ends[part - 1] : 0);
                         few_tile_of_channels<T>(
                             results, end - begin,
-                            {sums + (part * p.oc + k0) * p.run + begin * L, p.run, scratch + begin * L,
-                             weight + k0 * p.w_oc, taps, lists + ends[part] - taps, channels, p.channel_pitch, p.w_ic,
-                             p.w_oc, first});
+                            {sums + (part * p.oc + k0) * p.run + begin * L, p.run, scratch + begin * L, of_block, taps,
+                             lists + ends[part] - taps, channels, p.channel_pitch, w_ic, w_oc, first});
                     }
                 }
             }
@@ -250,6 +269,13 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
 
 template <class T> void few_channels(const FewCall<T>& a, const FewProblem& p, int64_t work) {
     const int64_t strips = p.strips();
+    T* scratch = a.workspace + p.packed;
+    if (p.packed) {
+        FewTap* taps = reinterpret_cast<FewTap*>(scratch + p.strip + p.sums);
+        int64_t* ends = reinterpret_cast<int64_t*>(taps + p.plane_taps());
+        list_taps(taps, ends, p);
+        pack(a.workspace, a.weight, p, taps, ends[p.parts() - 1]);
+    }
     parallel_for(p.n * p.groups * strips, work, [&](int64_t unit, int thread) {
         const int64_t image = unit / strips, strip = unit % strips;
         const int64_t h0 = strip / p.column_strips % p.row_strips * p.rows, w0 = strip % p.column_strips * p.columns;
@@ -260,14 +286,14 @@ template <class T> void few_channels(const FewCall<T>& a, const FewProblem& p, i
                          smaller(p.rows, p.h.grid - h0),
                          w0,
                          smaller(p.columns, p.w.grid - w0)};
-        compute_strip(a, p, s, a.workspace + thread * p.scratch);
+        compute_strip(a, p, s, scratch + thread * p.scratch);
     });
 }
 
 // ---- the entries ----------------------------------------------------------------------------------------------------
 
 constexpr int64_t kFewResults = 8;     // with more, vectors of channels are the faster
-constexpr int64_t kFewChannels = 32;   // per group of several: so few hardly fill a tile along channels
+constexpr int64_t kFewChannels = 32;   // per group of several: tiles along channels gain nothing from so few
 
 const char* cannot(const ConvShape& s) {
     const double rows = 1.0 + (s.kh - 1.0) * s.dil_h / s.sh + 2,
@@ -278,7 +304,10 @@ const char* cannot(const ConvShape& s) {
                ? nullptr
                : "the taps lie so far apart that a strip of the input outgrows its scratch";
 }
+// Strided groups: deinterleaving their input, or interleaving what comes of it, costs as much as their products, and is
+// done once per plane here.
 const char* declines_groups(const ConvShape& s) {
+    if (s.sh * s.sw == 1) return "stride 1: vectors of a row's pixels are the faster";
     return smaller(s.ic, s.oc) / s.groups < kMostResults || larger(s.ic, s.oc) / s.groups > kFewChannels
                ? "for groups of 4 to 32 channels"
                : nullptr;
@@ -288,12 +317,14 @@ const char* forward_declines(const ConvShape& s) {
                          : declines_groups(s);
 }
 const char* backward_input_declines(const ConvShape& s) {
-    if (s.ic / s.groups <= kFewResults) return nullptr;
-    return s.groups == 1 ? "more than 8 input channels: they fill vectors" : declines_groups(s);
+    const int64_t results = s.ic / s.groups;
+    if (s.groups == 1) return results <= kFewResults ? nullptr : "more than 8 input channels: they fill vectors";
+    return results < kMostResults ? nullptr : declines_groups(s);
 }
 bool always(const ConvShape&) { return true; }   // zeros lie around the input, and around dy whatever the padding
 template <class T, bool Gradient> int64_t workspace(const ConvShape& s, int threads, bool) {
-    return threads * few_problem<T>(s, Gradient).scratch;
+    const FewProblem p = few_problem<T>(s, Gradient);
+    return p.packed + threads * p.scratch;
 }
 template <class T> void forward(const ForwardCall<T>& a, const ConvShape& s) {
     few_channels<T>({a.y, a.x, nullptr, a.weight, a.bias, a.relu, a.workspace}, few_problem<T>(s, false),

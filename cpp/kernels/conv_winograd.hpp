@@ -86,7 +86,7 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.weight_block = points * point_pitch<T>(p.ic * p.depth.taps, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
     const int64_t in = points * q.c_vectors * L, out = points * kBlock<T>;   // of a tile in one plane
-    const int64_t run_bytes = smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights * size));
+    const int64_t run_bytes = smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights / p.groups * size));
     const int64_t tile_bytes = q.bands.most_tiles() * size;
     q.slabs = slabs_of(p.depth, run_bytes, in * tile_bytes, out * tile_bytes);
     q.run = bands_in<T>(q.bands, run_bytes, in * q.slabs.in + out * q.slabs.out);

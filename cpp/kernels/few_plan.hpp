@@ -10,8 +10,7 @@ namespace tk::TK_ISA {
 namespace {
 
 constexpr int kMostResults = 4;               // channels of a tile
-constexpr int64_t kTermsOfSum = 96;           // docs/adr/0014
-constexpr int64_t kMostSummed = 16;           // channels in scratch
+constexpr int64_t kMostSummed = 16;           // channels in scratch, and of one sum
 constexpr int64_t kStripBytes = 256 * 1024;   // what is read of a strip
 constexpr int64_t kFewestPixels = 1024;       // of a strip
 constexpr int64_t kMostColumns = 1024;
@@ -87,7 +86,7 @@ struct FewProblem {
     int64_t rows, row_strips, columns, column_strips;     // of a strip, in results of a part
     int64_t overlap, pitch, phase_pitch, channel_pitch;   // of scratch: a row, a phase, a channel
     int64_t run;                                          // results of a strip, padded
-    int64_t strip, sums, scratch;                         // elements
+    int64_t strip, sums, scratch, packed;   // elements; packed: 0 where weights are read as the user keeps them
 
     int64_t parts() const { return h.parts * w.parts; }
     int64_t plane_taps() const { return h.taps * w.taps; }
@@ -105,12 +104,12 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     p.d = few_axis(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d, gradient);
     p.h = few_axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, gradient);
     p.w = few_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, gradient);
-    const int64_t taps = taps_of(s), terms = ceil_div(p.plane_taps(), p.parts());   // of a channel
+    const int64_t taps = taps_of(s);
     p.w_group = p.ic * p.oc * taps;
     p.w_oc = gradient ? taps : p.ic * taps;
     p.w_ic = gradient ? p.oc * taps : taps;
     p.k_blocks = ceil_div(p.oc, kMostResults);
-    p.c_blocks = ceil_div(p.ic, larger(1, smaller(kMostSummed, kTermsOfSum / terms)));
+    p.c_blocks = ceil_div(p.ic, kMostSummed);
     p.c_block = ceil_div(p.ic, p.c_blocks);
     p.c_blocks = ceil_div(p.ic, p.c_block);
     p.column_strips = ceil_div(p.w.grid, kMostColumns);
@@ -132,6 +131,8 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     p.strip = ceil_div(p.c_block * p.channel_pitch + overrun + p.h.halo() + p.w.halo(), 64) * 64;
     p.sums = p.parts() * p.oc * p.run;
     const int64_t lists = 2 * p.plane_taps() + p.parts();
+    // One group's weights are packed: all strips read them. Those of many groups are read once or twice.
+    if (p.groups == 1) p.packed = ceil_div(p.k_blocks * taps * p.ic * kMostResults, 64) * 64;
     p.scratch = apart<T>(p.strip + p.sums + lists * int64_t{8 / sizeof(T)});
     return p;
 }

@@ -86,6 +86,12 @@ HOSTILE = [
     Case("long sums backward", (1, 5, 6, 7), (131, 5, 3, 3), {"stride": 2, "padding": 1}),
     Case("long rows", (1, 40, 1300), (5, 40, 2), {"padding": 1}),
     Case("tall planes", (2, 32, 50, 40), (5, 32, 2, 1)),
+    # Along pixels of several rows: sums in blocks of channels, tiles of fewer than four, odd sizes.
+    Case("strided groups of five", (3, 15, 9, 12), (21, 5, 3, 3), {"groups": 3, "stride": 2, "padding": 1}),
+    Case("strided groups of 32", (2, 64, 6, 7), (64, 32, 3, 3), {"groups": 2, "stride": 2, "padding": 1}),
+    Case("strided groups, everything", (2, 12, 9, 23), (18, 6, 2, 5), {**EVERYTHING_2D, "stride": (3, 2)}),
+    # Winograd's: more groups than there are shares for threads.
+    Case("many groups", (2, 160, 8, 9), (160, 16, 3, 3), {"groups": 10, "padding": 1}),
     # The weight gradient: roles swapped, several groups in a vector, the last block of groups not full.
     Case("1x1 to more channels", (2, 70, 9, 10), (90, 70, 1, 1)),
     # More weights than input: 1x1 takes block after block of them, in whole vectors and a tail.
