@@ -138,8 +138,8 @@ template <class T> void copy_rows(const FewRows<T>& a, const FewProblem& p) {
             }
 }
 
-// Channels [c0, c0 + count) of plane z of the input, with their padding. What lies right of a plane's last row begins the
-// next plane, which is written after it.
+// Channels [c0, c0 + count) of plane z of the input, with their padding. What lies right of a plane's last row begins
+// the next plane, which is written after it.
 template <class T>
 void copy_strip(T* to, const FewCall<T>& a, const FewProblem& p, const FewStrip& s, int64_t z, int64_t c0,
                 int64_t count) {
