@@ -231,10 +231,8 @@ template <class T> void pack(T* to, const T* weight, const FewProblem& p, const 
 template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, const FewStrip& s, T* scratch) {
     constexpr int64_t L = kLanes<T>;
     T* sums = scratch + p.strip;
-    FewTap* lists = reinterpret_cast<FewTap*>(sums + p.sums);
-    int64_t* ends = reinterpret_cast<int64_t*>(lists + p.plane_taps());
-    list_taps(lists, ends, p);
-    for (int64_t t = 0; p.packed && t < p.plane_taps(); ++t) lists[t].weight = t * kMostResults;
+    const FewTap* lists = reinterpret_cast<const FewTap*>(a.workspace + p.packed);
+    const int64_t* ends = reinterpret_cast<const int64_t*>(lists + p.plane_taps());
     const int64_t w_oc = p.packed ? 1 : p.w_oc, w_ic = p.packed ? p.plane_taps() * kMostResults : p.w_ic;
     const int64_t vectors = ceil_div((s.rows - 1) * p.pitch + s.columns, L);
     const int64_t tiles = ceil_div(vectors, tile_vectors(static_cast<int>(ceil_div(p.oc, p.k_blocks))));
@@ -269,12 +267,13 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
 
 template <class T> void few_channels(const FewCall<T>& a, const FewProblem& p, int64_t work) {
     const int64_t strips = p.strips();
-    T* scratch = a.workspace + p.packed;
+    T* scratch = a.workspace + p.packed + p.lists;
+    FewTap* taps = reinterpret_cast<FewTap*>(a.workspace + p.packed);
+    int64_t* ends = reinterpret_cast<int64_t*>(taps + p.plane_taps());
+    list_taps(taps, ends, p);
     if (p.packed) {
-        FewTap* taps = reinterpret_cast<FewTap*>(scratch + p.strip + p.sums);
-        int64_t* ends = reinterpret_cast<int64_t*>(taps + p.plane_taps());
-        list_taps(taps, ends, p);
         pack(a.workspace, a.weight, p, taps, ends[p.parts() - 1]);
+        for (int64_t t = 0; t < p.plane_taps(); ++t) taps[t].weight = t * kMostResults;
     }
     parallel_for(p.n * p.groups * strips, work, [&](int64_t unit, int thread) {
         const int64_t image = unit / strips, strip = unit % strips;
@@ -324,7 +323,7 @@ const char* backward_input_declines(const ConvShape& s) {
 bool always(const ConvShape&) { return true; }   // zeros lie around the input, and around dy whatever the padding
 template <class T, bool Gradient> int64_t workspace(const ConvShape& s, int threads, bool) {
     const FewProblem p = few_problem<T>(s, Gradient);
-    return p.packed + threads * p.scratch;
+    return p.packed + p.lists + threads * p.scratch;
 }
 template <class T> void forward(const ForwardCall<T>& a, const ConvShape& s) {
     few_channels<T>({a.y, a.x, nullptr, a.weight, a.bias, a.relu, a.workspace}, few_problem<T>(s, false),

@@ -86,7 +86,7 @@ struct FewProblem {
     int64_t rows, row_strips, columns, column_strips;     // of a strip, in results of a part
     int64_t overlap, pitch, phase_pitch, channel_pitch;   // of scratch: a row, a phase, a channel
     int64_t run;                                          // results of a strip, padded
-    int64_t strip, sums, scratch, packed;   // elements; packed: 0 where weights are read as the user keeps them
+    int64_t strip, sums, scratch, lists, packed;   // elements; packed: 0 where weights are read as the user keeps them
 
     int64_t parts() const { return h.parts * w.parts; }
     int64_t plane_taps() const { return h.taps * w.taps; }
@@ -133,7 +133,8 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     const int64_t lists = 2 * p.plane_taps() + p.parts();
     // One group's weights are packed: all strips read them. Those of many groups are read once or twice.
     if (p.groups == 1) p.packed = ceil_div(p.k_blocks * taps * p.ic * kMostResults, 64) * 64;
-    p.scratch = apart<T>(p.strip + p.sums + lists * int64_t{8 / sizeof(T)});
+    p.scratch = apart<T>(p.strip + p.sums);
+    p.lists = apart<T>(lists * int64_t{8 / sizeof(T)});
     return p;
 }
 
