@@ -35,7 +35,7 @@ GROUPS = {
     "step.deep_convnet": Group("one step of deep_convnet, batch 100", 2.0, None, 2.0),
     "step.lenet5": Group("one step of LeNet-5, batch 100", 1.5, None, 1.5),
     "step.resnet18_32": Group("one step of ResNet-18, 3x32x32, batch 64", 1.8),
-    "step.resnet18_small": Group("one step of ResNet-18 for small images, 3x32x32, batch 64"),
+    "step.resnet18_small": Group("one step of ResNet-18 for small images, 3x32x32, batch 64", 1.8),
     "step.resnet50": Group("one step of ResNet-50, 3x224x224, batch 4", 1.3),
     "step.vgg16": Group("one step of VGG-16, 3x224x224, batch 4", 2.0),
     "step.mobilenet_v2": Group("one step of MobileNetV2, 3x224x224, batch 8", 1.5),

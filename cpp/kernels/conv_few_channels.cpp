@@ -111,11 +111,17 @@ template <class T> void copy_rows(const FewRows<T>& a, const FewProblem& p) {
         const Vec<T> v = load_masked(a.from + at, inside);
         return a.mask ? select<T>(load_masked(a.mask + at, inside) > 0, v, Vec<T>{}) : v;
     };
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
     for (int64_t r = 0; r < a.count; ++r)   // as they lie in memory
-        for (int64_t i = 0; i < in; i += 64 / static_cast<int64_t>(sizeof(T)))
+        for (int64_t i = larger(a.first, 0); i < smaller(a.first + step * p.pitch, in); i += line)
             __builtin_prefetch(a.from + r * a.from_pitch + i);
     for (int64_t q = 0; step <= 2 && q < p.pitch; q += L) {
         const int64_t position = a.first + step * q, lanes = smaller(L, p.pitch - q);
+        if (step == 1 && !a.mask && lanes == L && position >= 0 && position + L <= in) {
+            for (int64_t r = 0; r < a.count; ++r)
+                store(a.to + r * p.pitch + q, load(a.from + r * a.from_pitch + position));
+            continue;
+        }
         const auto low = lanes_inside<T>(position, in), high = lanes_inside<T>(position + L, in);
         T* to = a.to + q;
         for (int64_t r = 0, at = position; r < a.count; ++r, at += a.from_pitch, to += p.pitch) {
