@@ -47,7 +47,7 @@ const char* const kNames[] = {
 
 // ---- the choice -------------------------------------------------------------------------------------------------
 
-constexpr int64_t kNominalBatch = 16;
+constexpr int64_t kNominalBatch = 16, kLargestBatch = 4096;
 
 bool preferred(const AlgorithmTraits& entry, const ConvPolicy& policy) {
     return policy.preferred >> static_cast<int>(entry.id) & 1;
@@ -67,12 +67,23 @@ const ConvShape& shape_for(const AlgorithmTraits& entry, const LiveTaps& live, c
     return entry.id == ConvAlgorithm::plain ? whole : live.shape;
 }
 
+// Elements that a thread wants, the most of a batch of any size: what a limit leaves may not follow the batch.
+int64_t workspace_of_any_batch(const AlgorithmTraits& entry, ConvShape s) {
+    int64_t most = 0;
+    for (s.n = 1; s.n <= kLargestBatch; s.n *= 2) most = larger(most, entry.workspace(s, 1, false));
+    return most;
+}
+
 // Why `entry` does not run, or nullptr. One that is preferred runs where it can.
 template <class T> const char* reason(const AlgorithmTraits& entry, const LiveTaps& live, const ConvPolicy& policy) {
     if (const char* why = barred(entry, live.shape)) return why;
     if (policy.exact && !entry.exact) return "exact: it adds products of sums, not of the factors themselves";
-    const int64_t workspace = entry.workspace(live.shape, 1, false) + copy_size(entry, live);
-    if (workspace * static_cast<int64_t>(sizeof(T)) > policy.limit) return "its workspace passes the limit";
+    if (policy.limit < INT64_MAX) {
+        const int64_t workspace =
+            policy.fastest ? entry.workspace(live.shape, 1, false) : workspace_of_any_batch(entry, live.shape);
+        if ((workspace + copy_size(entry, live)) * static_cast<int64_t>(sizeof(T)) > policy.limit)
+            return "its workspace passes the limit";
+    }
     if (preferred(entry, policy)) return nullptr;
     ConvShape nominal = live.shape;
     if (!policy.fastest) nominal.n = kNominalBatch;

@@ -41,7 +41,7 @@ struct AlgorithmTraits {
     bool sums_bias;                              // backward-weight: computes dbias too
     const char* (*cannot)(const ConvShape&);     // why a shape is beyond it, or nullptr
     const char* (*declines)(const ConvShape&);   // why another one is the faster, or nullptr; never asks for threads
-    // Elements for so many threads. Forward and backward-input: much the same for every n.
+    // Elements for so many threads.
     int64_t (*workspace)(const ConvShape&, int threads, bool packed);
     // The error to expect: max |result - exact| / max |exact| on normal data.
     double (*error)(const ConvShape&, double roundoff);

@@ -193,6 +193,31 @@ def test_without_workspace_everything_still_runs():
     assert tk.get_workspace_limit() is None
 
 
+@pytest.mark.parametrize("direction", ["forward", "backward_input", "backward_weight"])
+@pytest.mark.parametrize(
+    ("x", "weight", "options"),
+    [
+        ((1024, 14, 14), (2048, 1024, 1, 1), {"stride": 2}),  # few images are fewer than the weights
+        ((512, 7, 7), (2048, 512, 1, 1), {}),
+        ((64, 56, 56), (64, 64, 3, 3), {"padding": 1}),
+        ((128, 28, 28), (128, 128, 5, 5), {"padding": 2}),
+        ((3, 224, 224), (64, 3, 7, 7), {"stride": 2, "padding": 3}),
+        ((64, 8, 28, 28), (64, 64, 3, 3, 3), {"padding": 1}),
+    ],
+)
+def test_what_a_limit_leaves_does_not_follow_the_batch(x, weight, options, direction):
+    try:
+        for exponent in range(24, 54):  # steps of a square root of 2
+            limit = int(2 ** (exponent / 2))
+            tk.set_workspace_limit(limit)
+            with tk.threads(1):
+                told = [tk.explain_conv((n, *x), weight, **options).chosen(direction) for n in (1, 2, 3, 16, 64)]
+            assert len({note.name for note in told}) == 1, limit
+            assert max(note.workspace for note in told) <= limit
+    finally:
+        tk.set_workspace_limit(None)
+
+
 @pytest.mark.parametrize(
     ("limit", "error"), [(-1, ValueError), (2**63, ValueError), (1.5, TypeError), (True, TypeError)]
 )
