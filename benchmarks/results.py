@@ -1,4 +1,7 @@
-"""RESULTS.md from results/*.json and results/notes.toml: python -m benchmarks.results [--check]."""
+"""RESULTS.md and a page for each machine, from results/MACHINE/*.json and results/notes.toml.
+
+python -m benchmarks.results [--check]
+"""
 
 from __future__ import annotations
 
@@ -28,24 +31,32 @@ from benchmarks.table import (
 FOLDER = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent / "RESULTS.md"
 Configuration = tuple[str, int]  # instruction set, threads
+Content = dict[str, dict[str, Any]]  # "machine": figures, "rows": measurements
 
 HEAD = """# Results
 
-Written by `python -m benchmarks.results` from `results/*.json` and `results/notes.toml`; edit those, not this page.
+Written by `python -m benchmarks.results` from `results/*/*.json` and `results/notes.toml`; edit those, not this page.
 [README.md](README.md) tells how the figures are taken. A ratio is another engine's median over ours: above 1, ours is
-faster. *better*: against the faster of torch's two layouts, geometric mean; *worst*: the smallest of these; *NCHW*:
-against torch on contiguous NCHW, geometric mean. Forward holds a pack of the weights unless it says otherwise; what is
-asked of a group is asked of it as a whole, of 3x3 layers with 64 channels and more in each direction.
+faster. A cell holds three: against the faster of torch's two layouts, geometric mean; the smallest of these; against
+torch on contiguous NCHW, geometric mean; in bold where what is asked is reached. Forward holds a pack of the weights
+unless it says otherwise; what is asked of a group is asked of it as a whole, of 3x3 layers with 64 channels and more in
+each direction.
+"""
+
+MACHINE_HEAD = """Written by `python -m benchmarks.results`; [RESULTS.md](../RESULTS.md) has all machines side by side.
+A ratio is another engine's median over ours: above 1, ours is faster. *better*: against the faster of torch's two
+layouts, geometric mean; *worst*: the smallest of these; *NCHW*: against torch on contiguous NCHW, geometric mean.
 """
 
 
-def load(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
-    """Machines and rows of all files, by key; a later file wins."""
-    content: dict[str, dict[str, Any]] = {"machine": {}, "rows": {}}
-    for path in sorted(folder.glob("*.json")):
+def load(folder: Path = FOLDER) -> dict[str, Content]:
+    """By machine, a folder each: figures and rows of all its files, by key; a later file wins."""
+    found: dict[str, Content] = {}
+    for path in sorted(folder.glob("*/*.json")):
+        content = found.setdefault(path.parent.name, {"machine": {}, "rows": {}})
         for name, part in json.loads(path.read_text(encoding="utf-8")).items():
             content[name].update(part)
-    return content
+    return found
 
 
 def notes(folder: Path = FOLDER) -> dict[str, list[str]]:
@@ -88,10 +99,36 @@ def groups(rows: list[Row]) -> list[str]:
     return table(("group", "asked", "rows", "better", "worst", "NCHW", "reached"), lines, left=2)
 
 
-def tried(rows: list[Row], told: dict[str, list[str]]) -> list[str]:
-    """What the notes say of the groups that are not reached."""
-    missed = dict.fromkeys(line.group for line in lines_of(rows) if line.judged and not line.reached)
-    return [f"- {GROUPS[name].title}: {text}" for name in missed for text in told.get(name, ())]
+def overview(contents: dict[str, Content]) -> list[str]:
+    """What is asked, and what each machine and configuration reaches of it."""
+    heads: list[str] = []
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for machine, content in contents.items():
+        for configuration, rows in by_configuration(content["rows"]).items():
+            heads.append(f"{machine}, {title(configuration)}")
+            for line in lines_of(list(rows.values())):
+                if line.judged:
+                    text = f"{line.cell.better:.2f}, {line.cell.worst:.2f}, {line.cell.nchw:.2f}"
+                    kept = cells.setdefault((line.group, line.part), {})
+                    kept[heads[-1]] = f"**{text}**" if line.reached else text
+    order = list(GROUPS)
+    lines = []
+    for (name, part), found in sorted(cells.items(), key=lambda one: (order.index(one[0][0]), one[0][1])):
+        words = GROUPS[name].title if part == "all" else f"{GROUPS[name].title}: {part}"
+        lines.append((words, asked(GROUPS[name]), *(found.get(head, "") for head in heads)))
+    return table(("group", "asked", *heads), lines, left=2)
+
+
+def tried(contents: dict[str, Content], told: dict[str, list[str]]) -> list[str]:
+    """What the notes say of the groups that are not reached on some machine."""
+    missed = {
+        line.group
+        for content in contents.values()
+        for rows in by_configuration(content["rows"]).values()
+        for line in lines_of(list(rows.values()))
+        if line.judged and not line.reached
+    }
+    return [f"- {GROUPS[name].title}: {text}" for name in GROUPS if name in missed for text in told.get(name, ())]
 
 
 def peers(rows: list[Row]) -> list[str]:
@@ -143,8 +180,7 @@ def machines(measured: dict[str, dict[str, Any]]) -> list[str]:
         if one
     ]
     words = ("FMA peak GFLOP/s", "read GB/s", "copy", "copy, streamed", "triad", "first touch", "in huge pages")
-    processors = sorted({one["processor"] for one in measured.values() if one})
-    return [f"Processor: {', '.join(processors)}.", "", *table(("", *words), lines)] if lines else []
+    return table(("", *words), lines) if lines else []
 
 
 def _time(row: Row, seconds: float | None) -> str:
@@ -178,19 +214,36 @@ def every_row(configurations: dict[Configuration, dict[str, Row]]) -> list[str]:
     return table(("case", "ours ms", "no pack held", "torch ms", "GFLOP/s", "of peak", "algorithm", *heads), lines)
 
 
-def render(content: dict[str, dict[str, Any]], told: dict[str, list[str]]) -> str:
-    """The page."""
+def processor(content: Content) -> str:
+    """The processor's name, as it tells it."""
+    names = {one["processor"] for one in content["machine"].values() if one}
+    return ", ".join(sorted(names)) or "a processor that was not asked"
+
+
+def front(contents: dict[str, Content], told: dict[str, list[str]]) -> str:
+    """RESULTS.md."""
     page = [HEAD]
+    if not contents:
+        return "\n".join([*page, "Nothing has been measured.", ""])
+    for machine, content in contents.items():
+        page.append(f"- [{machine}](results/{machine}.md): {processor(content)}; every row, times and algorithms")
+    page += ["", *overview(contents), ""]
+    said = tried(contents, told)
+    page += ["Where a group is not reached everywhere, what was tried:", "", *said, ""] if said else []
+    return "\n".join(page)
+
+
+def render(machine: str, content: Content) -> str:
+    """The page of one machine."""
+    page = [f"# Results: {machine}", "", MACHINE_HEAD]
     configurations = by_configuration(content["rows"])
     commits = sorted({row["commit"] for row in content["rows"].values()})
-    page += [f"Commits: {', '.join(commits)}.", ""] if commits else ["Nothing has been measured.", ""]
+    page += [f"Processor: {processor(content)}. Commits: {', '.join(commits)}.", ""]
     for configuration, rows in configurations.items():
         listed = list(rows.values())
         turns = min((row["turns"] for row in listed if row.get("unit") != "bytes"), default=0)
         page += [f"## {title(configuration)}", "", f"Medians of {turns} turns, or more where they scatter.", ""]
         page += [*groups(listed), ""]
-        said = tried(listed, told)
-        page += ["Where a cell is not reached, what was tried:", "", *said, ""] if said else []
         beside = peers(listed)
         page += ["Beside the engines that only infer, their time over ours:", "", *beside, ""] if beside else []
         infer = inference(rows)
@@ -198,21 +251,30 @@ def render(content: dict[str, dict[str, Any]], told: dict[str, list[str]]) -> st
         measured = content["machine"].get(f"{configuration[0]}/{configuration[1]}t")
         share = shares(rows, measured["gflops"]) if measured else []
         page += [*share, ""] if share else []
-    if machines(content["machine"]):
-        page += ["## The machine", "", *machines(content["machine"]), ""]
-    if configurations:
-        head = f"Times in ms are of {title(next(iter(configurations)))}; *x* better layout, *xN* NCHW."
-        page += ["## Every row", "", head, "", *every_row(configurations), ""]
+    bounds = machines(content["machine"])
+    page += ["## The machine", "", *bounds, ""] if bounds else []
+    head = f"Times in ms are of {title(next(iter(configurations)))}; *x* better layout, *xN* NCHW."
+    page += ["## Every row", "", head, "", *every_row(configurations), ""]
     return "\n".join(page)
 
 
+def pages() -> dict[Path, str]:
+    """What each page says."""
+    contents = load()
+    found = {FOLDER / f"{machine}.md": render(machine, content) for machine, content in contents.items()}
+    return {PAGE: front(contents, notes()), **found}
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.results", description="Write RESULTS.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where the page is another")
-    text = render(load(), notes())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.results", description="Write RESULTS.md and the pages of the machines."
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a page is another")
+    written = pages()
     if parser.parse_args().check:
-        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
-    PAGE.write_text(text, encoding="utf-8")
+        return int(any(not page.exists() or page.read_text(encoding="utf-8") != text for page, text in written.items()))
+    for page, text in written.items():
+        page.write_text(text, encoding="utf-8")
     return 0
 
 

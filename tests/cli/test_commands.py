@@ -201,7 +201,7 @@ def test_a_reader_that_leaves_is_no_fault():
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "tatamikomi.cli", "info"], stdout=writing, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tatamikomi", "info"], stdout=writing, stderr=subprocess.PIPE, text=True
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")

@@ -49,7 +49,7 @@ def command(script: str, *words: object) -> list[str]:
 def finish(folder) -> bytes:
     """Resume to the end; the model's bytes."""
     done = subprocess.run(
-        [sys.executable, "-m", "tatamikomi.cli", "train", "--resume", folder], capture_output=True, text=True
+        [sys.executable, "-m", "tatamikomi", "train", "--resume", folder], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return (folder / "model.safetensors").read_bytes()
@@ -60,7 +60,7 @@ def straight(digits, tmp_path_factory) -> bytes:
     """The model of a run that nothing interrupted."""
     folder = tmp_path_factory.mktemp("straight") / "run"
     words = ["train", "--data", digits, *OPTIONS, "--out", folder]
-    done = subprocess.run([sys.executable, "-m", "tatamikomi.cli", *map(str, words)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "tatamikomi", *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # no progress bar where stderr is no terminal
     return (folder / "model.safetensors").read_bytes()

@@ -191,7 +191,7 @@ def test_install_and_uninstall():
 def test_matplotlib_is_not_waited_for(place):
     """A process of its own: here it has been imported already."""
     path = script(place, "import sys, common.layers\nprint('matplotlib' in sys.modules)\n")
-    command = [sys.executable, "-m", "tatamikomi.cli", "course", "exec", str(path)]
+    command = [sys.executable, "-m", "tatamikomi", "course", "exec", str(path)]
     root = SCRIPTS.parents[2]  # PYTHONPATH may be relative to it
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout == "False\n"

@@ -15,8 +15,12 @@ ROW = {"group": "wide3x3", "direction": "forward", "commit": "abc", "load": 0.1,
 
 
 def test_the_page_is_as_the_command_writes_it():
-    expected = results.render(results.load(), results.notes())
-    assert results.PAGE.read_text(encoding="utf-8") == expected, "run python -m benchmarks.results"
+    for page, expected in results.pages().items():
+        assert page.read_text(encoding="utf-8") == expected, "run python -m benchmarks.results"
+
+
+def test_no_page_is_of_a_machine_without_rows():
+    assert {page.stem for page in results.FOLDER.glob("*.md")} == set(results.load())
 
 
 def test_notes_are_of_groups():
@@ -27,8 +31,9 @@ def test_rows_are_of_cases_that_exist_and_in_their_group():
     kinds = ({"inference": True}, {"memory": True})
     networks = [case for model in NETS for options in kinds for case in cases(model, **options)]
     groups = {case.key: group_of(case) for case in (*every(), *networks)}
-    for key, row in results.load()["rows"].items():
-        assert groups[key.split("/", 2)[2]] == row["group"], key
+    for content in results.load().values():
+        for key, row in content["rows"].items():
+            assert groups[key.split("/", 2)[2]] == row["group"], key
 
 
 def test_records_are_added_to(tmp_path):
@@ -52,25 +57,34 @@ def test_a_disturbed_row_is_taken_again():
         assert records.has("key", "abc") is kept
 
 
-def test_the_page_says_what_is_reached_and_what_was_tried():
-    rows = {
-        "avx2/1t/conv/a/b1/forward": {**ROW, "median": {"native": 1.0, "torch": 1.0}, "turns": 3},
-        "avx512/2t/conv/a/b1/forward": {**ROW, "median": {"native": 1.0, "native-packed": 0.5, "torch": 2.0}},
-    }
-    told = {"wide3x3": ["a wider tile: 2 % slower"], "dense": ["not shown: nothing is missed there"]}
-    page = results.render({"machine": {}, "rows": rows}, told)
+FAST = {**ROW, "median": {"native": 1.0, "native-packed": 0.5, "torch": 2.0}}
+EVEN = {**ROW, "median": {"native": 1.0, "torch": 1.0}, "turns": 3}
+
+
+def test_a_page_says_what_is_reached():
+    rows = {"avx2/1t/conv/a/b1/forward": EVEN, "avx512/2t/conv/a/b1/forward": FAST}
+    page = results.render("here", {"machine": {}, "rows": rows})
     wide, narrow = page.index("## AVX-512, 2 threads"), page.index("## AVX2, 1 thread\n")
     assert wide < narrow
     assert "| 1 | 4.00 | 4.00 | 4.00 | **yes** |" in page[wide:narrow]
     assert "| 1 | 1.00 | 1.00 | 1.00 | no |" in page[narrow:]
     assert "Medians of 7 turns" in page[wide:narrow]
     assert "Medians of 3 turns" in page[narrow:]
-    assert "a wider tile" not in page[wide:narrow]
-    assert "- 3x3, stride 1, C and K >= 64: a wider tile: 2 % slower" in page[narrow:]
+
+
+def test_the_front_has_machines_side_by_side_and_what_was_tried():
+    told = {"dense": ["a wider tile: 2 % slower"], "wide3x3": ["not shown: nothing is missed there"]}
+    here = {"machine": {}, "rows": {"avx512/2t/conv/a/b1/forward": {**FAST, "group": "dense"}}}
+    there = {"machine": {}, "rows": {"avx2/1t/conv/a/b1/forward": {**EVEN, "group": "dense"}}}
+    page = results.front({"here": here, "there": there}, told)
+    assert "| here, AVX-512, 2 threads | there, AVX2, 1 thread |" in page
+    assert "| **4.00, 4.00, 4.00** | 1.00, 1.00, 1.00 |" in page
+    assert "- other dense: 1x1, strided, stem, large kernels: a wider tile: 2 % slower" in page
     assert "not shown" not in page
+    assert "a wider tile" not in results.front({"here": here}, told)
 
 
 def test_the_page_shows_networks_that_infer():
     row = {**ROW, "group": "inference.unet", "median": {"native": 0.002, "torch": 0.003, "ncnn": 0.001}}
-    page = results.render({"machine": {}, "rows": {"avx512/2t/inference/unet.inference/b16/forward": row}}, {})
+    page = results.render("here", {"machine": {}, "rows": {"avx512/2t/inference/unet.inference/b16/forward": row}})
     assert "| unet | 16 | 2 | 1.50 |  |  |  | 0.50 |" in page

@@ -1,4 +1,4 @@
-"""`python -m tatamikomi.cli`, the same as the command `tatamikomi`."""
+"""`python -m tatamikomi`, the same as the command `tatamikomi`."""
 
 from __future__ import annotations
 
