@@ -177,7 +177,7 @@ inline bool is_square(const Column* columns, const int64_t* starts) {
 }
 
 // Output rows q + step * (j0 .. j0 + rows) of the groups' planes [first, end), for every phase q.
-template <class T, int L>
+template <class T, int L, bool CalledIn>
 void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& tables, const T** found, int64_t first,
                    int64_t end, int64_t jd, int64_t j0) {
     const int64_t paired = p.w.out_step() == 2 && p.w.out_phases == 2 ? 2 : 1;   // phases of a tile
@@ -194,10 +194,14 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     tile.relu = a.relu;
     Shape shape = Shape::any;
     int64_t group = first % p.groups;
+    const int64_t strip = smaller(p.rows, p.h.grid - j0);
     const auto band = [&](int64_t plane, int64_t row, int64_t height, int64_t columns, int64_t to) {
         tile.rows = found + row;
+        NextBand<T> next;
+        if constexpr (CalledIn) next = next_band(found, p, row, height, strip, p.sources * p.in_plane);
         for_each_tile<T>(p, tables.inside, height, columns, [&](int64_t rows, int64_t o, bool inside) {
             tile.at = o * p.w.step;
+            if constexpr (CalledIn) next.call_in(tile.at, p.lanes * p.w.step);
             tile.width = p.w.out - o * tile.out_step;
             for (int64_t k = 0; k < p.targets; ++k) {
                 tile.weight = a.weight + group * weights + k * p.w_target;
@@ -207,7 +211,6 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
             }
         });
     };
-    const int64_t strip = smaller(p.rows, p.h.grid - j0);
     for_each_plane<T>(found, a.x, tables.zeros, p, first, end, 1, jd, j0, strip, [&](int64_t plane) {
         for (int64_t qd = 0; qd < p.d.out_phases && jd < p.d.outputs(qd); ++qd)
             for (int64_t qh = 0; qh < p.h.out_phases; ++qh)
@@ -239,7 +242,9 @@ template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
         const T** found = reinterpret_cast<const T**>(tables.pointers + thread * p.pointers);
         const int64_t slice = unit % slices, first = unit / slices * p.planes_per_unit;
         const int64_t jd = slice / p.strips, j0 = slice % p.strips * p.rows;
-        const auto compute = p.half ? compute_strip<T, kHalfLanes<T>> : compute_strip<T, kLanes<T>>;
+        const auto compute = p.half        ? compute_strip<T, kHalfLanes<T>, false>
+                             : p.called_in ? compute_strip<T, kLanes<T>, true>
+                                           : compute_strip<T, kLanes<T>, false>;
         compute(a, p, tables, found, first, smaller(first + p.planes_per_unit, planes), jd, j0);
     });
 }

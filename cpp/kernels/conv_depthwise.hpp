@@ -176,6 +176,27 @@ TK_INLINE void for_each_tile(const RowProblem& p, const Run& inside, int64_t hei
     }
 }
 
+// What the next band reads, called in tile by tile: processors that follow a stream of lines by themselves lose it
+// among a tile's rows, and wait for memory at every band.
+template <class T> struct NextBand {
+    const T* const* rows;                // new ones, in each slot of the table
+    int64_t slots, pitch, count, step;   // step: elements to the plane that holds them
+    TK_INLINE void call_in(int64_t at, int64_t width) const {
+        constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+        for (int64_t slot = 0; slot < slots; ++slot)
+            for (int64_t r = 0; r < count; ++r)
+                for (int64_t i = 0; i < width; i += line) __builtin_prefetch(rows[slot * pitch + r] + step + at + i);
+    }
+};
+// That of `height` rows after `row`, which may begin the plane `step` elements on.
+template <class T>
+NextBand<T> next_band(const T* const* found, const RowProblem& p, int64_t row, int64_t height, int64_t rows,
+                      int64_t step) {
+    const int64_t slots = p.sources * p.slots, after = row + height, seam = p.h.span - 1;
+    if (after >= rows) return {found, slots, p.height, smaller(height, rows) + seam, step};
+    return {found + after + seam, slots, p.height, smaller(height, rows - after), 0};
+}
+
 // ---- loads ------------------------------------------------------------------------------------------------------
 
 #if defined(__AVX512F__)

@@ -96,7 +96,7 @@ template <class T> struct Scratch {
 };
 
 // One group over images [begin, end): to dweight and dbias of that group.
-template <class T, int L>
+template <class T, int L, bool CalledIn>
 void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tables<T>& tables,
                const Scratch<T>& scratch, int64_t group, int64_t begin, int64_t end, T* dweight, T* dbias) {
     const RowProblem& p = plan.rows;
@@ -110,8 +110,17 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
     tile.in = p.w.in;
     tile.dy_row = p.folded ? p.lanes : p.w.out;
     const auto band = [&](int64_t plane, int64_t jd, int64_t row, int64_t height) {
+        NextBand<T> next;
+        int64_t dy_ahead = 0;
+        if constexpr (CalledIn) {
+            const int64_t first = row % p.rows, strip = smaller(p.rows, p.h.out - (row - first));
+            next = next_band(scratch.found, p, first, height, strip, p.groups * p.sources * p.in_plane);
+            dy_ahead = first + height < strip ? height * tile.dy_row
+                                              : p.groups * p.targets * p.out_plane - first * tile.dy_row;
+        }
         for_each_tile<T>(p, tables.inside, height, p.w.out, [&](int64_t rows, int64_t o, bool inside) {
             tile.at = o * p.w.step;
+            if constexpr (CalledIn) next.call_in(tile.at, p.lanes * p.w.step);
             tile.lanes = smaller(p.lanes, p.w.out - o);
             for (int64_t k = 0; k < p.targets; ++k)
                 for (int64_t c = 0; c < p.sources; ++c) {
@@ -121,6 +130,11 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
                     tile.dy = a.dy + from;
                     tile.y = a.y ? a.y + from : nullptr;
                     tile.bias = c == 0 ? bias + k * L : nullptr;
+                    if (CalledIn && c == 0)
+                        for (int64_t r = 0; r < rows; ++r) {
+                            __builtin_prefetch(tile.dy + dy_ahead + r * tile.dy_row);
+                            if (a.y) __builtin_prefetch(tile.y + dy_ahead + r * tile.dy_row);
+                        }
                     with_height<T>(rows, [&](auto tile_rows) {
                         with_load(p.w.step, inside, [&](auto how) { sum_rows<T, L, how, tile_rows>(tile); });
                     });
@@ -168,7 +182,9 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
         T* dweight = plan.results ? partial + chunk * size : a.dweight;
         T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
         for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group) {
-            const auto sum = p.half ? sum_group<T, kHalfLanes<T>> : sum_group<T, kLanes<T>>;
+            const auto sum = p.half        ? sum_group<T, kHalfLanes<T>, false>
+                             : p.called_in ? sum_group<T, kLanes<T>, true>
+                                           : sum_group<T, kLanes<T>, false>;
             sum(a, plan, tables, with, group, begin, end, dweight + group * per_group,
                 dbias ? dbias + group * p.targets : nullptr);
         }

@@ -14,6 +14,7 @@ constexpr int kColumnTaps = 4;               // a column of more taps is cut
 constexpr int64_t kUnitWork = 1 << 16;       // multiply-adds of a unit of the parallel loop, where planes are small
 constexpr int64_t kStripWork = 1 << 20;      // planes of more are cut into strips of rows
 constexpr int64_t kStridedReach = 4;         // of a fan, where that costs lanes
+constexpr int64_t kCalledIn = 1 << 22;       // numbers read and written, from which on input is fetched ahead
 constexpr int64_t kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
 
 // Whether registers of T have their lanes permuted in one instruction: columns share loads then.
@@ -84,7 +85,7 @@ struct RowProblem {
     int64_t in_plane, out_plane;
     int64_t w_source, w_target;   // elements of the weight from a channel to the next
     // derived by plan_rows():
-    bool half, folded;
+    bool half, folded, called_in;
     int64_t lanes, reach;   // outputs of a vector, elements between the columns of a fan
     int64_t work;           // multiply-adds of a group's planes
     int64_t rows, strips;   // h positions of a strip, strips of a plane
@@ -138,6 +139,8 @@ template <class T> RowProblem plan_rows(RowProblem p) {
         p.lanes = smaller(L, (2 * L - 1 - p.reach) / p.w.step + 1);
     }
     p.folded = p.h.grid == 1 && p.h.span == 1;
+    p.called_in =
+        !p.folded && !p.half && p.n * p.groups * (p.sources * p.in_plane + p.targets * p.out_plane) > kCalledIn;
     p.slots = p.d.phases * p.d.span * p.h.phases;
     p.work = p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     const int64_t tiles = ceil_div(p.h.grid, kTileRows);
