@@ -19,6 +19,7 @@ namespace {
 
 constexpr int64_t kLongRow = 64;             // tiles; longer rows are cut
 constexpr int64_t kStripBytes = 64 * 1024;   // of one vector of channels
+constexpr int64_t kAheadBytes = 256;         // of each channel called in: more streams than processors foresee
 constexpr int64_t kPointPad = 64;            // bytes between points: powers of two would collide in the cache
 
 // One axis of an image seen through tiles: that of a block's phase meets positions
@@ -135,6 +136,7 @@ TK_INLINE void load_transposed(const Source<T>& from, int64_t offset, int64_t pi
             if (i >= from.channels) continue;
             const int64_t at = offset + i * pitch + o;
             rows[i] = load_first(from.x + at, positions);
+            __builtin_prefetch(from.x + at + kAheadBytes / static_cast<int64_t>(sizeof(T)));
             if (from.y) rows[i] = select<T>(load_first(from.y + at, positions) > 0, rows[i], Vec<T>{});
         }
         transpose<T>(rows);
