@@ -58,6 +58,71 @@ template <class T> void clear(T* plane, const DirectProblem& p, const Strip& s, 
     for (int64_t c = 0; c < channels; ++c) zero_run(plane + c * p.out_plane + begin, end - begin);
 }
 
+// Tile i of `length` columns, as even as whole vectors let them be.
+template <class T, bool AlongPixels> Run tile_run(const DirectProblem& p, int64_t length, int64_t i) {
+    const int64_t unit = AlongPixels ? kLanes<T> : 1, units = ceil_div(length, unit);
+    const int64_t tiles = ceil_div(length, p.tile_pixels);
+    return {units * i / tiles * unit, smaller(length, units * (i + 1) / tiles * unit)};
+}
+
+// Whether a strip is read where it lies. Vectors of pixels run on into the next channel, but not past the last one.
+template <class T, bool AlongPixels> bool is_in_place(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
+    if (!p.in_place || a.mask) return false;
+    const int64_t unit = AlongPixels ? kLanes<T> : 1, channel = (s.image * p.groups + s.group + 1) * p.ic - 1;
+    return channel * p.in_plane + s.w0 + ceil_div(s.columns, unit) * unit <= p.n * p.groups * p.ic * p.in_plane;
+}
+
+// Input of the tile so many ahead, a share for each block of output channels, and the outputs of the next tile. What
+// runs past a strip does no harm.
+constexpr int64_t kTilesAhead = 2;
+template <class T>
+TK_INLINE void fetch_ahead(const TileArguments<T>& tile, const DirectProblem& p, int64_t share, int64_t shares) {
+    const T* in = tile.in + kTilesAhead * p.tile_pixels;
+    for (int64_t c = tile.channels * share / shares; c < tile.channels * (share + 1) / shares; ++c)
+        fetch(in + c * tile.channel_pitch, p.tile_pixels);
+    const int64_t outputs = smaller(p.outputs, tile.to.channels);
+    for (int64_t k = 0; k < outputs; ++k) fetch_to_write(tile.to.out + k * p.out_plane + p.tile_pixels, p.tile_pixels);
+}
+
+// Output channels [k_begin, k_end) of a strip that is read where it lies; their weights lie `pitch` apart. A tile along
+// pixels meets all of them while its input is in L1; along channels it is their weights that stay.
+template <class T, bool AlongPixels>
+void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
+                      int64_t k_begin, int64_t k_end) {
+    constexpr RowTap row[] = {{0, 0}, {0, -1}};
+    constexpr int64_t column = 0;
+    const int64_t tiles = ceil_div(s.columns, p.tile_pixels), blocks = k_end - k_begin;
+    TileArguments<T> tile{};
+    tile.rows = row;
+    tile.columns = &column;
+    tile.taps = tile.tap_end = 1;
+    tile.c_sum = p.c_sum;
+    tile.channel_pitch = p.in_plane;
+    tile.width = p.width;
+    for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
+        const int64_t c0 = c_block * p.c_block, first = (s.image * p.groups + s.group) * p.ic + c0;
+        tile.channels = smaller(p.c_block, p.ic - c0);
+        for (int64_t i = 0; i < tiles * blocks; ++i) {
+            const int64_t block = AlongPixels ? i % blocks : i / tiles, k = (k_begin + block) * p.outputs;
+            const int64_t k0 = s.group * p.oc + k;
+            const Run range = tile_run<T, AlongPixels>(p, s.columns, AlongPixels ? i / blocks : i % tiles);
+            tile.pixels = range.end - range.begin;
+            tile.in = a.x + first * p.in_plane + s.w0 + range.begin;
+            tile.packed = packed + block * pitch + c0 * p.width;
+            tile.to = {a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + s.w0 + range.begin,
+                       a.bias ? a.bias + k0 : nullptr,
+                       p.out_plane,
+                       1,
+                       p.oc - k,
+                       c_block == 0,
+                       a.relu && c_block == p.c_blocks - 1,
+                       false};
+            if (AlongPixels) fetch_ahead(tile, p, block, blocks);
+            tile_of<T, AlongPixels>(tile.pixels, p.width)(tile);
+        }
+    }
+}
+
 // Output channels [k_begin, k_end) of a strip, whose input lies ready where it is staged; their weights lie `pitch`
 // apart.
 template <class T, bool AlongPixels>
@@ -91,11 +156,9 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                 c_block == 0, a.relu && c_block == p.c_blocks - 1, p.w_pair != 0};
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
-                const int64_t unit = AlongPixels ? kLanes<T> : 1, units = ceil_div(length, unit);
-                const int64_t tiles = ceil_div(length, p.tile_pixels);
-                for (int64_t i = 0; i < tiles; ++i) {
-                    const int64_t begin = w0 + units * i / tiles * unit;
-                    const int64_t end = w0 + smaller(length, units * (i + 1) / tiles * unit);
+                for (int64_t i = 0; i < ceil_div(length, p.tile_pixels); ++i) {
+                    const Run range = tile_run<T, AlongPixels>(p, length, i);
+                    const int64_t begin = w0 + range.begin, end = w0 + range.end;
                     const Run seen = taps_seen(p, s, begin, end);
                     tile.tap_begin = seen.begin;
                     tile.tap_end = seen.end;
@@ -135,6 +198,11 @@ inline Strip strip_of(const DirectProblem& p, int64_t image, int64_t group, int6
     return {image, group, od, h0, smaller(p.rows, p.h.grid - h0), w0, smaller(p.columns, p.w.grid - w0)};
 }
 
+// Strip `strip`, counted over the images of a group.
+inline Strip place_of(const DirectProblem& p, int64_t group, int64_t strip) {
+    return strip_of(p, strip / p.strips(), group, strip % p.strips());
+}
+
 // Output channels [k_begin, k_end) of strip `strip`, counted over the images of a group. Parts take turns block by
 // block: lines of y are visited again while they are near.
 template <class T, bool AlongPixels>
@@ -150,7 +218,9 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
         for (int64_t i = 0; i < all.count; ++i) {
             const DirectProblem& p = all.parts[i];
             const Strip s = strip_of(p, image, group, number);
-            if (s.rows > 0 && s.columns > 0)   // the last row and column may be some parts' alone
+            if (!staged && is_in_place<T, AlongPixels>(a, p, s))
+                compute_in_place<T, AlongPixels>(a, packed, all.packed_block, p, s, k, k + step);
+            else if (s.rows > 0 && s.columns > 0)   // the last row and column may be some parts' alone
                 compute_strip<T, AlongPixels>(a, packed + all.packed_at[i], all.packed_block, p, s, k, k + step, staged,
                                               own);
         }
@@ -166,10 +236,10 @@ template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& 
         for (int64_t first = 0; first < strips; first += all.staged) {
             const int64_t count = smaller(all.staged, strips - first);
             parallel_for(count * f.c_blocks, all.work, [&](int64_t unit, int) {
-                const int64_t c0 = unit % f.c_blocks * f.c_block, strip = first + unit / f.c_blocks;
-                copy_strip(staged + unit * f.strip, a.x, a.mask, f,
-                           strip_of(f, strip / f.strips(), group, strip % f.strips()), c0,
-                           smaller(f.c_block, f.ic - c0));
+                const int64_t c0 = unit % f.c_blocks * f.c_block;
+                const Strip s = place_of(f, group, first + unit / f.c_blocks);
+                if (is_in_place<T, AlongPixels>(a, f, s)) return;
+                copy_strip(staged + unit * f.strip, a.x, a.mask, f, s, c0, smaller(f.c_block, f.ic - c0));
             });
             const int64_t splits = larger(1, smaller(count, ceil_div(8, k_blocks)));
             parallel_for(k_blocks * splits, all.work, [&](int64_t unit, int thread) {
@@ -177,8 +247,11 @@ template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& 
                 const int64_t k = unit / splits, split = unit % splits, block = group * k_blocks + k;
                 const T* packed = a.packed ? a.packed + block * all.packed_block : own + f.lists;
                 if (!a.packed) pack_block(own + f.lists, a.weight, all, block);
-                for (int64_t i = count * split / splits; i < count * (split + 1) / splits; ++i)
-                    compute_parts<T, AlongPixels>(a, packed, all, group, first + i, k, k + 1, staged + i * pitch, own);
+                for (int64_t i = count * split / splits; i < count * (split + 1) / splits; ++i) {
+                    const bool in_place = is_in_place<T, AlongPixels>(a, f, place_of(f, group, first + i));
+                    compute_parts<T, AlongPixels>(a, packed, all, group, first + i, k, k + 1,
+                                                  in_place ? nullptr : staged + i * pitch, own);
+                }
             });
         }
 }

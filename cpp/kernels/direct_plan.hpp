@@ -101,6 +101,7 @@ struct DirectProblem : StripLayout {
     bool along_pixels;                                      // what vectors hold: pixels, or output channels
     int64_t w_pair;   // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
     bool alone;       // what lies between its outputs is 0, and written on the way
+    bool in_place;    // 1x1 of stride 1: a plane is one row, and needs no copy
     // derived by plan():
     int64_t width, outputs, tile_pixels;   // of a tile: numbers of a packed line, output channels in it, and pixels
     int64_t phases, k_blocks;
@@ -190,6 +191,8 @@ template <class T> void plan(DirectProblem& p) {
     constexpr int64_t L = kLanes<T>, bytes = sizeof(T);
     p.reduce();
     const int64_t taps = p.taps();
+    p.in_place = taps == 1 && p.w.stride == 1 && p.w.origin == 0 && p.w.grid == p.in_plane && p.w.in == p.in_plane &&
+                 p.out_plane == p.in_plane;
     p.tile_pixels = tile_pixels<T>(p);
     if (p.along_pixels) p.width = ceil_div(p.oc, ceil_div(p.oc, kPixelRows));
     else p.width = p.w_pair || p.oc > L ? kBlock<T> : L;

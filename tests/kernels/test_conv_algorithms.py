@@ -7,6 +7,8 @@ and backward-input, for a sample in any batch; and a fused call gives the bits o
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -170,3 +172,48 @@ def test_weights_past_the_caches(algorithm: str, stride: int) -> None:
     masked = np.where(y > 0, dy, 0).reshape(3, 2, 550, -1)
     expected[:, :, ::stride, ::stride] = (factors.swapaxes(1, 2) @ masked).reshape(3, 1000, 24, 24)
     np.testing.assert_array_equal(dx, expected)
+
+
+# The input ends where a page that may not be read begins.
+AT_THE_END = """
+import ctypes, mmap, sys
+import numpy as np
+import tatamikomi as tk
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+page = mmap.PAGESIZE
+whole = mmap.mmap(-1, 17 * page)
+start = ctypes.addressof(ctypes.c_char.from_buffer(whole))
+assert libc.mprotect(start + 16 * page, page, 0) == 0
+def at_the_end(a):
+    to = np.frombuffer(whole, a.dtype, a.size, 16 * page - a.nbytes).reshape(a.shape)
+    to[...] = a
+    return to
+rng = np.random.default_rng(5)
+for n, channels, size, groups in ((1, 20, 7, 1), (2, 20, 7, 2), (2, 3, 1, 1), (1, 16, 13, 2), (3, 8, 16, 1)):
+    a = rng.integers(-2, 3, (n, channels, size, size)).astype(sys.argv[2])
+    weight = rng.integers(-2, 3, (12 * groups, channels // groups, 1, 1)).astype(a.dtype)
+    back = rng.integers(-2, 3, (channels, 8 // groups, 1, 1)).astype(a.dtype)
+    for call in (lambda a: tk.kernels.conv_forward(a, weight, groups=groups, algorithm=sys.argv[1]),
+                 lambda a: tk.kernels.conv_backward_input(
+                     a, back, (n, 8, size, size), groups=groups, algorithm=sys.argv[1])):
+        np.testing.assert_array_equal(call(at_the_end(a)), call(a))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect of Linux")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("algorithm", ["direct", "direct_pixels"])
+def test_what_is_read_in_place_is_not_read_past_its_end(algorithm: str, dtype: str) -> None:
+    command = [sys.executable, "-c", AT_THE_END, algorithm, dtype]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+
+
+def test_what_a_vector_reads_beside_its_channel_stays_out() -> None:
+    """Planes of 7x7 end within a vector: the next image's values lie in its other lanes."""
+    rng = np.random.default_rng(6)
+    x, weight = rng.standard_normal((2, 4, 7, 7)), rng.standard_normal((5, 4, 1, 1))
+    expected = tk.kernels.conv_forward(x[:1], weight, algorithm="direct_pixels")
+    x[1] = np.nan
+    np.testing.assert_array_equal(tk.kernels.conv_forward(x, weight, algorithm="direct_pixels")[:1], expected)
