@@ -1,6 +1,7 @@
 // The formulas of TK_ACTIVATIONS: y(x) and dx = dy y'(x), with parameters a and b. `cost`: elementary operations of an
 // element, roughly. A NaN stays NaN in y; where y' is 0 on a whole side, dx is 0 whatever dy is.
 #pragma once
+#include "kernels/normal_table.hpp"
 #include "kernels/simd_math.hpp"
 
 namespace tk {
@@ -42,12 +43,23 @@ template <class T> struct elu {
     }
 };
 
-// y = x P(x), P the normal distribution, which is max(x, 0) - |x| (1 - P(|x|)); y' = P + x exp(-x^2 / 2) / sqrt(2 pi)
+// y = x P(x), P the normal distribution, which is max(x, 0) - |x| (1 - P(|x|)); y' = P + x exp(-x^2 / 2) / sqrt(2 pi).
+// Few vectors have a lane so far from 0 that it takes an exponential; the others of its lanes do without all the same.
 template <class T> struct gelu {
     static constexpr int cost = 32;
-    static TK_INLINE Vec<T> value(Vec<T> x, Vec<T>, Vec<T>) {
+    static TK_INLINE Vec<T> anywhere(Vec<T> x) {
         const Normal<T> p = normal<T>(x);
         return greater(Vec<T>{}, x) - p.size * p.beyond;
+    }
+    static TK_INLINE Vec<T> value(Vec<T> x, Vec<T>, Vec<T>) {
+        if constexpr (kPermutes && sizeof(T) == 4) {
+            const Vec<T> size = absolute<T>(x), y = greater(Vec<T>{}, x) - size * normal_beyond(size);
+            const VecMask<T> far = !(size < kBeyondEnd);   // or NaN
+            if (__builtin_expect(any_lane(far), 0)) return select<T>(far, anywhere(x), y);
+            return y;
+        } else {
+            return anywhere(x);
+        }
     }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T>, Vec<T>) {
         const Normal<T> p = normal<T>(x);

@@ -198,7 +198,7 @@ template <class T, int L> TK_INLINE VecOf<T, L> high_pairs(VecOf<T, L> a, VecOf<
     return pick_lanes<T, L>(a, b, [](int i) { return (i + L) / 2 + i % 2 * L; });
 }
 
-// Lane i of the result is lane lanes[i] of v. Without AVX2 it is done one by one.
+// Lane i of the result is lane lanes[i] of v, modulo their number. Without AVX2 it is done one by one.
 #if defined(__AVX2__)
 constexpr bool kPermutes = true;
 #else
@@ -207,7 +207,7 @@ constexpr bool kPermutes = false;
 template <class T> TK_INLINE Vec<T> permuted(Vec<T> v, VecMask<T> lanes) {
 #if defined(__clang__)
     Vec<T> result{};
-    for (int i = 0; i < kLanes<T>; ++i) result[i] = v[lanes[i]];
+    for (int i = 0; i < kLanes<T>; ++i) result[i] = v[lanes[i] & (kLanes<T> - 1)];
     return result;
 #else
     return __builtin_shuffle(v, lanes);
@@ -216,6 +216,13 @@ template <class T> TK_INLINE Vec<T> permuted(Vec<T> v, VecMask<T> lanes) {
 
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
+
+// Whether a lane of a comparison holds.
+#if defined(__AVX512F__)
+TK_INLINE bool any_lane(VecMask<float> mask) { return _mm512_movepi32_mask((__m512i)mask) != 0; }
+#elif defined(__AVX2__)
+TK_INLINE bool any_lane(VecMask<float> mask) { return _mm256_movemask_ps((__m256)mask) != 0; }
+#endif
 
 // a < b ? a : b and a > b ? a : b; b where either is NaN. One instruction on x86-64.
 #if defined(__SSE2__)

@@ -1,5 +1,5 @@
-// Measures cpp/kernels/simd_math.hpp: for each function and precision the largest error over a walk through all bit
-// patterns, in units of the last place of the result, against the C library in a wider format.
+// Measures cpp/kernels/simd_math.hpp and normal_table.hpp: for each function and precision the largest error over a
+// walk through all bit patterns, in units of the last place of the result, against the C library in a wider format.
 //   simd_math_errors <step float> <step double>    prints lines "exp float <ulp> <argument>"
 #include <cmath>
 #include <cstdio>
@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <limits>
 
+#include "kernels/normal_table.hpp"
 #include "kernels/simd_math.hpp"
 
 namespace {
@@ -89,5 +90,9 @@ template <class T, class Word, class Wide> void measure_all(const char* type, un
 
 int main(int, char** arguments) {
     measure_all<float, unsigned, double>("float", std::strtoull(arguments[1], nullptr, 10));
+    measure<float, unsigned>(
+        "beyond", "float", std::strtoull(arguments[1], nullptr, 10),
+        [&](tk::Vec<float> v) { return v >= 0 && v < tk::kBeyondEnd ? tk::normal_beyond(v) : v - v; },
+        [](float x) { return x >= 0 && x < tk::kBeyondEnd ? normal<double, float>(-x) : double(x) - x; });
     measure_all<double, unsigned long long, long double>("double", std::strtoull(arguments[2], nullptr, 10));
 }
