@@ -27,37 +27,42 @@ template <class T, class F> TK_INLINE Vec<T> sum_taps(const T* weights, int64_t 
     return sum;
 }
 
-// kLanes neighbouring outputs of a row, from number `first` on: tap k of each lies within a vector from base[k] on.
+// kLanes neighbouring outputs of a row: tap k of each lies within two vectors from base[k] on.
+constexpr int kNearTaps = 2;   // with four, rows transposed in registers are as fast
 template <class T> struct Neighbours {
-    int64_t base[2] = {0, 0};
-    VecMask<T> lane[2] = {}, two = {};   // two: outputs of two taps, the others have one
-    Vec<T> weight[2] = {};
-    bool near = true, any_two = false;
+    int64_t base[kNearTaps] = {};
+    VecMask<T> lane[kNearTaps] = {}, two = {};   // two: outputs of two taps, the others have one
+    Vec<T> weight[kNearTaps] = {};
+    int taps = 0;                     // of the output of the most
+    bool near = true, wide = false;   // wide: one vector is too short
 
     Neighbours(const AxisTable<T>& table, int64_t first, int64_t count) {
-        constexpr int64_t L = kLanes<T>;
         const int64_t* const offsets = table.offsets + first;
-        for (int k = 0; k < 2; ++k) {
-            int64_t low = -1, high = -1;
-            for (int64_t i = 0; i < count; ++i) {
-                const int64_t taps = offsets[i + 1] - offsets[i];
-                if (taps < 1 || taps > 2) near = false;
-                if (k >= taps) continue;
-                const int64_t at = table.index[offsets[i] + k];
-                low = low < 0 ? at : smaller(low, at);
-                high = larger(high, at);
-            }
-            if (!near || high - low >= L) {
-                near = false;
-                return;
-            }
-            base[k] = larger(low, 0);
-            for (int64_t i = 0; i < count; ++i) {
-                if (k >= offsets[i + 1] - offsets[i]) continue;
-                lane[k][i] = static_cast<LaneInt<T>>(table.index[offsets[i] + k] - base[k]);
-                weight[k][i] = table.weights[offsets[i] + k];
-                if (k == 1) two[i] = -1, any_two = true;
-            }
+        for (int64_t i = 0; i < count; ++i) {
+            const int64_t own = offsets[i + 1] - offsets[i];
+            if (own < 1 || own > kNearTaps) near = false;
+            taps = static_cast<int>(larger(taps, own));
+        }
+        for (int k = 0; near && k < taps; ++k) find_lanes(table, offsets, count, k);
+    }
+
+private:
+    void find_lanes(const AxisTable<T>& table, const int64_t* offsets, int64_t count, int k) {
+        int64_t low = -1, high = -1;
+        for (int64_t i = 0; i < count; ++i) {
+            if (k >= offsets[i + 1] - offsets[i]) continue;
+            const int64_t at = table.index[offsets[i] + k];
+            low = low < 0 ? at : smaller(low, at);
+            high = larger(high, at);
+        }
+        base[k] = low;
+        if (high - low >= kLanes<T>) wide = true;
+        if (high - low >= 2 * kLanes<T>) near = false;
+        for (int64_t i = 0; near && i < count; ++i) {
+            if (k >= offsets[i + 1] - offsets[i]) continue;
+            lane[k][i] = static_cast<LaneInt<T>>(table.index[offsets[i] + k] - low);
+            weight[k][i] = table.weights[offsets[i] + k];
+            if (k == 1) two[i] = -1;
         }
     }
 };
@@ -68,11 +73,17 @@ template <class T> struct Pass {
     AxisTable<T> table;
     int64_t outer, in, out, inner;
     bool near = false;   // along the last axis: all outputs are Neighbours
+    const Neighbours<T>* neighbours = nullptr;
 
+    int64_t start(int64_t o) const { return larger(0, smaller(o, out - kLanes<T>)); }
+    Neighbours<T> neighbours_from(int64_t o) const { return {table, start(o), smaller(out, kLanes<T>)}; }
     void find_near() {
         near = kPermutes && last();
-        for (int64_t o = 0; near && o < out; o += kLanes<T>)
-            near = Neighbours<T>(table, o, smaller(out - o, kLanes<T>)).near;
+        for (int64_t o = 0; near && o < out; o += kLanes<T>) near = neighbours_from(o).near;
+    }
+    void list_neighbours(Neighbours<T>* to) {
+        for (int64_t o = 0; o < out; o += kLanes<T>) to[o / kLanes<T>] = neighbours_from(o);
+        neighbours = to;
     }
     bool last() const { return inner == 1; }
     int64_t units(int64_t planes) const {
@@ -84,9 +95,16 @@ template <class T> struct Pass {
 
     void run(T* y, const T* x, int64_t planes, int64_t begin, int64_t end, T* lanes) const {
         if (near) return along(y, x, begin * kLanes<T>, smaller(end * kLanes<T>, planes * outer));
-        for (int64_t unit = begin; unit < end; ++unit)
-            if (last()) columns(y, x, unit * kLanes<T>, smaller(kLanes<T>, planes * outer - unit * kLanes<T>), lanes);
-            else row(y + unit * inner, x + unit / out * in * inner, unit % out);
+        if (last()) {
+            for (int64_t unit = begin; unit < end; ++unit)
+                columns(y, x, unit * kLanes<T>, smaller(kLanes<T>, planes * outer - unit * kLanes<T>), lanes);
+            return;
+        }
+        x += begin / out * in * inner;
+        for (int64_t unit = begin, o = begin % out; unit < end; ++unit) {
+            row(y + unit * inner, x, o);
+            if (++o == out) o = 0, x += in * inner;
+        }
     }
 
 private:
@@ -99,7 +117,10 @@ private:
             int64_t i = 0;
             for (; i + kLanes<T> <= inner; i += kLanes<T>) store(y + i, sum([&](const T* p) { return load(p + i); }));
             const int64_t left = inner - i;
-            if (left) store_first(y + i, sum([&](const T* p) { return load_first(p + i, left); }), left);
+            if (left && inner >= kLanes<T>) {
+                i = inner - kLanes<T>;
+                store(y + i, sum([&](const T* p) { return load(p + i); }));
+            } else if (left) store_first(y + i, sum([&](const T* p) { return load_first(p + i, left); }), left);
         };
         if (end - first == 1) {
             const T* const a = source(first);
@@ -118,22 +139,31 @@ private:
 
     // rows [begin, end) of y [rows][out] from those of x [rows][in], outputs side by side
     void along(T* y, const T* x, int64_t begin, int64_t end) const {
+        for (int64_t o = 0; o < out; o += kLanes<T>) {
+            const Neighbours<T>& outputs = neighbours[o / kLanes<T>];
+            const auto rows = outputs.wide       ? &Pass::neighbours_in_rows<2, true>
+                              : outputs.taps > 1 ? &Pass::neighbours_in_rows<2, false>
+                                                 : &Pass::neighbours_in_rows<1, false>;
+            (this->*rows)(y + start(o), x, begin, end, outputs, smaller(out, kLanes<T>));
+        }
+    }
+    template <int Most, bool Wide>
+    void neighbours_in_rows(T* y, const T* x, int64_t begin, int64_t end, const Neighbours<T> outputs,
+                            int64_t count) const {
         constexpr int64_t L = kLanes<T>;
-        for (int64_t o = 0; o < out; o += L) {
-            const int64_t count = smaller(out - o, L);
-            const Neighbours<T> outputs(table, o, count);
-            const auto taps = [&](int64_t r, int k) {
-                const int64_t at = outputs.base[k];
-                return outputs.weight[k] *
-                       permuted<T>(load_first(x + r * in + at, smaller(in - at, L)), outputs.lane[k]);
+        for (int64_t r = begin; r < end; ++r) {
+            const auto term = [&](int k) {
+                const T* const from = x + r * in + outputs.base[k];
+                const int64_t left = in - outputs.base[k];
+                const Vec<T> a = load_first(from, smaller(left, L));
+                if constexpr (!Wide) return outputs.weight[k] * permuted<T>(a, outputs.lane[k]);
+                const Vec<T> b = load_first(from + L, smaller(larger(left - L, 0), L));
+                return outputs.weight[k] * permuted_two<T>(a, b, outputs.lane[k]);
             };
-            if (!outputs.any_two)
-                for (int64_t r = begin; r < end; ++r) store_first(y + r * out + o, taps(r, 0), count);
-            else
-                for (int64_t r = begin; r < end; ++r) {
-                    const Vec<T> one = taps(r, 0);
-                    store_first(y + r * out + o, select<T>(outputs.two, one + taps(r, 1), one), count);
-                }
+            Vec<T> sum = term(0);
+            if constexpr (Most == 2) sum = select<T>(outputs.two, sum + term(1), sum);
+            if (count == L) store(y + r * out, sum);
+            else store_first(y + r * out, sum, count);
         }
     }
 
@@ -174,9 +204,9 @@ private:
 template <class T> struct Plan {
     Pass<T> passes[3];
     int count;
-    int64_t in = 1, out = 1;       // elements of a plane of x, of y
-    int64_t between[2] = {0, 0};   // of what the first and the second pass make
-    int64_t lanes = 0, work = 0;
+    int64_t in = 1, out = 1;                   // elements of a plane of x, of y
+    int64_t between[2] = {0, 0};               // of what the first and the second pass make
+    int64_t listed = 0, lanes = 0, work = 0;   // listed: elements that Neighbours take
     int64_t planes;   // that one unit takes through all passes; 0: the passes are made one by one
 
     Plan(const ResampleShape& s, const AxisTable<T>* tables, int tables_count) : count(tables_count) {
@@ -191,13 +221,14 @@ template <class T> struct Plan {
         int64_t largest = in, rows = kLanes<T>;
         for (int i = 0; i < count; ++i) {
             const int64_t axis = tables[i].axis;
-            passes[i] = {tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3), false};
+            passes[i] = {tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3)};
             passes[i].find_near();
             sizes[axis] = goals[axis];
             out = product(0, 3);
             if (i + 1 < count) between[i] = out;
             largest = larger(largest, out);
             lanes = larger(lanes, passes[i].lanes());
+            if (passes[i].near) listed = quotient_up(passes[i].out, kLanes<T>) * (sizeof(Neighbours<T>) / sizeof(T));
             work += passes[i].outer * passes[i].taps() * passes[i].inner;
             if (passes[i].last()) rows = smaller(rows, passes[i].outer);
         }
@@ -208,9 +239,10 @@ template <class T> struct Plan {
         if (planes > s.planes) planes = larger(s.planes, 1);
     }
 
-    // Of the workspace: first the lanes of every thread, then what lies between the passes, of every thread or of all.
+    // Of the workspace: first the Neighbours, then the lanes of every thread, then what lies between the passes, of
+    // every thread or of all.
     int64_t workspace(const ResampleShape& s, int threads) const {
-        return threads * lanes + (planes ? threads * planes : s.planes) * (between[0] + between[1]);
+        return listed + threads * lanes + (planes ? threads * planes : s.planes) * (between[0] + between[1]);
     }
 };
 
@@ -218,7 +250,10 @@ template <class T> struct Plan {
 
 template <class T>
 void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tables, int count, T* workspace) {
-    const Plan<T> plan(s, tables, count);
+    Plan<T> plan(s, tables, count);
+    for (Pass<T>& pass : plan.passes)
+        if (pass.near) pass.list_neighbours(reinterpret_cast<Neighbours<T>*>(workspace));
+    workspace += plan.listed;
     T* const between = workspace + max_threads() * plan.lanes;
     if (plan.planes == 0) {
         T* held[2] = {between, between + s.planes * plan.between[0]};

@@ -214,6 +214,20 @@ template <class T> TK_INLINE Vec<T> permuted(Vec<T> v, VecMask<T> lanes) {
 #endif
 }
 
+// The same of the 2 kLanes lanes of a, b.
+template <class T> TK_INLINE Vec<T> permuted_two(Vec<T> a, Vec<T> b, VecMask<T> lanes) {
+#if defined(__clang__)
+    Vec<T> result{};
+    for (int i = 0; i < kLanes<T>; ++i) {
+        const auto lane = lanes[i] & (2 * kLanes<T> - 1);
+        result[i] = lane < kLanes<T> ? a[lane] : b[lane - kLanes<T>];
+    }
+    return result;
+#else
+    return __builtin_shuffle(a, b, lanes);
+#endif
+}
+
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 

@@ -26,6 +26,21 @@ def test_nearest_copies_every_number(backend, dtype, width):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", [1, 2, 7, 8, 9, 15, 16, 17, 33, 50])
+@pytest.mark.parametrize("less", [0, 1])
+def test_the_adjoint_of_nearest_adds_one_or_two(backend, dtype, width, less):
+    """Whole numbers, so equal, around the widths of vectors; a NaN stays where it is added."""
+    table = nearest_table(width, 2 * width - less)
+    dy = np.arange(2.0 * 3 * 5 * table.outputs, dtype=dtype).reshape(2, 3, 5, -1) % 61
+    dy[0, 1, 2, -1] = np.nan
+    expected = np.zeros((2, 3, 5, width), dtype)
+    np.add.at(expected, (slice(None), slice(None), slice(None), table.index), dy)
+    with tk.backend(backend):
+        assert np.array_equal(tk.kernels.resample(dy, [None, table.transposed]), expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_what_has_no_weight_is_not_seen(backend, mode):
     """With aligned corners every second output is an element itself, whatever its neighbours are."""
