@@ -100,6 +100,7 @@ template <class T> struct Pass {
                 columns(y, x, unit * kLanes<T>, smaller(kLanes<T>, planes * outer - unit * kLanes<T>), lanes);
             return;
         }
+        if (begin >= end) return;   // there may be no outputs at all
         x += begin / out * in * inner;
         for (int64_t unit = begin, o = begin % out; unit < end; ++unit) {
             row(y + unit * inner, x, o);
