@@ -28,7 +28,7 @@ template <class T, class F> TK_INLINE Vec<T> sum_taps(const T* weights, int64_t 
 }
 
 // kLanes neighbouring outputs of a row: tap k of each lies within two vectors from base[k] on.
-constexpr int kNearTaps = 2;   // with four, rows transposed in registers are as fast
+constexpr int kNearTaps = 2;
 template <class T> struct Neighbours {
     int64_t base[kNearTaps] = {};
     VecMask<T> lane[kNearTaps] = {}, two = {};   // two: outputs of two taps, the others have one
