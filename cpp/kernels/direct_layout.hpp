@@ -40,8 +40,13 @@ void transpose_columns(T* to, int64_t pitch, const T* from, int64_t stride, int6
 // to[0..count) = from[0..count), or 0 where there is a mask that is not positive
 template <class T> TK_INLINE void copy_run(T* to, const T* from, const T* mask, int64_t count) {
     constexpr int64_t L = kLanes<T>;
-    for (int64_t q = 0; q < count; q += L) {
-        const int64_t lanes = smaller(L, count - q);
+    int64_t q = 0;
+    for (; q + L <= count; q += L) {
+        Vec<T> v = load(from + q);
+        if (mask) v = select<T>(load(mask + q) > 0, v, Vec<T>{});
+        store(to + q, v);
+    }
+    if (const int64_t lanes = count - q; lanes > 0) {
         Vec<T> v = load_first(from + q, lanes);
         if (mask) v = select<T>(load_first(mask + q, lanes) > 0, v, Vec<T>{});
         store_first(to + q, v, lanes);
@@ -131,6 +136,31 @@ template <class T> TK_INLINE void copy_even(T* to, const T* from, const T* mask,
         store_first(to + q, v, lanes);
     }
 }
+
+// even[i] = from[2 i], odd[i] = from[2 i + 1] of from[0..count), or 0 where there is a mask that is not positive
+template <class T> TK_INLINE void copy_halves(T* even, T* odd, const T* from, const T* mask, int64_t count) {
+    constexpr int64_t L = kLanes<T>;
+    int64_t q = 0;
+    for (; 2 * (q + L) <= count; q += L) {
+        Vec<T> a = load(from + 2 * q), b = load(from + 2 * q + L);
+        if (mask) {
+            a = select<T>(load(mask + 2 * q) > 0, a, Vec<T>{});
+            b = select<T>(load(mask + 2 * q + L) > 0, b, Vec<T>{});
+        }
+        store(even + q, even_lanes<T, L>(a, b));
+        store(odd + q, odd_lanes<T, L>(a, b));
+    }
+    if (const int64_t left = count - 2 * q; left > 0) {
+        const int64_t low = smaller(L, left), high = left - low;
+        Vec<T> a = load_first(from + 2 * q, low), b = load_first(from + 2 * q + L, high);
+        if (mask) {
+            a = select<T>(load_first(mask + 2 * q, low) > 0, a, Vec<T>{});
+            b = select<T>(load_first(mask + 2 * q + L, high) > 0, b, Vec<T>{});
+        }
+        store_first(even + q, even_lanes<T, L>(a, b), (left + 1) / 2);
+        store_first(odd + q, odd_lanes<T, L>(a, b), left / 2);
+    }
+}
 template <class T> TK_INLINE void zero_run(T* to, int64_t count) {
     for (int64_t q = 0; q < count; ++q) to[q] = 0;
 }
@@ -142,10 +172,31 @@ template <class T> struct Rows {
     int64_t to_channel, from_channel, channels;
 };
 
+// copy_row() of two phases whose positions alternate: the input is read once.
+template <class T> void copy_two_phases(const Rows<T>& a, int64_t in, int64_t pitch, int64_t first) {
+    Run runs[2];
+    for (int64_t phase = 0; phase < 2; ++phase) runs[phase] = positions_inside(pitch, in, 2, first + phase);
+    const bool swapped = first < 0 && first % 2 != 0;   // then the first position inside belongs to phase 1
+    const Run lower = runs[swapped], upper = runs[!swapped];
+    const int64_t at = first + swapped + 2 * lower.begin;
+    const int64_t count = (lower.end - lower.begin) + (upper.end - upper.begin);
+    for (int64_t c = 0; c < a.channels; ++c) {
+        T *to = a.to + c * a.to_channel, *even = to + swapped * pitch, *odd = to + !swapped * pitch;
+        const T* from = a.from + c * a.from_channel + at;
+        zero_run(even, lower.begin);
+        zero_run(odd, upper.begin);
+        copy_halves(even + lower.begin, odd + upper.begin, from, a.mask ? a.mask + c * a.from_channel + at : nullptr,
+                    count);
+        zero_run(even + lower.end, pitch - lower.end);
+        zero_run(odd + upper.end, pitch - upper.end);
+    }
+}
+
 // One scratch row of each channel: positions origin + stride*q, q counted from `start`, split by phase q mod step into
 // `phases` runs of `pitch` positions. Where the mask is not positive, 0.
 template <class T> void copy_row(const Rows<T>& a, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
     const int64_t stride = w.stride * larger(w.step, 1), first = w.origin + w.stride * start;
+    if (stride == 2 && phases == 2) return copy_two_phases(a, w.in, pitch, first);
     for (int64_t phase = 0; phase < phases; ++phase) {
         const int64_t shift = first + w.stride * phase;
         const Run run = positions_inside(pitch, w.in, stride, shift);

@@ -111,7 +111,7 @@ template <class T> int64_t strip_rows(const View& v, const Bands& b) {
     return rows;
 }
 
-// Whether `spoilt`, sums of v - v, tells of a v that was not finite.
+// Whether `spoilt`, sums of v * 0, tells of a v that was not finite.
 template <class T> bool is_spoilt(Vec<T> spoilt) { return !(sum_lanes<T>(spoilt) == 0); }
 inline void raise(int& flag) { __atomic_store_n(&flag, 1, __ATOMIC_RELAXED); }
 
@@ -255,6 +255,7 @@ void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool 
     const int64_t h = v.h.dilation, w = v.w.dilation, row0 = v.h.first(p.row) - o.row;
     const int64_t column0 = v.w.first(p.column) - o.column;
     const Vec<T> least = broadcast(relu ? T(0) : -std::numeric_limits<T>::infinity());
+    Vec<T> zeros[2] = {};   // in registers: through memory, each sum would wait for the one before
     for_each_tile(v, p, [&](int64_t r, int64_t c) TK_ALWAYS {
         const int64_t row = row0 + r, column = column0 + c;
         T* tile = strip + (row * o.columns + column) * L;
@@ -266,7 +267,7 @@ void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool 
         output_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(in + (i * W::points + j) * from.point_pitch); },
                              [&](int i, int j, Vec<T> value) TK_ALWAYS {
                                  value += bias;
-                                 spoilt += value - value;
+                                 zeros[j % 2] += value * Vec<T>{};
                                  store(to + i * to_down + j * to_right, value <= least ? least : value);
                              });
         if (!whole)
@@ -278,6 +279,7 @@ void transform_outputs(T* strip, const Points<const T>& from, Vec<T> bias, bool 
                 }
         in += from.tile_pitch;
     });
+    spoilt += zeros[0] + zeros[1];
 }
 
 // The image's channels from such a strip. `to` points to that plane of the first of `channels`.
