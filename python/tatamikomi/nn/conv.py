@@ -113,10 +113,11 @@ class _Conv(Module):
             return weight
         if weight.exported or len(shape) != self.axes + 2 or shape[1] != self.in_channels:
             return weight
-        key = weight.version, shape[1:], get_conv_algorithm(), get_workspace_limit(), *engine()
+        values = weight._storage, weight.version  # another Parameter has another storage
+        key = *values, shape[1:], get_conv_algorithm(), get_workspace_limit(), *engine()
         found = self._packs.get(key)
         if found is None:
-            if self._packs and next(iter(self._packs))[0] != weight.version:
+            if self._packs and next(iter(self._packs))[:2] != values:
                 self._packs.clear()
             found = self._packs[key] = conv_pack_weight(widen(weight.data), shape, *options)
             if len(self._packs) > _PACKS:
