@@ -102,7 +102,7 @@ def test_writable_exports_switch_packs_off():
         if not outside.flags.writeable:
             outside = np.frombuffer(memoryview(outside), outside.dtype)
         assert layer.weight.exported
-        assert layer._packed(x, (1, 0, 1, 1)) is layer.weight
+        assert layer._packed(x, layer.weight, (1, 0, 1, 1)) is layer.weight
 
 
 def test_packs_do_not_travel():

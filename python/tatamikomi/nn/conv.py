@@ -93,8 +93,10 @@ class _Conv(Module):
         options: tuple[Any, ...] = self.stride, self.padding, self.dilation, self.groups
         if self.padding_mode != "zeros":
             x, options = self._padded(x), (self.stride, 0, *options[2:])
-        weight = self.weight if is_grad_enabled() else self._packed(x, options)
-        return type(self).function(x, weight, self.bias, *options, activation=self.activation or activation)
+        weight, bias = self.weight, self.bias
+        taped = is_grad_enabled() and any(getattr(one, "requires_grad", False) for one in (x, weight, bias))
+        laid_out = weight if taped else self._packed(x, weight, options)
+        return type(self).function(x, laid_out, bias, *options, activation=self.activation or activation)
 
     def _padded(self, x: Tensor) -> Tensor:
         """x with what its padding_mode says around it."""
@@ -104,11 +106,10 @@ class _Conv(Module):
         value = self.padding_value if self.padding_mode == "constant" else None
         return F.pad(x, [number for pair in pairs for number in pair], self.padding_mode, value)
 
-    def _packed(self, x: Tensor, options: tuple[Any, ...]) -> Tensor | PackedWeight:
+    def _packed(self, x: Tensor, weight: Tensor, options: tuple[Any, ...]) -> Tensor | PackedWeight:
         """The weight laid out for x's sizes, kept while nobody writes to it; itself, where writes can go unseen, and
         where it is computed anew for every call, as a parametrized one is."""
         shape = np.shape(x)
-        weight = self.weight
         if not isinstance(weight, Parameter):
             return weight
         if weight.exported or len(shape) != self.axes + 2 or shape[1] != self.in_channels:

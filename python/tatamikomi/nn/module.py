@@ -49,6 +49,7 @@ class Module(Tree):
 
     training: bool
     held_in_eval: bool = False  # stays in evaluation mode whatever `train()` says
+    inference_only: bool = False  # made by nn.utils.optimize_for_inference: neither trained nor loaded
 
     def __init__(self) -> None:
         self._parameters: dict[str, Parameter] = {}
@@ -244,15 +245,24 @@ class Module(Tree):
         Raises:
             TypeError: state_dict is not a mapping.
             ValueError: keys are missing or unexpected (strict), shapes differ, or values cannot be cast.
+            RuntimeError: a part was optimised for inference, whose weights are others than the model's.
         """
+        self._refuse("load_state_dict", "load into")
         return state.load(self, state_dict, strict)
 
     # Modes ------------------------------------------------------------------------------------------------
 
     def train(self: M, mode: bool = True) -> M:
-        """Switch this module and all below it to training mode (or back, with False); returns self."""
+        """Switch this module and all below it to training mode (or back, with False); returns self.
+
+        Raises:
+            ValueError: mode is neither True nor False.
+            RuntimeError: a part was optimised for inference (`nn.utils.optimize_for_inference`).
+        """
         if not isinstance(mode, bool):
             raise bad_value("train", "mode", mode, "True or False")
+        if mode:
+            self._refuse("train", "train")
         for module in self.modules():
             module.training = mode and not module.held_in_eval
         return self
@@ -308,10 +318,24 @@ class Module(Tree):
         return self.to(np.float16)
 
     def requires_grad_(self: M, requires_grad: bool = True) -> M:
-        """Ask for gradients of all parameters, or with False freeze them; returns self."""
+        """Ask for gradients of all parameters, or with False freeze them; returns self.
+
+        Raises:
+            RuntimeError: gradients of a part that was optimised for inference.
+        """
+        if requires_grad:
+            self._refuse("requires_grad_", "train")
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
+
+    def _refuse(self, op: str, instead: str) -> None:
+        """What was optimised for inference is no longer the model: all of it raises before anything changes."""
+        for path, module in self.named_modules():
+            if module.inference_only:
+                name = path or type(module).__name__
+                remedy = f"{instead} the model that it was made of, and optimise anew"
+                raise RuntimeError(f"{op}: {name} was optimised for inference: {remedy}")
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""

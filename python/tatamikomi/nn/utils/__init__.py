@@ -11,6 +11,7 @@ from tatamikomi.nn.utils.fusion import (
     fuse_linear_bn_eval,
     fuse_linear_bn_weights,
 )
+from tatamikomi.nn.utils.optimize import optimize_for_inference
 
 __all__ = [
     "adaptive_clip_grad_",
@@ -21,6 +22,7 @@ __all__ = [
     "fuse_conv_bn_weights",
     "fuse_linear_bn_eval",
     "fuse_linear_bn_weights",
+    "optimize_for_inference",
     "parametrizations",
     "parametrize",
 ]
