@@ -145,8 +145,11 @@ def peers(rows: list[Row]) -> list[str]:
 
 
 def inference(rows: dict[str, Row]) -> list[str]:
-    """Whole networks that infer, from an array to an array: ours in ms, the others' time over it."""
-    others = ("torch", "torch-channels-last", "onnxruntime", "openvino", "ncnn")
+    """Whole networks that infer, from an array to an array: ours in ms, the others' time over it, and that of ours
+    after `optimize_for_inference` where it was measured."""
+    others = ["torch", "torch-channels-last", "onnxruntime", "openvino", "ncnn"]
+    if any("native-optimized" in row["median"] for row in rows.values()):
+        others.insert(0, "native-optimized")
     lines = []
     for key, row in sorted(rows.items()):
         family, name, batch, _ = key.split("/")

@@ -26,7 +26,8 @@ class Inference(Task):
 
     def calls(self, engine: str) -> dict[str, Call]:
         if engine in OURS:
-            return {engine: self._ours}
+            optimized = tk.nn.utils.optimize_for_inference(self.model, self.x)
+            return {engine: lambda: self._ours(self.model), f"{engine}-optimized": lambda: self._ours(optimized)}
         if engine in PEERS:
             from benchmarks.exported import load
 
@@ -47,9 +48,9 @@ class Inference(Task):
 
         return {engine: run}
 
-    def _ours(self) -> Any:
+    def _ours(self, model: tk.nn.Module) -> Any:
         with tk.no_grad():
-            return self.model(self.x).numpy()
+            return model(self.x).numpy()
 
     def check(self, got: Any) -> None:
         """The first sample against the reference's; in evaluation mode samples do not meet."""

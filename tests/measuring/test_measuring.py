@@ -104,6 +104,11 @@ def test_torch_computes_the_same(case, engine):
         task.check(call())
 
 
+def test_a_network_infers_as_it_is_and_optimised():
+    calls = task_of(DIRECTED[-1]).calls("native")
+    assert list(calls) == ["native", "native-optimized"]
+
+
 def test_every_family_has_a_small_case():
     assert {case.family for case in DIRECTED} == set(TASKS) - {"step"}
 
