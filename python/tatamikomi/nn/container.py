@@ -88,7 +88,7 @@ class Sequential(_Ordered):
         modules = list(self._modules.values())
         i = 0
         while i < len(modules):
-            fused = i + 1 < len(modules) and _takes_relu(modules[i]) and _is_plain_relu(modules[i + 1])
+            fused = i + 1 < len(modules) and _is_plain_relu(modules[i + 1]) and _takes_relu(modules[i])
             x = modules[i](x, activation="relu") if fused else modules[i](x)
             i += 2 if fused else 1
         return x

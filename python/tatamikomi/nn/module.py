@@ -67,18 +67,20 @@ class Module(Tree):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            for before in list(self._pre_hooks.values()):
-                changed = before(self, args)
-                if changed is not None:
-                    args = changed if isinstance(changed, tuple) else (changed,)
+            if self._pre_hooks:
+                for before in list(self._pre_hooks.values()):
+                    changed = before(self, args)
+                    if changed is not None:
+                        args = changed if isinstance(changed, tuple) else (changed,)
             tap = hooks.Tap(self, list(self._backward_hooks.values())) if self._backward_hooks else None
             if tap is not None:
                 args = tap.enter(args)
             result = self.forward(*args, **kwargs)
-            for hook in list(self._hooks.values()):
-                changed = hook(self, args, result)
-                if changed is not None:
-                    result = changed
+            if self._hooks:
+                for hook in list(self._hooks.values()):
+                    changed = hook(self, args, result)
+                    if changed is not None:
+                        result = changed
             return result if tap is None else tap.leave(result)
         except Exception as error:
             name_the_module(error, self)
@@ -134,10 +136,10 @@ class Module(Tree):
     # Attributes -------------------------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
-        for room in ("_parameters", "_buffers", "_modules"):
-            found = self.__dict__.get(room, {})
-            if name in found:
-                return found[name]
+        own = self.__dict__
+        for room in ("_parameters", "_modules", "_buffers"):
+            if room in own and name in own[room]:
+                return own[room][name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -41,9 +41,9 @@ def optimize_for_inference(model: M, example: Any) -> M:
     optimise it anew; keep a copy by `pickle`. Writes to its parameters are noticed: packs are made anew.
 
     Memory, beside the parameters: a convolution keeps a copy of its weight, and the pack. All packs together are 0.7 to
-    2.1 times the convolutions' weights in ResNet-18 (of 32 x 32), ResNet-50, MobileNetV2 and EfficientNet-B0, 4 times in
-    VGG-16, all of which goes to Winograd; so ResNet-50 takes 98 MB for its parameters and 278 MB more. Without this
-    function convolutions keep the same, under `no_grad`, for each of the last four sizes that they met.
+    2.1 times the convolutions' weights in ResNet-18 (of 32 x 32), ResNet-50, MobileNetV2 and EfficientNet-B0, and 4
+    times in VGG-16, all of which goes to Winograd; so ResNet-50 takes 97 MB for its parameters and 278 MB more. Without
+    this function convolutions keep the same, under `no_grad`, for each of the last four sizes that they met.
 
     Args:
         model: all of it in evaluation mode; it is not changed.
