@@ -242,9 +242,9 @@ template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
         const T** found = reinterpret_cast<const T**>(tables.pointers + thread * p.pointers);
         const int64_t slice = unit % slices, first = unit / slices * p.planes_per_unit;
         const int64_t jd = slice / p.strips, j0 = slice % p.strips * p.rows;
-        const auto compute = p.half        ? compute_strip<T, kHalfLanes<T>, false>
-                             : p.called_in ? compute_strip<T, kLanes<T>, true>
-                                           : compute_strip<T, kLanes<T>, false>;
+        auto compute = p.half ? compute_strip<T, kHalfLanes<T>, false> : compute_strip<T, kLanes<T>, false>;
+        if constexpr (kTallTiles<T>)
+            if (p.called_in) compute = compute_strip<T, kLanes<T>, true>;
         compute(a, p, tables, found, first, smaller(first + p.planes_per_unit, planes), jd, j0);
     });
 }

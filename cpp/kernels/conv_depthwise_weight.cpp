@@ -182,9 +182,9 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
         T* dweight = plan.results ? partial + chunk * size : a.dweight;
         T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
         for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group) {
-            const auto sum = p.half        ? sum_group<T, kHalfLanes<T>, false>
-                             : p.called_in ? sum_group<T, kLanes<T>, true>
-                                           : sum_group<T, kLanes<T>, false>;
+            auto sum = p.half ? sum_group<T, kHalfLanes<T>, false> : sum_group<T, kLanes<T>, false>;
+            if constexpr (kTallTiles<T>)
+                if (p.called_in) sum = sum_group<T, kLanes<T>, true>;
             sum(a, plan, tables, with, group, begin, end, dweight + group * per_group,
                 dbias ? dbias + group * p.targets : nullptr);
         }
