@@ -81,9 +81,13 @@ template <class T> struct Pass {
         near = kPermutes && last();
         for (int64_t o = 0; near && o < out; o += kLanes<T>) near = neighbours_from(o).near;
     }
-    void list_neighbours(Neighbours<T>* to) {
-        for (int64_t o = 0; o < out; o += kLanes<T>) to[o / kLanes<T>] = neighbours_from(o);
-        neighbours = to;
+    int64_t listed() const {   // elements that its Neighbours take
+        return near ? quotient_up(out, kLanes<T>) * static_cast<int64_t>(sizeof(Neighbours<T>) / sizeof(T)) : 0;
+    }
+    void list_neighbours(T* to) {
+        auto* const list = reinterpret_cast<Neighbours<T>*>(to);
+        for (int64_t o = 0; o < out; o += kLanes<T>) list[o / kLanes<T>] = neighbours_from(o);
+        neighbours = list;
     }
     bool last() const { return inner == 1; }
     int64_t units(int64_t planes) const {
@@ -207,7 +211,7 @@ template <class T> struct Plan {
     int count;
     int64_t in = 1, out = 1;                   // elements of a plane of x, of y
     int64_t between[2] = {0, 0};               // of what the first and the second pass make
-    int64_t listed = 0, lanes = 0, work = 0;   // listed: elements that Neighbours take
+    int64_t listed = 0, lanes = 0, work = 0;   // listed: of all Neighbours
     int64_t planes;   // that one unit takes through all passes; 0: the passes are made one by one
 
     Plan(const ResampleShape& s, const AxisTable<T>* tables, int tables_count) : count(tables_count) {
@@ -229,7 +233,7 @@ template <class T> struct Plan {
             if (i + 1 < count) between[i] = out;
             largest = larger(largest, out);
             lanes = larger(lanes, passes[i].lanes());
-            if (passes[i].near) listed = quotient_up(passes[i].out, kLanes<T>) * (sizeof(Neighbours<T>) / sizeof(T));
+            listed += passes[i].listed();
             work += passes[i].outer * passes[i].taps() * passes[i].inner;
             if (passes[i].last()) rows = smaller(rows, passes[i].outer);
         }
@@ -252,9 +256,10 @@ template <class T> struct Plan {
 template <class T>
 void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tables, int count, T* workspace) {
     Plan<T> plan(s, tables, count);
-    for (Pass<T>& pass : plan.passes)
-        if (pass.near) pass.list_neighbours(reinterpret_cast<Neighbours<T>*>(workspace));
-    workspace += plan.listed;
+    for (Pass<T>& pass : plan.passes) {   // several end in rows of one element
+        if (pass.near) pass.list_neighbours(workspace);
+        workspace += pass.listed();
+    }
     T* const between = workspace + max_threads() * plan.lanes;
     if (plan.planes == 0) {
         T* held[2] = {between, between + s.planes * plan.between[0]};

@@ -89,6 +89,6 @@ def test_the_page_shows_networks_that_infer():
     page = results.render("here", {"machine": {}, "rows": {"avx512/2t/inference/unet.inference/b16/forward": row}})
     assert "| unet | 16 | 2 | 1.50 |  |  |  | 0.50 |" in page
     row["median"]["native-optimized"] = 0.0005
-    page = results.render({"machine": {}, "rows": {"avx512/2t/inference/unet.inference/b16/forward": row}}, {})
+    page = results.render("here", {"machine": {}, "rows": {"avx512/2t/inference/unet.inference/b16/forward": row}})
     assert "| inference | batch | ours ms | native-optimized | torch |" in page
     assert "| unet | 16 | 2 | 0.25 | 1.50 |  |  |  | 0.50 |" in page
