@@ -243,7 +243,7 @@ template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
         const int64_t slice = unit % slices, first = unit / slices * p.planes_per_unit;
         const int64_t jd = slice / p.strips, j0 = slice % p.strips * p.rows;
         auto compute = p.half ? compute_strip<T, kHalfLanes<T>, false> : compute_strip<T, kLanes<T>, false>;
-        if constexpr (kTallTiles<T>)
+        if constexpr (kTuned<T>)
             if (p.called_in) compute = compute_strip<T, kLanes<T>, true>;
         compute(a, p, tables, found, first, smaller(first + p.planes_per_unit, planes), jd, j0);
     });

@@ -151,15 +151,14 @@ TK_INLINE void for_each_plane(const T** found, const T* x, const T* zeros, const
 }
 
 // How many of `left` rows the next tile takes: sevens where they come out even, as in maps of 7, 14 and 28 rows.
-// Code for other heights would outweigh its worth; float64 and narrow vectors are not tuned.
-template <class T> constexpr bool kTallTiles = sizeof(T) == 4 && TK_VECTOR_BYTES > 16;
+// Code for other heights would outweigh its worth.
 template <class T> int64_t tile_height(int64_t left) {
-    if (kTallTiles<T> && left % 7 == 0 && left % 8 != 0) return 7;
-    return kTallTiles<T> && left >= 8 ? 8 : left >= 3 ? 3 : 1;
+    if (kTuned<T> && left % 7 == 0 && left % 8 != 0) return 7;
+    return kTuned<T> && left >= 8 ? 8 : left >= 3 ? 3 : 1;
 }
 // f(std::integral_constant<int, rows>) for the heights that tile_height() gives
 template <class T, class F> TK_INLINE void with_height(int64_t rows, F&& f) {
-    if constexpr (kTallTiles<T>) {
+    if constexpr (kTuned<T>) {
         if (rows == 8) return f(std::integral_constant<int, 8>{});
         if (rows == 7) return f(std::integral_constant<int, 7>{});
     }
@@ -182,10 +181,8 @@ template <class T> struct NextBand {
     const T* const* rows;                // new ones, in each slot of the table
     int64_t slots, pitch, count, step;   // step: elements to the plane that holds them
     TK_INLINE void call_in(int64_t at, int64_t width) const {
-        constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
         for (int64_t slot = 0; slot < slots; ++slot)
-            for (int64_t r = 0; r < count; ++r)
-                for (int64_t i = 0; i < width; i += line) __builtin_prefetch(rows[slot * pitch + r] + step + at + i);
+            for (int64_t r = 0; r < count; ++r) fetch(rows[slot * pitch + r] + step + at, width);
     }
 };
 // That of `height` rows after `row`, which may begin the plane `step` elements on.

@@ -183,7 +183,7 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
         T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
         for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group) {
             auto sum = p.half ? sum_group<T, kHalfLanes<T>, false> : sum_group<T, kLanes<T>, false>;
-            if constexpr (kTallTiles<T>)
+            if constexpr (kTuned<T>)
                 if (p.called_in) sum = sum_group<T, kLanes<T>, true>;
             sum(a, plan, tables, with, group, begin, end, dweight + group * per_group,
                 dbias ? dbias + group * p.targets : nullptr);

@@ -65,18 +65,14 @@ template <class T, bool AlongPixels> Run tile_run(const DirectProblem& p, int64_
     return {units * i / tiles * unit, smaller(length, units * (i + 1) / tiles * unit)};
 }
 
-// float64 and narrow vectors are not tuned: code for them would outweigh its worth.
-template <class T> constexpr bool kReadsInPlace = sizeof(T) == 4 && TK_VECTOR_BYTES > 16;
-
 // Whether a strip is read where it lies. Vectors of pixels run on into the next channel, but not past the last one.
 template <class T, bool AlongPixels> bool is_in_place(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
-    if (!kReadsInPlace<T> || !p.in_place || a.mask) return false;
+    if (!kTuned<T> || !p.in_place || a.mask) return false;
     const int64_t unit = AlongPixels ? kLanes<T> : 1, channel = (s.image * p.groups + s.group + 1) * p.ic - 1;
     return channel * p.in_plane + s.w0 + ceil_div(s.columns, unit) * unit <= p.n * p.groups * p.ic * p.in_plane;
 }
 
-// Input of the tile so many ahead, a share for each block of output channels, and the outputs of the next tile. What
-// runs past a strip does no harm.
+// Input of the tile so many ahead, a share for each block of output channels, and the outputs of the next tile.
 constexpr int64_t kTilesAhead = 2;
 template <class T>
 TK_INLINE void fetch_ahead(const TileArguments<T>& tile, const DirectProblem& p, int64_t share, int64_t shares) {
@@ -221,7 +217,7 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
         for (int64_t i = 0; i < all.count; ++i) {
             const DirectProblem& p = all.parts[i];
             const Strip s = strip_of(p, image, group, number);
-            if constexpr (kReadsInPlace<T>)
+            if constexpr (kTuned<T>)
                 if (!staged && is_in_place<T, AlongPixels>(a, p, s)) {
                     compute_in_place<T, AlongPixels>(a, packed, all.packed_block, p, s, k, k + step);
                     continue;

@@ -111,10 +111,8 @@ template <class T> void copy_rows(const FewRows<T>& a, const FewProblem& p) {
         const Vec<T> v = load_masked(a.from + at, inside);
         return a.mask ? select<T>(load_masked(a.mask + at, inside) > 0, v, Vec<T>{}) : v;
     };
-    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
-    for (int64_t r = 0; r < a.count; ++r)   // as they lie in memory
-        for (int64_t i = larger(a.first, 0); i < smaller(a.first + step * p.pitch, in); i += line)
-            __builtin_prefetch(a.from + r * a.from_pitch + i);
+    const int64_t seen = larger(a.first, 0), end = smaller(a.first + step * p.pitch, in);
+    for (int64_t r = 0; r < a.count; ++r) fetch(a.from + r * a.from_pitch + seen, end - seen);   // as they lie
     for (int64_t q = 0; step <= 2 && q < p.pitch; q += L) {
         const int64_t position = a.first + step * q, lanes = smaller(L, p.pitch - q);
         if (step == 1 && !a.mask && lanes == L && position >= 0 && position + L <= in) {

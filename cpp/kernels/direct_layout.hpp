@@ -64,16 +64,7 @@ template <class T> void take_apart(T* to, const T* from, int64_t stride, int64_t
     for (int64_t k = count; k < width; ++k) to[k] = 0;
 }
 
-// Rows of weights lie far apart: called in so many ahead. What runs past the end does no harm. Inlined: a call of a
-// function that does nothing else is left out by GCC.
-constexpr int64_t kRowsAhead = 4;
-template <class T> constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
-template <class T> TK_INLINE void fetch(const T* from, int64_t count) {
-    for (int64_t i = 0; i < count; i += kLine<T>) __builtin_prefetch(from + i);
-}
-template <class T> TK_INLINE void fetch_to_write(const T* to, int64_t count) {
-    for (int64_t i = 0; i < count; i += kLine<T>) __builtin_prefetch(to + i, 1);
-}
+constexpr int64_t kRowsAhead = 4;   // rows of weights lie far apart: called in so many ahead
 
 // The weights of one block of output channels, channels [c_begin, c_end) of them, sum by sum: `width` numbers of each
 // packed line. `block`: the first one.

@@ -40,6 +40,18 @@ template <> struct VectorOf<double> {
 template <class T> using Vec = typename VectorOf<T>::Type;
 template <class T> using VecMask = typename VectorOf<T>::Mask;   // integer lanes of T's width
 template <class T> constexpr int kLanes = TK_VECTOR_BYTES / static_cast<int>(sizeof(T));
+// What is tuned: code for float64 and narrow vectors alone would outweigh its worth.
+template <class T> constexpr bool kTuned = sizeof(T) == 4 && TK_VECTOR_BYTES > 16;
+
+// Calls in the lines of `count` elements; what runs past an array does no harm. Inlined: a call of a function that does
+// nothing else is left out by GCC.
+template <class T> constexpr int64_t kCacheLine = 64 / static_cast<int64_t>(sizeof(T));
+template <class T> TK_INLINE void fetch(const T* from, int64_t count) {
+    for (int64_t i = 0; i < count; i += kCacheLine<T>) __builtin_prefetch(from + i);
+}
+template <class T> TK_INLINE void fetch_to_write(const T* to, int64_t count) {
+    for (int64_t i = 0; i < count; i += kCacheLine<T>) __builtin_prefetch(to + i, 1);
+}
 
 // Registers an accumulator tile may fill: kTilePixels x 2 vectors, leaving room for the operands.
 #if defined(__AVX512F__)

@@ -210,10 +210,31 @@ def test_what_is_read_in_place_is_not_read_past_its_end(algorithm: str, dtype: s
     assert done.returncode == 0, (done.returncode, done.stderr)
 
 
-def test_what_a_vector_reads_beside_its_channel_stays_out() -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_a_vector_reads_beside_its_channel_stays_out(dtype: str) -> None:
     """Planes of 7x7 end within a vector: the next image's values lie in its other lanes."""
     rng = np.random.default_rng(6)
-    x, weight = rng.standard_normal((2, 4, 7, 7)), rng.standard_normal((5, 4, 1, 1))
+    x, weight = rng.standard_normal((2, 4, 7, 7)).astype(dtype), rng.standard_normal((5, 4, 1, 1)).astype(dtype)
     expected = tk.kernels.conv_forward(x[:1], weight, algorithm="direct_pixels")
     x[1] = np.nan
     np.testing.assert_array_equal(tk.kernels.conv_forward(x, weight, algorithm="direct_pixels")[:1], expected)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1)])
+def test_depthwise_layers_that_outgrow_the_caches_are_their_images_one_by_one(kernel: int, stride: int) -> None:
+    """Rows are called in ahead then, on a path of its own; whole numbers, so that sums over images are equal too."""
+    rng = np.random.default_rng(8)
+    x = rng.integers(-2, 3, (16, 70, 65, 67)).astype(np.float32)
+    weight = rng.integers(-2, 3, (70, 1, kernel, kernel)).astype(np.float32)
+    options = {"stride": stride, "padding": kernel // 2, "groups": 70, "algorithm": "depthwise"}
+    y = tk.kernels.conv_forward(x, weight, **options)
+    dy, ones = y % 5 - 2, [slice(i, i + 1) for i in range(16)]
+    dx = tk.kernels.conv_backward_input(dy, weight, x.shape, **options)
+    dweight = tk.kernels.conv_backward_weight(dy, x, weight.shape, **options)
+    total = np.zeros_like(dweight)
+    for one in ones:
+        np.testing.assert_array_equal(tk.kernels.conv_forward(x[one], weight, **options), y[one])
+        alone = tk.kernels.conv_backward_input(dy[one], weight, x[one].shape, **options)
+        np.testing.assert_array_equal(alone, dx[one])
+        total += tk.kernels.conv_backward_weight(dy[one], x[one], weight.shape, **options)
+    np.testing.assert_array_equal(dweight, total)
