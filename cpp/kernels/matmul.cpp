@@ -146,7 +146,7 @@ template <class T> void multiply_streamed(const MatmulShape& s, const Part<T>& p
 template <class T> void multiply_packed(const MatmulShape& s, const Part<T>& part, T* packed_a, T* panel) {
     const int64_t rows = part.m_end - part.m_begin, tiles = ceil_div(rows, kTilePixels);
     const int64_t a_pitch = whole_vectors<T>(rows);
-    const bool in_place = !s.transpose_b && s.m <= kInPlaceTiles * kTilePixels;
+    const bool in_place = !s.transpose_b && s.m <= kInPlaceRows;
     const int64_t run = in_place ? kShortRun : kTerms;
     for (int64_t k = 0; k < s.k || k == 0; k += run) {
         const int64_t terms = smaller(run, s.k - k);
