@@ -85,8 +85,11 @@ template <class T, int Rows, int Vectors, bool Packed> [[gnu::noinline]] void mu
     finish_tile<T, Rows, Vectors>(acc, p);
 }
 
-// Vectors of c that streamed rows hold in registers at a time: long runs of each row of b.
-constexpr int streamed_vectors(int64_t rows) { return (kTilePixels < 14 ? 4 : 8) / (rows > 2 ? 2 : 1); }
+// Vectors of c that streamed rows hold in registers at a time: long runs of each row of b, and sums enough to hide their
+// latency.
+template <class T> constexpr int streamed_vectors(int64_t rows) {
+    return kTuned<T> && rows == 1 ? 8 : (kTilePixels < 14 ? 4 : 8) / (rows > 2 ? 2 : 1);
+}
 
 // By the number of rows, at most Rows; vectors: 1 or 2, or any other number for streamed_vectors().
 template <class T, int Rows, bool Packed> void multiply_rows(int64_t rows, int vectors, const TileArguments<T>& p) {
@@ -94,7 +97,7 @@ template <class T, int Rows, bool Packed> void multiply_rows(int64_t rows, int v
         if (rows == Rows) {
             if (vectors == 1) return multiply_tile<T, Rows, 1, Packed>(p);
             if (vectors == 2) return multiply_tile<T, Rows, 2, Packed>(p);
-            if constexpr (!Packed) return multiply_tile<T, Rows, streamed_vectors(Rows), Packed>(p);
+            if constexpr (!Packed) return multiply_tile<T, Rows, streamed_vectors<T>(Rows), Packed>(p);
         }
         multiply_rows<T, Rows - 1, Packed>(rows, vectors, p);
     }

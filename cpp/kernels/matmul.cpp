@@ -128,7 +128,7 @@ template <class T> void multiply_streamed(const MatmulShape& s, const Part<T>& p
     p.c_row = s.n, p.b_step = s.n, p.relu = part.relu;
     p.a_row = s.transpose_a ? 1 : s.k, p.a_step = s.transpose_a ? s.m : 1;
     for (int64_t m = part.m_begin; m < part.m_end; m += kStreamedRows) {
-        const int64_t rows = smaller(kStreamedRows, part.m_end - m), most = streamed_vectors(rows);
+        const int64_t rows = smaller(kStreamedRows, part.m_end - m), most = streamed_vectors<T>(rows);
         for (int64_t k = 0; k < s.k || k == 0; k += run) {
             p.terms = smaller(run, s.k - k), p.first = k == 0, p.last = k + run >= s.k;
             p.a = part.a + m * p.a_row + k * p.a_step;
