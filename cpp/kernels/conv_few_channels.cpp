@@ -8,7 +8,9 @@
 //
 // The terms of an element are added block of channels by block, within it channel by channel, tap by tap, wherever a
 // strip begins.
+#include "kernels/few_parts.hpp"
 #include "kernels/few_plan.hpp"
+#include "kernels/few_products.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -89,13 +91,6 @@ struct FewStrip {
     int64_t image, group, z, h0, rows, w0, columns;   // z: position of the results along the first axis
 };
 
-// Lanes [position, position + L) that lie in [0, in).
-template <class T> TK_INLINE LaneMask<T, kLanes<T>> lanes_inside(int64_t position, int64_t in) {
-    constexpr int64_t L = kLanes<T>;
-    const auto lane = [](int64_t at) { return larger(0, smaller(L, at)); };
-    return lanes_between<T, L>(lane(-position), lane(in - position));
-}
-
 // Rows of one channel, `pitch` apart in scratch and `step` rows of the input apart there, from position `first` on.
 template <class T> struct FewRows {
     T* to;
@@ -168,15 +163,10 @@ void copy_strip(T* to, const FewCall<T>& a, const FewProblem& p, const FewStrip&
 
 // The parts of a strip side by side, as they follow each other in memory.
 template <class T> void write_strip(const FewCall<T>& a, const T* sums, const FewProblem& p, const FewStrip& s) {
-    constexpr int64_t L = kLanes<T>;
     const int64_t step = p.w.parts, left = smaller(p.w.out - s.w0 * step, s.columns * step);
     for (int64_t k = 0; k < p.oc; ++k) {
         const int64_t channel = s.group * p.oc + k;
         const T bias = a.bias ? a.bias[channel] : T(0);
-        const auto finished = [&](Vec<T> sum) {
-            sum += broadcast(bias);
-            return a.relu ? rectify<T>(sum) : sum;
-        };
         for (int64_t r = 0; r < s.rows; ++r)
             for (int64_t part = 0; part < p.h.parts; ++part) {
                 const int64_t h = (s.h0 + r) * p.h.parts + part;
@@ -184,24 +174,7 @@ template <class T> void write_strip(const FewCall<T>& a, const T* sums, const Fe
                 const int64_t plane = (s.image * p.groups * p.oc + channel) * p.d.out + s.z;
                 T* row = a.out + (plane * p.h.out + h) * p.w.out + s.w0 * step;
                 const T* from = sums + (part * step * p.oc + k) * p.run + r * p.pitch;
-                if (step == 1) {
-                    for (int64_t i = 0; i < left; i += L)
-                        store_first(row + i, finished(load(from + i)), smaller(L, left - i));
-                } else if (step == 2) {
-                    for (int64_t i = 0; i < left; i += 2 * L) {
-                        const int64_t low = smaller(L, left - i), high = smaller(L, left - i - low);
-                        const Vec<T> even = finished(load(from + i / 2));
-                        const Vec<T> odd = finished(load(from + p.oc * p.run + i / 2));
-                        store_first(row + i, low_pairs<T, L>(even, odd), low);
-                        store_first(row + i + L, high_pairs<T, L>(even, odd), high);
-                    }
-                } else {
-                    for (int64_t other = 0; other < step; ++other)
-                        for (int64_t i = other, q = other * p.oc * p.run; i < left; i += step, ++q) {
-                            const T sum = from[q] + bias;
-                            row[i] = a.relu ? rectify_one(sum) : sum;
-                        }
-                }
+                write_parts<T>(row, from, p.oc * p.run, step, left, bias, a.relu);
             }
     }
 }
@@ -295,8 +268,10 @@ template <class T> void few_channels(const FewCall<T>& a, const FewProblem& p, i
 
 // ---- the entries ----------------------------------------------------------------------------------------------------
 
-constexpr int64_t kFewResults = 8;     // with more, vectors of channels are the faster
-constexpr int64_t kFewChannels = 32;   // per group of several: tiles along channels gain nothing from so few
+constexpr int64_t kFewResults = 8;            // with more, vectors of channels are the faster
+constexpr int64_t kFewestTerms = 16;          // of a product
+constexpr int64_t kWidestScratch = 4 << 20;   // bytes of a thread: beyond, strips are cut in columns too
+constexpr int64_t kFewChannels = 32;          // per group of several: tiles along channels gain nothing from so few
 
 const char* cannot(const ConvShape& s) {
     const double rows = 1.0 + (s.kh - 1.0) * s.dil_h / s.sh + 2,
@@ -325,7 +300,17 @@ const char* backward_input_declines(const ConvShape& s) {
     return results < kMostResults ? nullptr : declines_groups(s);
 }
 bool always(const ConvShape&) { return true; }   // zeros lie around the input, and around dy whatever the padding
+// Whether a gradient goes by few_products.hpp: enough terms outweigh the sums of what the product meets.
+template <class T> bool multiplies(const ConvShape& s) {
+    const bool fits = s.id * s.kd * s.od == 1 && s.groups == 1 && s.oc >= kFewestTerms;
+    return fits && s.ic * s.kh * s.kw >= kTilePixels &&
+           product_problem<T>(s).scratch * static_cast<int64_t>(sizeof(T)) <= kWidestScratch;
+}
 template <class T, bool Gradient> int64_t workspace(const ConvShape& s, int threads, bool) {
+    if (Gradient && multiplies<T>(s)) {
+        const ProductProblem p = product_problem<T>(s);
+        return p.lists + threads * p.scratch;
+    }
     const FewProblem p = few_problem<T>(s, Gradient);
     return p.packed + p.lists + threads * p.scratch;
 }
@@ -334,6 +319,8 @@ template <class T> void forward(const ForwardCall<T>& a, const ConvShape& s) {
                     multiply_adds(s));
 }
 template <class T> void backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
+    if (multiplies<T>(s))
+        return few_products<T>({a.dx, a.dy, a.y, a.weight, a.workspace}, product_problem<T>(s), multiply_adds(s));
     few_channels<T>({a.dx, a.dy, a.y, a.weight, nullptr, false, a.workspace}, few_problem<T>(s, true),
                     multiply_adds(s));
 }

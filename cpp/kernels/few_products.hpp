@@ -1,0 +1,256 @@
+// The gradient to few input channels as a product of all taps, and sums of what of it meets:
+//
+//   product[k, b, e][o] = sum over c of weight[c, k, b, e] * g[c, o]           o: a position of g's plane
+//   dx[k, i]            = sum over (b, e), o with o*stride + (b, e)*dilation - pad = i of product[k, b, e][o]
+//
+// g is read once and as it lies; a vector of it meets all taps, and no zeros of a stride. A ring holds the product of
+// as many rows of g as the rows of dx at hand see. The terms of an element are added channel by channel for each tap,
+// then tap by tap, wherever a share of the rows begins.
+#pragma once
+#include "common/parallel.hpp"
+#include "kernels/few_parts.hpp"
+#include "kernels/few_plan.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+constexpr int64_t kMostTerms = 96;           // of one sum
+constexpr int64_t kRingBytes = 512 * 1024;   // what is wanted of a ring at most
+constexpr int64_t kPanelWaste = 32;          // rows are taken together until a panel wastes less than one in so many
+template <class T> constexpr int64_t kPanel = 2 * kLanes<T>;   // positions
+
+struct ProductProblem {
+    int64_t n, groups, terms, results;   // channels per group that are summed over, and that are results
+    FewAxis h, w;
+    int64_t lines, taps;   // of the product: results * taps
+    int64_t term_block;
+    int64_t rows, slots;                        // rows of g that are multiplied together, and that the ring holds
+    int64_t pitch, columns;                     // of a line of the product, of a part's row of dx
+    int64_t lists, ring, panel, row, scratch;   // elements
+};
+
+template <class T> ProductProblem product_problem(const ConvShape& s) {
+    ProductProblem p{};
+    p.n = s.n;
+    p.groups = s.groups;
+    p.terms = s.oc / s.groups;
+    p.results = s.ic / s.groups;
+    p.h = few_axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, true);
+    p.w = few_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, true);
+    p.taps = s.kh * s.kw;
+    p.lines = p.results * p.taps;
+    p.term_block = ceil_div(p.terms, ceil_div(p.terms, kMostTerms));
+    const auto slots = [&](int64_t rows) { return rows < p.h.in ? ceil_div(rows + p.h.halo(), rows) * rows : rows; };
+    const auto waste = [&](int64_t rows) { return ceil_div(rows * p.w.in, kPanel<T>) * kPanel<T> - rows * p.w.in; };
+    p.rows = 1;
+    for (int64_t rows = 2; rows <= p.h.in && waste(p.rows) * kPanelWaste > p.rows * p.w.in; ++rows) {
+        if (slots(rows) * p.w.in * p.lines * static_cast<int64_t>(sizeof(T)) > kRingBytes * 2) break;
+        if (waste(rows) * p.rows < waste(p.rows) * rows) p.rows = rows;
+    }
+    p.slots = slots(p.rows);
+    p.pitch = ceil_div(p.slots * p.w.in, kLanes<T>) * kLanes<T> + kLanes<T>;
+    p.columns = ceil_div(p.w.grid, kLanes<T>) * kLanes<T>;
+    const int64_t word = int64_t{8 / sizeof(T)};
+    p.lists = apart<T>(2 * word * (p.h.parts * p.h.taps + p.w.parts * p.w.taps));
+    p.ring = apart<T>(p.lines * p.pitch);
+    p.panel = apart<T>(p.terms * kPanel<T>);
+    p.row = apart<T>(p.w.parts * p.columns);
+    p.scratch = p.ring + p.panel + p.row + apart<T>(2 * word * p.taps);
+    return p;
+}
+
+template <class T> struct ProductTile {
+    T* to;   // the first line, `pitch` elements apart
+    int64_t pitch, count;
+    const T* panel;    // [terms][kPanel]
+    const T* weight;   // [terms] lines apart
+    int64_t lines, terms;
+    const T* next;   // what is wanted next of g, plane by plane: `fetched` elements are called in
+    int64_t plane, fetched;
+    bool first;
+};
+
+template <class T> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a) {
+    constexpr int64_t L = kLanes<T>;
+    Vec<T> acc[kTilePixels][2];
+#pragma GCC unroll 14
+    for (int i = 0; i < kTilePixels; ++i) acc[i][0] = acc[i][1] = Vec<T>{};
+    const T *x = a.panel, *w = a.weight, *next = a.next;
+    for (int64_t c = 0; c < a.terms; ++c, x += kPanel<T>, w += a.lines, next += a.plane) {
+        fetch(next, a.fetched);
+        const Vec<T> low = load(x), high = load(x + L);
+#pragma GCC unroll 14
+        for (int i = 0; i < kTilePixels; ++i) {
+            const Vec<T> factor = broadcast(w[i]);
+            acc[i][0] += factor * low;
+            acc[i][1] += factor * high;
+        }
+    }
+    const int64_t low = smaller(L, a.count), high = a.count - low;
+#pragma GCC unroll 14
+    for (int i = 0; i < kTilePixels; ++i) {
+        T* to = a.to + i * a.pitch;
+        if (!a.first) {
+            acc[i][0] += load_first(to, low);
+            acc[i][1] += load_first(to + L, high);
+        }
+        store_first(to, acc[i][0], low);
+        store_first(to + L, acc[i][1], high);
+    }
+}
+
+// The operands: mask (of g's shape) or nullptr.
+template <class T> struct ProductCall {
+    T* dx;
+    const T *g, *mask, *weight;
+    T* workspace;
+};
+
+// A tap that hits a part of dx's positions along an axis, and at which shift.
+struct ProductHit {
+    int64_t tap, shift;
+};
+
+// What a row of dx meets, all of one part: a line of the product, and how far it is shifted.
+template <class T> struct ProductLine {
+    const T* from;   // of position 0
+    int64_t shift;
+};
+
+// A thread's own.
+template <class T> struct ProductScratch {
+    T *ring, *panel, *row;   // [lines][pitch], [terms][kPanel], [part][columns]
+    ProductLine<T>* met;     // [taps]
+};
+
+// An image and a group.
+template <class T> struct ProductPlanes {
+    const T *g, *mask, *weight;
+    T* dx;
+    const ProductHit *down, *right;   // [part][tap]
+    ProductScratch<T> scratch;
+    int64_t begin, end;   // rows of g that are multiplied
+};
+
+template <class T> void fill_panel(const ProductPlanes<T>& a, const ProductProblem& p, int64_t from, int64_t count) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t low = smaller(L, count), high = count - low, plane = p.h.in * p.w.in;
+    const auto copy = [&](T* to, int64_t at, int64_t lanes) {
+        const Vec<T> value = load_first(a.g + at, lanes);
+        store(to, a.mask ? select<T>(load_first(a.mask + at, lanes) > 0, value, Vec<T>{}) : value);
+    };
+    T* to = a.scratch.panel;
+    for (int64_t c = 0; c < p.terms; ++c, to += kPanel<T>, from += plane) {
+        copy(to, from, low);
+        copy(to + L, from + L, high);
+    }
+}
+
+// The product of `rows` rows of g from `row` on.
+template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductProblem& p, int64_t row, int64_t rows) {
+    const int64_t begin = row * p.w.in, end = begin + rows * p.w.in, plane = p.h.in * p.w.in;
+    T* to = a.scratch.ring + (row - a.begin) % p.slots * p.w.in;
+    for (int64_t o = begin; o < end; o += kPanel<T>, to += kPanel<T>) {
+        const int64_t count = smaller(kPanel<T>, end - o);
+        fill_panel(a, p, o, count);
+        int64_t wanted = kPanel<T>;   // a line of the next panel with each tile, the rest of them with the last one
+        for (int64_t line = 0; line < p.lines; line += kTilePixels) {
+            const int64_t first = smaller(line, p.lines - kTilePixels);   // the last one overlaps
+            const int64_t fetched = first < line ? wanted : smaller(wanted, kCacheLine<T>);
+            for (int64_t c = 0; c < p.terms; c += p.term_block)
+                multiply_panel<T>({to + first * p.pitch, p.pitch, count, a.scratch.panel + c * kPanel<T>,
+                                   a.weight + c * p.lines + first, p.lines, smaller(p.term_block, p.terms - c),
+                                   a.g + c * plane + o + 2 * kPanel<T> - wanted, plane, fetched, c == 0});
+            wanted -= fetched;
+        }
+    }
+}
+
+// Row h of channel k of dx: part by part in scratch, then side by side.
+template <class T> void write_row(const ProductPlanes<T>& a, const ProductProblem& p, int64_t k, int64_t h) {
+    constexpr int64_t L = kLanes<T>;
+    T* to = a.scratch.row;
+    for (int64_t part = 0; part < p.w.parts; ++part) {
+        int64_t count = 0;
+        for (int64_t i = 0; i < p.h.taps; ++i) {
+            const auto down = a.down[h % p.h.parts * p.h.taps + i];
+            const int64_t row = h / p.h.parts + down.shift;
+            if (down.tap < 0 || row < a.begin || row >= a.end) continue;
+            const int64_t line = (k * p.h.taps + down.tap) * p.w.taps;
+            const T* slot = a.scratch.ring + (row - a.begin) % p.slots * p.w.in;
+            for (int64_t j = 0; j < p.w.taps; ++j) {
+                const auto right = a.right[part * p.w.taps + j];
+                if (right.tap >= 0) a.scratch.met[count++] = {slot + (line + right.tap) * p.pitch, right.shift};
+            }
+        }
+        for (int64_t q = 0; q < p.columns; q += L, to += L) {
+            Vec<T> sum{};
+            if (q + p.w.least >= 0 && q + L + p.w.most <= p.w.in)
+                for (int64_t i = 0; i < count; ++i) sum += load(a.scratch.met[i].from + a.scratch.met[i].shift + q);
+            else
+                for (int64_t i = 0; i < count; ++i) {
+                    const int64_t at = a.scratch.met[i].shift + q;
+                    sum += load_masked(a.scratch.met[i].from + at, lanes_inside<T>(at, p.w.in));
+                }
+            store(to, sum);
+        }
+    }
+    write_parts<T>(a.dx + (k * p.h.out + h) * p.w.out, a.scratch.row, p.columns, p.w.parts, p.w.out, T(0), false);
+}
+
+// Rows [h0, h1) of dx's grid, all parts of each, of one image and group.
+template <class T> void compute_rows(const ProductPlanes<T>& a, const ProductProblem& p, int64_t h0, int64_t h1) {
+    const auto write = [&](int64_t begin, int64_t end) {
+        for (int64_t k = 0; k < p.results; ++k)
+            for (int64_t h = begin * p.h.parts; h < smaller(end * p.h.parts, p.h.out); ++h) write_row(a, p, k, h);
+    };
+    int64_t written = h0;
+    for (int64_t row = a.begin; row < a.end; row += p.rows) {
+        const int64_t end = smaller(row + p.rows, a.end);
+        multiply_lines(a, p, row, end - row);
+        const int64_t seen = smaller(h1, end - p.h.most);   // rows that see no later row of g
+        if (end == a.end || seen <= written) continue;
+        write(written, seen);
+        written = seen;
+    }
+    write(written, h1);
+}
+
+// What hits each part along an axis; -1: a tap that does not.
+inline void list_hits(ProductHit* hits, const FewAxis& axis) {
+    for (int64_t part = 0; part < axis.parts; ++part)
+        for (int64_t tap = 0; tap < axis.taps; ++tap, ++hits) {
+            const bool met = axis.hits(part, tap);
+            *hits = {met ? tap : -1, met ? axis.at(part, tap) : 0};
+        }
+}
+
+template <class T> void few_products(const ProductCall<T>& a, const ProductProblem& p, int64_t work) {
+    ProductHit* down = reinterpret_cast<ProductHit*>(a.workspace);
+    ProductHit* right = down + p.h.parts * p.h.taps;
+    list_hits(down, p.h);
+    list_hits(right, p.w);
+    // Where images are fewer than threads want, their rows are dealt out too.
+    const int64_t threads = max_threads(), images = p.n * p.groups;
+    const int64_t shares = images < 4 * threads ? smaller(threads, p.h.grid) : 1;
+    parallel_for(images * shares, work, [&](int64_t unit, int thread) {
+        const int64_t image = unit / shares, share = unit % shares, group = image % p.groups;
+        const int64_t h0 = p.h.grid * share / shares, h1 = p.h.grid * (share + 1) / shares;
+        const int64_t g = image * p.terms * p.h.in * p.w.in;
+        T* scratch = a.workspace + p.lists + thread * p.scratch;
+        T* row = scratch + p.ring + p.panel;
+        compute_rows<T>({a.g + g,
+                         a.mask ? a.mask + g : nullptr,
+                         a.weight + group * p.terms * p.lines,
+                         a.dx + image * p.results * p.h.out * p.w.out,
+                         down,
+                         right,
+                         {scratch, scratch + p.ring, row, reinterpret_cast<ProductLine<T>*>(row + p.row)},
+                         smaller(p.h.in, larger(0, h0 + p.h.least)),
+                         larger(0, smaller(p.h.in, h1 + p.h.most))},
+                        p, h0, h1);
+    });
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
