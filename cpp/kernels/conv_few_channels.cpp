@@ -73,7 +73,7 @@ template <class T, int Channels, int Vectors = tile_vectors(Channels)>
 void few_tile_of(int64_t vectors, const FewTile<T>& a) {
     if constexpr (Vectors > 0) {
         if (vectors == Vectors) return few_tile<T, Channels, Vectors>(a);
-        few_tile_of<T, Channels, Vectors - 1>(vectors, a);
+        few_tile_of<T, Channels, Vectors - kVectorStep>(vectors, a);
     }
 }
 
@@ -211,8 +211,9 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
     const FewTap* lists = reinterpret_cast<const FewTap*>(a.workspace + p.packed);
     const int64_t* ends = reinterpret_cast<const int64_t*>(lists + p.plane_taps());
     const int64_t w_oc = p.packed ? 1 : p.w_oc, w_ic = p.packed ? p.plane_taps() * kMostResults : p.w_ic;
-    const int64_t vectors = ceil_div((s.rows - 1) * p.pitch + s.columns, L);
-    const int64_t tiles = ceil_div(vectors, tile_vectors(static_cast<int>(ceil_div(p.oc, p.k_blocks))));
+    const int64_t steps = ceil_div((s.rows - 1) * p.pitch + s.columns, kVectorStep * L);
+    const int64_t widest = tile_vectors(static_cast<int>(ceil_div(p.oc, p.k_blocks)));
+    const int64_t tiles = ceil_div(steps * kVectorStep, widest);
     bool first = true;
     for (int64_t tap = 0; tap < p.d.taps; ++tap) {
         const int64_t z = s.z / p.d.parts * p.d.step + p.d.at(s.z % p.d.parts, tap);
@@ -223,7 +224,7 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
                                        : a.weight + s.group * p.w_group + c0 * w_ic + tap * p.plane_taps();
             copy_strip(scratch, a, p, s, z, c0, channels);
             for (int64_t i = 0; i < tiles; ++i) {
-                const int64_t begin = vectors * i / tiles, end = vectors * (i + 1) / tiles;
+                const int64_t begin = steps * i / tiles * kVectorStep, end = steps * (i + 1) / tiles * kVectorStep;
                 for (int64_t block = 0; block < p.k_blocks; ++block) {
                     const int64_t k0 = p.first_result(block), results = p.first_result(block + 1) - k0;
                     const T* of_block = weight + (p.packed ? block * p.d.taps * p.ic * w_ic : k0 * w_oc);
@@ -302,15 +303,16 @@ const char* backward_input_declines(const ConvShape& s) {
 bool always(const ConvShape&) { return true; }   // zeros lie around the input, and around dy whatever the padding
 // Whether a gradient goes by few_products.hpp: enough terms outweigh the sums of what the product meets.
 template <class T> bool multiplies(const ConvShape& s) {
-    const bool fits = s.id * s.kd * s.od == 1 && s.groups == 1 && s.oc >= kFewestTerms;
+    const bool fits = kTuned<T> && s.id * s.kd * s.od == 1 && s.groups == 1 && s.oc >= kFewestTerms;
     return fits && s.ic * s.kh * s.kw >= kTilePixels &&
            product_problem<T>(s).scratch * static_cast<int64_t>(sizeof(T)) <= kWidestScratch;
 }
 template <class T, bool Gradient> int64_t workspace(const ConvShape& s, int threads, bool) {
-    if (Gradient && multiplies<T>(s)) {
-        const ProductProblem p = product_problem<T>(s);
-        return p.lists + threads * p.scratch;
-    }
+    if constexpr (Gradient && kTuned<T>)
+        if (multiplies<T>(s)) {
+            const ProductProblem p = product_problem<T>(s);
+            return p.lists + threads * p.scratch;
+        }
     const FewProblem p = few_problem<T>(s, Gradient);
     return p.packed + p.lists + threads * p.scratch;
 }
@@ -319,8 +321,9 @@ template <class T> void forward(const ForwardCall<T>& a, const ConvShape& s) {
                     multiply_adds(s));
 }
 template <class T> void backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
-    if (multiplies<T>(s))
-        return few_products<T>({a.dx, a.dy, a.y, a.weight, a.workspace}, product_problem<T>(s), multiply_adds(s));
+    if constexpr (kTuned<T>)
+        if (multiplies<T>(s))
+            return few_products<T>({a.dx, a.dy, a.y, a.weight, a.workspace}, product_problem<T>(s), multiply_adds(s));
     few_channels<T>({a.dx, a.dy, a.y, a.weight, nullptr, false, a.workspace}, few_problem<T>(s, true),
                     multiply_adds(s));
 }

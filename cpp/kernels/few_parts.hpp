@@ -15,7 +15,8 @@ template <class T> TK_INLINE LaneMask<T, kLanes<T>> lanes_inside(int64_t positio
 
 // to[i] = from[i % step * pitch + i / step] for the first `count` elements, + bias, then ReLU.
 template <class T>
-void write_parts(T* to, const T* from, int64_t pitch, int64_t step, int64_t count, T bias, bool relu) {
+[[gnu::noinline]] void write_parts(T* to, const T* from, int64_t pitch, int64_t step, int64_t count, T bias,
+                                   bool relu) {
     constexpr int64_t L = kLanes<T>;
     const auto read = [&](int64_t part, int64_t at) __attribute__((always_inline)) {
         const Vec<T> sum = load(from + part * pitch + at) + broadcast(bias);

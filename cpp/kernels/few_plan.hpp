@@ -16,12 +16,14 @@ constexpr int64_t kFewestPixels = 1024;       // of a strip
 constexpr int64_t kMostColumns = 1024;
 constexpr double kWidestStrip = 4 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
+constexpr int kVectorStep = 2;   // of tiles: half the code, and one vector too many at most for a strip
+
 // Vectors of pixels per channel, so that accumulators, weights and vectors of pixels fit into the registers.
 constexpr int tile_vectors(int channels) {
 #if defined(__AVX512F__)
     return channels == 4 ? 6 : 8;
 #else
-    return channels == 1 ? 8 : channels == 2 ? 5 : channels == 3 ? 3 : 2;
+    return channels == 1 ? 8 : channels == 2 ? 6 : channels == 3 ? 4 : 2;
 #endif
 }
 

@@ -40,7 +40,11 @@ template <class T> ProductProblem product_problem(const ConvShape& s) {
     p.taps = s.kh * s.kw;
     p.lines = p.results * p.taps;
     p.term_block = ceil_div(p.terms, ceil_div(p.terms, kMostTerms));
-    const auto slots = [&](int64_t rows) { return rows < p.h.in ? ceil_div(rows + p.h.halo(), rows) * rows : rows; };
+    // The last panel of some rows runs over what follows them.
+    const int64_t overrun = ceil_div(kPanel<T> - 1, p.w.in);
+    const auto slots = [&](int64_t rows) {
+        return rows < p.h.in ? ceil_div(rows + p.h.halo() + overrun, rows) * rows : rows;
+    };
     const auto waste = [&](int64_t rows) { return ceil_div(rows * p.w.in, kPanel<T>) * kPanel<T> - rows * p.w.in; };
     p.rows = 1;
     for (int64_t rows = 2; rows <= p.h.in && waste(p.rows) * kPanelWaste > p.rows * p.w.in; ++rows) {
@@ -48,7 +52,7 @@ template <class T> ProductProblem product_problem(const ConvShape& s) {
         if (waste(rows) * p.rows < waste(p.rows) * rows) p.rows = rows;
     }
     p.slots = slots(p.rows);
-    p.pitch = ceil_div(p.slots * p.w.in, kLanes<T>) * kLanes<T> + kLanes<T>;
+    p.pitch = ceil_div(p.slots * p.w.in, kLanes<T>) * kLanes<T> + kPanel<T>;
     p.columns = ceil_div(p.w.grid, kLanes<T>) * kLanes<T>;
     const int64_t word = int64_t{8 / sizeof(T)};
     p.lists = apart<T>(2 * word * (p.h.parts * p.h.taps + p.w.parts * p.w.taps));
@@ -59,14 +63,31 @@ template <class T> ProductProblem product_problem(const ConvShape& s) {
     return p;
 }
 
+// What is wanted next of g, plane after plane: lines are called in one by one, so that none is waited for.
+template <class T> struct ProductAhead {
+    const T* at;
+    int64_t left, run, plane;   // elements of this plane, of each, and between planes
+    int64_t planes;
+
+    TK_INLINE void call_in() {
+        if (planes == 0) return;
+        __builtin_prefetch(at);
+        at += kCacheLine<T>;
+        left -= kCacheLine<T>;
+        if (left > 0) return;
+        at += plane - run + left;
+        left = run;
+        --planes;
+    }
+};
+
 template <class T> struct ProductTile {
     T* to;   // the first line, `pitch` elements apart
-    int64_t pitch, count;
+    int64_t pitch;
     const T* panel;    // [terms][kPanel]
     const T* weight;   // [terms] lines apart
     int64_t lines, terms;
-    const T* next;   // what is wanted next of g, plane by plane: `fetched` elements are called in
-    int64_t plane, fetched;
+    ProductAhead<T>* ahead;
     bool first;
 };
 
@@ -75,9 +96,10 @@ template <class T> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a
     Vec<T> acc[kTilePixels][2];
 #pragma GCC unroll 14
     for (int i = 0; i < kTilePixels; ++i) acc[i][0] = acc[i][1] = Vec<T>{};
-    const T *x = a.panel, *w = a.weight, *next = a.next;
-    for (int64_t c = 0; c < a.terms; ++c, x += kPanel<T>, w += a.lines, next += a.plane) {
-        fetch(next, a.fetched);
+    const T *x = a.panel, *w = a.weight;
+    ProductAhead<T> ahead = *a.ahead;
+    for (int64_t c = 0; c < a.terms; ++c, x += kPanel<T>, w += a.lines) {
+        ahead.call_in();
         const Vec<T> low = load(x), high = load(x + L);
 #pragma GCC unroll 14
         for (int i = 0; i < kTilePixels; ++i) {
@@ -86,17 +108,14 @@ template <class T> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a
             acc[i][1] += factor * high;
         }
     }
-    const int64_t low = smaller(L, a.count), high = a.count - low;
+    *a.ahead = ahead;
 #pragma GCC unroll 14
-    for (int i = 0; i < kTilePixels; ++i) {
-        T* to = a.to + i * a.pitch;
-        if (!a.first) {
-            acc[i][0] += load_first(to, low);
-            acc[i][1] += load_first(to + L, high);
+    for (int i = 0; i < kTilePixels; ++i)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; ++v) {
+            T* to = a.to + i * a.pitch + v * L;
+            store(to, a.first ? acc[i][v] : load(to) + acc[i][v]);
         }
-        store_first(to, acc[i][0], low);
-        store_first(to + L, acc[i][1], high);
-    }
 }
 
 // The operands: mask (of g's shape) or nullptr.
@@ -149,19 +168,17 @@ template <class T> void fill_panel(const ProductPlanes<T>& a, const ProductProbl
 // The product of `rows` rows of g from `row` on.
 template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductProblem& p, int64_t row, int64_t rows) {
     const int64_t begin = row * p.w.in, end = begin + rows * p.w.in, plane = p.h.in * p.w.in;
+    const int64_t run = smaller(p.rows, a.end - row - rows) * p.w.in;
     T* to = a.scratch.ring + (row - a.begin) % p.slots * p.w.in;
+    ProductAhead<T> ahead{a.g + end, run, run, plane, run > 0 ? p.terms : 0};
     for (int64_t o = begin; o < end; o += kPanel<T>, to += kPanel<T>) {
-        const int64_t count = smaller(kPanel<T>, end - o);
-        fill_panel(a, p, o, count);
-        int64_t wanted = kPanel<T>;   // a line of the next panel with each tile, the rest of them with the last one
+        fill_panel(a, p, o, smaller(kPanel<T>, end - o));
         for (int64_t line = 0; line < p.lines; line += kTilePixels) {
             const int64_t first = smaller(line, p.lines - kTilePixels);   // the last one overlaps
-            const int64_t fetched = first < line ? wanted : smaller(wanted, kCacheLine<T>);
             for (int64_t c = 0; c < p.terms; c += p.term_block)
-                multiply_panel<T>({to + first * p.pitch, p.pitch, count, a.scratch.panel + c * kPanel<T>,
-                                   a.weight + c * p.lines + first, p.lines, smaller(p.term_block, p.terms - c),
-                                   a.g + c * plane + o + 2 * kPanel<T> - wanted, plane, fetched, c == 0});
-            wanted -= fetched;
+                multiply_panel<T>({to + first * p.pitch, p.pitch, a.scratch.panel + c * kPanel<T>,
+                                   a.weight + c * p.lines + first, p.lines, smaller(p.term_block, p.terms - c), &ahead,
+                                   c == 0});
         }
     }
 }
