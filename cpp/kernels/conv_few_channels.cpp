@@ -37,6 +37,8 @@ template <class T> struct FewTile {
     const FewTap* taps;
     int64_t tap_count, channels, channel_pitch, w_ic, w_oc;
     bool first;
+    const T* next;   // what is read later: a share is called in with each channel
+    int64_t share;
 };
 
 template <class T, int Channels, int Vectors> [[gnu::noinline]] void few_tile(const FewTile<T>& a) {
@@ -47,7 +49,8 @@ template <class T, int Channels, int Vectors> [[gnu::noinline]] void few_tile(co
 #pragma GCC unroll 8
         for (int v = 0; v < Vectors; ++v) acc[k][v] = Vec<T>{};
     const T *channel = a.in, *of_channel = a.weight;
-    for (int64_t c = 0; c < a.channels; ++c, channel += a.channel_pitch, of_channel += a.w_ic)
+    for (int64_t c = 0; c < a.channels; ++c, channel += a.channel_pitch, of_channel += a.w_ic) {
+        if (kTuned<T>) fetch(a.next + c * a.share, a.share);
         for (int64_t t = 0; t < a.tap_count; ++t) {
             const T *x = channel + a.taps[t].in, *w = of_channel + a.taps[t].weight;
             Vec<T> factor[Channels];
@@ -60,6 +63,7 @@ template <class T, int Channels, int Vectors> [[gnu::noinline]] void few_tile(co
                 for (int k = 0; k < Channels; ++k) acc[k][v] += factor[k] * value;
             }
         }
+    }
 #pragma GCC unroll 4
     for (int k = 0; k < Channels; ++k)
 #pragma GCC unroll 8
@@ -163,19 +167,15 @@ void copy_strip(T* to, const FewCall<T>& a, const FewProblem& p, const FewStrip&
 
 // The parts of a strip side by side, as they follow each other in memory.
 template <class T> void write_strip(const FewCall<T>& a, const T* sums, const FewProblem& p, const FewStrip& s) {
-    const int64_t step = p.w.parts, left = smaller(p.w.out - s.w0 * step, s.columns * step);
+    const int64_t across = p.w.parts, left = smaller(p.w.out - s.w0 * across, s.columns * across);
     for (int64_t k = 0; k < p.oc; ++k) {
-        const int64_t channel = s.group * p.oc + k;
-        const T bias = a.bias ? a.bias[channel] : T(0);
-        for (int64_t r = 0; r < s.rows; ++r)
-            for (int64_t part = 0; part < p.h.parts; ++part) {
-                const int64_t h = (s.h0 + r) * p.h.parts + part;
-                if (h >= p.h.out) continue;
-                const int64_t plane = (s.image * p.groups * p.oc + channel) * p.d.out + s.z;
-                T* row = a.out + (plane * p.h.out + h) * p.w.out + s.w0 * step;
-                const T* from = sums + (part * step * p.oc + k) * p.run + r * p.pitch;
-                write_parts<T>(row, from, p.oc * p.run, step, left, bias, a.relu);
-            }
+        const int64_t channel = s.group * p.oc + k, plane = (s.image * p.groups * p.oc + channel) * p.d.out + s.z;
+        for (int64_t part = 0; part < p.h.parts; ++part) {
+            const int64_t h = s.h0 * p.h.parts + part, rows = smaller(s.rows, ceil_div(p.h.out - h, p.h.parts));
+            write_parts<T>({a.out + (plane * p.h.out + h) * p.w.out + s.w0 * across,
+                            sums + (part * across * p.oc + k) * p.run, rows, p.h.parts * p.w.out, p.pitch, p.oc * p.run,
+                            across, left, a.bias ? a.bias[channel] : T(0), a.relu});
+        }
     }
 }
 
@@ -214,6 +214,10 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
     const int64_t steps = ceil_div((s.rows - 1) * p.pitch + s.columns, kVectorStep * L);
     const int64_t widest = tile_vectors(static_cast<int>(ceil_div(p.oc, p.k_blocks)));
     const int64_t tiles = ceil_div(steps * kVectorStep, widest);
+    const int64_t calls = p.c_blocks * tiles * p.k_blocks * p.parts(), written = p.called_out / calls + 1;
+    const int64_t share = ceil_div(p.called_in, calls * p.c_block * kCacheLine<T>) * kCacheLine<T>;
+    const T* next = a.in + (s.image * p.groups + s.group + 1) * p.called_in;
+    T* to = a.out + (s.image * p.groups + s.group) * p.called_out;
     bool first = true;
     for (int64_t tap = 0; tap < p.d.taps; ++tap) {
         const int64_t z = s.z / p.d.parts * p.d.step + p.d.at(s.z % p.d.parts, tap);
@@ -226,14 +230,17 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
             for (int64_t i = 0; i < tiles; ++i) {
                 const int64_t begin = steps * i / tiles * kVectorStep, end = steps * (i + 1) / tiles * kVectorStep;
                 for (int64_t block = 0; block < p.k_blocks; ++block) {
-                    const int64_t k0 = p.first_result(block), results = p.first_result(block + 1) - k0;
+                    const int64_t k0 = p.first_result(block), channels_of = p.first_result(block + 1) - k0;
                     const T* of_block = weight + (p.packed ? block * p.d.taps * p.ic * w_ic : k0 * w_oc);
                     for (int64_t part = 0; part < p.parts(); ++part) {
                         const FewTap* taps = lists + (part ? ends[part - 1] : 0);
                         few_tile_of_channels<T>(
-                            results, end - begin,
+                            channels_of, end - begin,
                             {sums + (part * p.oc + k0) * p.run + begin * L, p.run, scratch + begin * L, of_block, taps,
-                             lists + ends[part] - taps, channels, p.channel_pitch, w_ic, w_oc, first});
+                             lists + ends[part] - taps, channels, p.channel_pitch, w_ic, w_oc, first, next, share});
+                        fetch_to_write(to, p.called_out ? written : 0);
+                        to += written;
+                        next += share * channels;
                     }
                 }
             }

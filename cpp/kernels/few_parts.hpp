@@ -13,39 +13,57 @@ template <class T> TK_INLINE LaneMask<T, kLanes<T>> lanes_inside(int64_t positio
     return lanes_between<T, L>(lane(-position), lane(in - position));
 }
 
-// to[i] = from[i % step * pitch + i / step] for the first `count` elements, + bias, then ReLU.
-template <class T>
-[[gnu::noinline]] void write_parts(T* to, const T* from, int64_t pitch, int64_t step, int64_t count, T bias,
-                                   bool relu) {
+// Rows of the parts of an axis, `step` of them `part_pitch` apart:
+//   to[r][i] = act(bias + from[i % step][r][i / step])          i < count
+template <class T> struct PartRows {
+    T* to;
+    const T* from;
+    int64_t rows, to_pitch, from_pitch, part_pitch, step, count;
+    T bias = 0;
+    bool relu = false;
+};
+
+// Side by side, Step a power of 2: a vector of every part of all rows after the other.
+template <class T, int Step> void interleave(const PartRows<T>& a) {
     constexpr int64_t L = kLanes<T>;
-    const auto read = [&](int64_t part, int64_t at) __attribute__((always_inline)) {
-        const Vec<T> sum = load(from + part * pitch + at) + broadcast(bias);
-        return relu ? rectify<T>(sum) : sum;
-    };
-    const auto write = [&](int64_t at, Vec<T> v) __attribute__((always_inline)) {
-        const int64_t lanes = smaller(L, count - at);
-        if (lanes > 0) store_first(to + at, v, lanes);
-    };
-    for (int64_t i = 0, q = 0; step == 1 && i < count; i += L, q += L) write(i, read(0, q));
-    for (int64_t i = 0, q = 0; step == 2 && i < count; i += 2 * L, q += L) {
-        const Vec<T> even = read(0, q), odd = read(1, q);
-        write(i, low_pairs<T, L>(even, odd));
-        write(i + L, high_pairs<T, L>(even, odd));
+    for (int64_t i = 0; i < a.count; i += Step * L) {
+        const T* from = a.from + i / Step;
+        T* to = a.to + i;
+        for (int64_t r = 0; r < a.rows; ++r, from += a.from_pitch, to += a.to_pitch) {
+            Vec<T> v[Step];
+#pragma GCC unroll 4
+            for (int part = 0; part < Step; ++part) {
+                v[part] = load(from + part * a.part_pitch) + broadcast(a.bias);
+                if (a.relu) v[part] = rectify<T>(v[part]);
+            }
+            if constexpr (Step == 4) {
+                const Vec<T> even = low_pairs<T, L>(v[0], v[2]), later = high_pairs<T, L>(v[0], v[2]);
+                v[2] = low_pairs<T, L>(v[1], v[3]), v[3] = high_pairs<T, L>(v[1], v[3]);
+                v[0] = even, v[1] = v[2], v[2] = later;
+            }
+#pragma GCC unroll 2
+            for (int half = 0; half < Step; half += 2)
+                if constexpr (Step > 1) {
+                    const Vec<T> even = v[half];
+                    v[half] = low_pairs<T, L>(even, v[half + 1]);
+                    v[half + 1] = high_pairs<T, L>(even, v[half + 1]);
+                }
+#pragma GCC unroll 4
+            for (int part = 0; part < Step; ++part)
+                store_first(to + part * L, v[part], larger(0, smaller(L, a.count - i - part * L)));
+        }
     }
-    for (int64_t i = 0, q = 0; step == 4 && i < count; i += 4 * L, q += L) {
-        const Vec<T> a = read(0, q), b = read(1, q), c = read(2, q), d = read(3, q);
-        const Vec<T> even = low_pairs<T, L>(a, c), odd = low_pairs<T, L>(b, d);
-        const Vec<T> later = high_pairs<T, L>(a, c), last = high_pairs<T, L>(b, d);
-        write(i, low_pairs<T, L>(even, odd));
-        write(i + L, high_pairs<T, L>(even, odd));
-        write(i + 2 * L, low_pairs<T, L>(later, last));
-        write(i + 3 * L, high_pairs<T, L>(later, last));
-    }
-    if (step == 1 || step == 2 || step == 4) return;
-    for (int64_t part = 0; part < step; ++part)
-        for (int64_t i = part, q = part * pitch; i < count; i += step, ++q) {
-            const T sum = from[q] + bias;
-            to[i] = relu ? rectify_one(sum) : sum;
+}
+
+template <class T> [[gnu::noinline]] void write_parts(const PartRows<T>& a) {
+    if (a.step == 1) return interleave<T, 1>(a);
+    if (a.step == 2) return interleave<T, 2>(a);
+    if constexpr (kTuned<T>)
+        if (a.step == 4) return interleave<T, 4>(a);
+    for (int64_t r = 0; r < a.rows; ++r)
+        for (int64_t i = 0; i < a.count; ++i) {
+            const T sum = a.from[i % a.step * a.part_pitch + r * a.from_pitch + i / a.step] + a.bias;
+            a.to[r * a.to_pitch + i] = a.relu ? rectify_one(sum) : sum;
         }
 }
 

@@ -14,6 +14,7 @@ constexpr int64_t kMostSummed = 16;           // channels in scratch, and of one
 constexpr int64_t kStripBytes = 256 * 1024;   // what is read of a strip
 constexpr int64_t kFewestPixels = 1024;       // of a strip
 constexpr int64_t kMostColumns = 1024;
+constexpr int64_t kCalledFrom = 1 << 21;   // numbers read and written, from which on lines are called in
 constexpr double kWidestStrip = 4 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
 constexpr int kVectorStep = 2;   // of tiles: half the code, and one vector too many at most for a strip
@@ -88,6 +89,7 @@ struct FewProblem {
     int64_t rows, row_strips, columns, column_strips;     // of a strip, in results of a part
     int64_t overlap, pitch, phase_pitch, channel_pitch;   // of scratch: a row, a phase, a channel
     int64_t run;                                          // results of a strip, padded
+    int64_t called_in, called_out;   // of an image's group: what its tiles call in of the next one, and will write
     int64_t strip, sums, scratch, lists, packed;   // elements; packed: 0 where weights are read as the user keeps them
 
     int64_t parts() const { return h.parts * w.parts; }
@@ -132,6 +134,10 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     p.channel_pitch = phases * p.phase_pitch;
     p.strip = ceil_div(p.c_block * p.channel_pitch + overrun + p.h.halo() + p.w.halo(), 64) * 64;
     p.sums = p.parts() * p.oc * p.run;
+    const int64_t inputs = p.ic * p.d.in * p.h.in * p.w.in, results = p.oc * p.d.out * p.h.out * p.w.out;
+    const int64_t images = p.n * p.groups;
+    if (kTuned<T> && p.strips() == 1 && images * (inputs + results) >= kCalledFrom)
+        p.called_in = inputs, p.called_out = results;
     const int64_t lists = 2 * p.plane_taps() + p.parts();
     // One group's weights are packed: all strips read them. Those of many groups are read once or twice.
     if (p.groups == 1) p.packed = ceil_div(p.k_blocks * taps * p.ic * kMostResults, 64) * 64;

@@ -212,7 +212,7 @@ template <class T> void write_row(const ProductPlanes<T>& a, const ProductProble
             store(to, sum);
         }
     }
-    write_parts<T>(a.dx + (k * p.h.out + h) * p.w.out, a.scratch.row, p.columns, p.w.parts, p.w.out, T(0), false);
+    write_parts<T>({a.dx + (k * p.h.out + h) * p.w.out, a.scratch.row, 1, 0, 0, p.columns, p.w.parts, p.w.out});
 }
 
 // Rows [h0, h1) of dx's grid, all parts of each, of one image and group.
