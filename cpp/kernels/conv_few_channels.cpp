@@ -50,7 +50,7 @@ template <class T, int Channels, int Vectors> [[gnu::noinline]] void few_tile(co
         for (int v = 0; v < Vectors; ++v) acc[k][v] = Vec<T>{};
     const T *channel = a.in, *of_channel = a.weight;
     for (int64_t c = 0; c < a.channels; ++c, channel += a.channel_pitch, of_channel += a.w_ic) {
-        if (kTuned<T>) fetch(a.next + c * a.share, a.share);
+        if (kTuned<T> && Channels == kMostResults) fetch(a.next + c * a.share, a.share);
         for (int64_t t = 0; t < a.tap_count; ++t) {
             const T *x = channel + a.taps[t].in, *w = of_channel + a.taps[t].weight;
             Vec<T> factor[Channels];
@@ -73,7 +73,7 @@ template <class T, int Channels, int Vectors> [[gnu::noinline]] void few_tile(co
         }
 }
 
-template <class T, int Channels, int Vectors = tile_vectors(Channels)>
+template <class T, int Channels, int Vectors = tile_vectors<T>(Channels)>
 void few_tile_of(int64_t vectors, const FewTile<T>& a) {
     if constexpr (Vectors > 0) {
         if (vectors == Vectors) return few_tile<T, Channels, Vectors>(a);
@@ -212,7 +212,7 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
     const int64_t* ends = reinterpret_cast<const int64_t*>(lists + p.plane_taps());
     const int64_t w_oc = p.packed ? 1 : p.w_oc, w_ic = p.packed ? p.plane_taps() * kMostResults : p.w_ic;
     const int64_t steps = ceil_div((s.rows - 1) * p.pitch + s.columns, kVectorStep * L);
-    const int64_t widest = tile_vectors(static_cast<int>(ceil_div(p.oc, p.k_blocks)));
+    const int64_t widest = tile_vectors<T>(static_cast<int>(ceil_div(p.oc, p.k_blocks)));
     const int64_t tiles = ceil_div(steps * kVectorStep, widest);
     const int64_t calls = p.c_blocks * tiles * p.k_blocks * p.parts(), written = p.called_out / calls + 1;
     const int64_t share = ceil_div(p.called_in, calls * p.c_block * kCacheLine<T>) * kCacheLine<T>;

@@ -20,7 +20,8 @@ constexpr double kWidestStrip = 4 << 20;   // bytes; a shape whose narrowest str
 constexpr int kVectorStep = 2;   // of tiles: half the code, and one vector too many at most for a strip
 
 // Vectors of pixels per channel, so that accumulators, weights and vectors of pixels fit into the registers.
-constexpr int tile_vectors(int channels) {
+template <class T> constexpr int tile_vectors(int channels) {
+    if (!kTuned<T>) return channels > 2 ? 2 : 4;
 #if defined(__AVX512F__)
     return channels == 4 ? 6 : 8;
 #else
