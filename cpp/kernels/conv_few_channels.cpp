@@ -7,7 +7,7 @@
 // weights as the user keeps them. The parts of a strip are gathered in scratch and interleaved on their way out.
 //
 // The terms of an element are added block of channels by block, within it channel by channel, tap by tap, wherever a
-// strip begins.
+// strip begins. Gradients of one group that sum over many channels go by few_products.hpp instead.
 #include "kernels/few_parts.hpp"
 #include "kernels/few_plan.hpp"
 #include "kernels/few_products.hpp"

@@ -14,13 +14,13 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kMostTerms = 96;           // of one sum
-constexpr int64_t kRingBytes = 512 * 1024;   // what is wanted of a ring at most
-constexpr int64_t kPanelWaste = 32;          // rows are taken together until a panel wastes less than one in so many
+constexpr int64_t kMostTerms = 96;        // of one sum
+constexpr int64_t kRingBytes = 1 << 20;   // of a ring whose rows are taken together
+constexpr int64_t kPanelWaste = 32;       // rows are taken together until a panel wastes less than one in so many
 template <class T> constexpr int64_t kPanel = 2 * kLanes<T>;   // positions
 
 struct ProductProblem {
-    int64_t n, groups, terms, results;   // channels per group that are summed over, and that are results
+    int64_t n, terms, results;   // channels that are summed over, and that are results
     FewAxis h, w;
     int64_t lines, taps;   // of the product: results * taps
     int64_t term_block;
@@ -32,9 +32,8 @@ struct ProductProblem {
 template <class T> ProductProblem product_problem(const ConvShape& s) {
     ProductProblem p{};
     p.n = s.n;
-    p.groups = s.groups;
-    p.terms = s.oc / s.groups;
-    p.results = s.ic / s.groups;
+    p.terms = s.oc;
+    p.results = s.ic;
     p.h = few_axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, true);
     p.w = few_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, true);
     p.taps = s.kh * s.kw;
@@ -48,7 +47,7 @@ template <class T> ProductProblem product_problem(const ConvShape& s) {
     const auto waste = [&](int64_t rows) { return ceil_div(rows * p.w.in, kPanel<T>) * kPanel<T> - rows * p.w.in; };
     p.rows = 1;
     for (int64_t rows = 2; rows <= p.h.in && waste(p.rows) * kPanelWaste > p.rows * p.w.in; ++rows) {
-        if (slots(rows) * p.w.in * p.lines * static_cast<int64_t>(sizeof(T)) > kRingBytes * 2) break;
+        if (slots(rows) * p.w.in * p.lines * static_cast<int64_t>(sizeof(T)) > kRingBytes) break;
         if (waste(rows) * p.rows < waste(p.rows) * rows) p.rows = rows;
     }
     p.slots = slots(p.rows);
@@ -142,7 +141,7 @@ template <class T> struct ProductScratch {
     ProductLine<T>* met;     // [taps]
 };
 
-// An image and a group.
+// An image.
 template <class T> struct ProductPlanes {
     const T *g, *mask, *weight;
     T* dx;
@@ -215,7 +214,7 @@ template <class T> void write_row(const ProductPlanes<T>& a, const ProductProble
     write_parts<T>({a.dx + (k * p.h.out + h) * p.w.out, a.scratch.row, 1, 0, 0, p.columns, p.w.parts, p.w.out});
 }
 
-// Rows [h0, h1) of dx's grid, all parts of each, of one image and group.
+// Rows [h0, h1) of dx's grid, all parts of each, of one image.
 template <class T> void compute_rows(const ProductPlanes<T>& a, const ProductProblem& p, int64_t h0, int64_t h1) {
     const auto write = [&](int64_t begin, int64_t end) {
         for (int64_t k = 0; k < p.results; ++k)
@@ -248,17 +247,17 @@ template <class T> void few_products(const ProductCall<T>& a, const ProductProbl
     list_hits(down, p.h);
     list_hits(right, p.w);
     // Where images are fewer than threads want, their rows are dealt out too.
-    const int64_t threads = max_threads(), images = p.n * p.groups;
-    const int64_t shares = images < 4 * threads ? smaller(threads, p.h.grid) : 1;
-    parallel_for(images * shares, work, [&](int64_t unit, int thread) {
-        const int64_t image = unit / shares, share = unit % shares, group = image % p.groups;
+    const int64_t threads = max_threads();
+    const int64_t shares = p.n < 4 * threads ? smaller(threads, p.h.grid) : 1;
+    parallel_for(p.n * shares, work, [&](int64_t unit, int thread) {
+        const int64_t image = unit / shares, share = unit % shares;
         const int64_t h0 = p.h.grid * share / shares, h1 = p.h.grid * (share + 1) / shares;
         const int64_t g = image * p.terms * p.h.in * p.w.in;
         T* scratch = a.workspace + p.lists + thread * p.scratch;
         T* row = scratch + p.ring + p.panel;
         compute_rows<T>({a.g + g,
                          a.mask ? a.mask + g : nullptr,
-                         a.weight + group * p.terms * p.lines,
+                         a.weight,
                          a.dx + image * p.results * p.h.out * p.w.out,
                          down,
                          right,
