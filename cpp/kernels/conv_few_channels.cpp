@@ -214,6 +214,7 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
     const int64_t steps = ceil_div((s.rows - 1) * p.pitch + s.columns, kVectorStep * L);
     const int64_t widest = tile_vectors<T>(static_cast<int>(ceil_div(p.oc, p.k_blocks)));
     const int64_t tiles = ceil_div(steps * kVectorStep, widest);
+    // Each tile calls in a share of the next image's input, and of the lines that this one will write.
     const int64_t calls = p.c_blocks * tiles * p.k_blocks * p.parts(), written = p.called_out / calls + 1;
     const int64_t share = ceil_div(p.called_in, calls * p.c_block * kCacheLine<T>) * kCacheLine<T>;
     const T* next = a.in + (s.image * p.groups + s.group + 1) * p.called_in;
@@ -230,12 +231,12 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
             for (int64_t i = 0; i < tiles; ++i) {
                 const int64_t begin = steps * i / tiles * kVectorStep, end = steps * (i + 1) / tiles * kVectorStep;
                 for (int64_t block = 0; block < p.k_blocks; ++block) {
-                    const int64_t k0 = p.first_result(block), channels_of = p.first_result(block + 1) - k0;
+                    const int64_t k0 = p.first_result(block), results = p.first_result(block + 1) - k0;
                     const T* of_block = weight + (p.packed ? block * p.d.taps * p.ic * w_ic : k0 * w_oc);
                     for (int64_t part = 0; part < p.parts(); ++part) {
                         const FewTap* taps = lists + (part ? ends[part - 1] : 0);
                         few_tile_of_channels<T>(
-                            channels_of, end - begin,
+                            results, end - begin,
                             {sums + (part * p.oc + k0) * p.run + begin * L, p.run, scratch + begin * L, of_block, taps,
                              lists + ends[part] - taps, channels, p.channel_pitch, w_ic, w_oc, first, next, share});
                         fetch_to_write(to, p.called_out ? written : 0);

@@ -105,7 +105,7 @@ HOSTILE = [
     Case("first layer, long sums", (2, 3, 9, 63), (101, 3, 3, 3), {"padding": 1}),
     Case("first layer, stem", (2, 3, 31, 75), (17, 3, 7, 7), {"stride": 2, "padding": 3}),
     Case("first layer, stride 4", (1, 3, 47, 52), (16, 3, 11, 11), {"stride": 4, "padding": 2}),
-    Case("first layer, apart", (2, 2, 25, 23), (18, 2, 4, 3), {"stride": 3, "padding": ((4, 1), (0, 3)), "dilation": 2}),
+    Case("first layer apart", (2, 2, 25, 23), (18, 2, 4, 3), {"stride": 3, "padding": ((4, 1), (0, 3)), "dilation": 2}),
     Case("long first layer", (2, 2, 1100), (18, 2, 3), {"padding": 1}),
     Case("strided first layer", (1, 3, 40, 90), (20, 3, 5, 5), {"stride": 4, "padding": 2}),
     *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
