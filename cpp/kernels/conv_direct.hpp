@@ -97,7 +97,6 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
     tile.taps = tile.tap_end = 1;
     tile.c_sum = p.c_sum;
     tile.channel_pitch = p.in_plane;
-    tile.width = p.width;
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block, first = (s.image * p.groups + s.group) * p.ic + c0;
         tile.channels = smaller(p.c_block, p.ic - c0);
@@ -107,7 +106,8 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
             const Run range = tile_run<T, AlongPixels>(p, s.columns, AlongPixels ? i / blocks : i % tiles);
             tile.pixels = range.end - range.begin;
             tile.in = a.x + first * p.in_plane + s.w0 + range.begin;
-            tile.packed = packed + block * pitch + c0 * p.width;
+            tile.width = width_of<T>(p, k_begin + block);
+            tile.packed = packed + block * pitch + c0 * tile.width;
             tile.to = {a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + s.w0 + range.begin,
                        a.bias ? a.bias + k0 : nullptr,
                        p.out_plane,
@@ -117,7 +117,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                        a.relu && c_block == p.c_blocks - 1,
                        false};
             if (AlongPixels) fetch_ahead(tile, p, block, blocks);
-            tile_of<T, AlongPixels>(tile.pixels, p.width)(tile);
+            tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
         }
     }
 }
@@ -138,14 +138,14 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     tile.taps = p.taps();
     tile.c_sum = p.c_sum;
     tile.channel_pitch = p.channel_pitch;
-    tile.width = p.width;
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
         tile.channels = smaller(p.c_block, p.ic - c0);
         const T* scratch = staged ? staged + p.lead + c_block * p.strip : workspace + p.lists;
         if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, s, c0, tile.channels);
         for (int64_t k_block = k_begin; k_block < k_end; ++k_block) {
-            tile.packed = packed + (k_block - k_begin) * pitch + c0 * tile.taps * p.width;
+            tile.width = width_of<T>(p, k_block);
+            tile.packed = packed + (k_block - k_begin) * pitch + c0 * tile.taps * tile.width;
             const int64_t k0 = s.group * p.oc + k_block * p.outputs;
             T* const plane = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane;
             T* out = plane + p.out_offset + s.od * p.out_d;
@@ -163,7 +163,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                     tile.tap_end = seen.end;
                     tile.pixels = end - begin;
                     tile.in = scratch + begin;
-                    const TileFunction<T> run = tile_of<T, AlongPixels>(tile.pixels, p.width);
+                    const TileFunction<T> run = tile_of<T, AlongPixels>(tile.pixels, tile.width);
                     for (int64_t r = 0; r < s.rows; ++r) {
                         tile.rows = lists + r * list_pitch;
                         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
@@ -192,9 +192,10 @@ template <class T> void pack_all(T* packed, const T* weight, const Company& all)
 }
 
 inline Strip strip_of(const DirectProblem& p, int64_t image, int64_t group, int64_t strip) {
-    const int64_t h0 = strip / p.column_strips % p.row_strips * p.rows, w0 = strip % p.column_strips * p.columns;
-    const int64_t od = strip / p.column_strips / p.row_strips;
-    return {image, group, od, h0, smaller(p.rows, p.h.grid - h0), w0, smaller(p.columns, p.w.grid - w0)};
+    const int64_t row_strip = strip / p.column_strips % p.row_strips, w0 = strip % p.column_strips * p.columns;
+    const int64_t od = strip / p.column_strips / p.row_strips, h0 = p.cut_rows * row_strip / p.row_strips;
+    const int64_t end = smaller(p.h.grid, p.cut_rows * (row_strip + 1) / p.row_strips);
+    return {image, group, od, h0, end - h0, w0, smaller(p.columns, p.w.grid - w0)};
 }
 
 // Strip `strip`, counted over the images of a group.

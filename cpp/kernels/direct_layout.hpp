@@ -71,7 +71,7 @@ constexpr int64_t kRowsAhead = 4;   // rows of weights lie far apart: called in 
 template <class T>
 void pack_lines(T* to, const T* block, const DirectProblem& p, int64_t outputs, int64_t width, int64_t c_begin,
                 int64_t c_end) {
-    const int64_t taps = p.taps(), pitch = p.width;
+    const int64_t taps = p.taps(), pitch = p.w_pair ? p.width : width;
     // Whether all taps of a channel are neighbours, forwards or backwards.
     const int64_t step = taps == 1 ? 1 : p.w.taps > 1 ? p.w_w : 0;
     const bool neighbours = (step == 1 || step == -1) && (p.h.taps == 1 || p.w_h == step * p.w.taps) &&
@@ -110,7 +110,7 @@ void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t
     const int64_t k0 = k_block * p.outputs, outputs = smaller(p.outputs, p.oc - k0);
     const int64_t c_begin = begin * p.c_sum, c_end = smaller(p.ic, end * p.c_sum);
     const T* block = weight + p.w_origin + group * p.w_group + k0 * p.w_oc;
-    pack_lines(to, block, p, outputs, p.outputs, c_begin, c_end);
+    pack_lines(to, block, p, outputs, p.w_pair ? p.outputs : width_of<T>(p, k_block), c_begin, c_end);
     if (p.w_pair) pack_lines(to + p.outputs, block + p.w_pair, p, outputs, p.outputs, c_begin, c_end);
 }
 

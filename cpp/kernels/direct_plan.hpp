@@ -17,9 +17,11 @@ constexpr int64_t kLongScratchBytes = 512 * 1024;   // long runs of input, which
 #else
 constexpr int64_t kLongScratchBytes = kScratchBytes;
 #endif
-constexpr int64_t kManyUnits = 32;          // where that many are left, strips are long
-constexpr int64_t kPackedBytes = 2 << 20;   // more weights than this are packed block by block
-constexpr int64_t kStagedBytes = 4 << 20;   // strips that then lie ready for all blocks
+constexpr int64_t kManyUnits = 32;                // where that many are left, strips are long
+constexpr int64_t kFewUnits = 4;                  // where fewer are left, strips are cut until there are as many, if
+constexpr int64_t kReadAgainBytes = 256 * 1024;   // weights, which each of them reads, are no more than this
+constexpr int64_t kPackedBytes = 2 << 20;         // more weights than this are packed block by block
+constexpr int64_t kStagedBytes = 4 << 20;         // strips that then lie ready for all blocks
 
 constexpr double kWidestStrip = 2 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
@@ -86,8 +88,8 @@ constexpr int kPixelRows = 4, kPixelVectors = 3;
 
 // How strips of input lie in scratch.
 struct StripLayout {
-    int64_t rows, row_strips, columns, column_strips;
-    int64_t c_block, c_blocks;   // channels that lie in scratch together: whole sums
+    int64_t rows, row_strips, columns, column_strips, cut_rows;   // cut_rows: of all row strips, as even as can be
+    int64_t c_block, c_blocks;                                    // channels that lie in scratch together: whole sums
     int64_t h_slots, position_pitch, channel_pitch, row_pitch;
     int64_t lists, strip;   // elements of where taps lie, and of a strip
 };
@@ -157,6 +159,12 @@ inline bool cut_channels(DirectProblem& p, int64_t budget) {
     return p.c_blocks == 1;
 }
 
+inline void cut_rows(DirectProblem& p, int64_t strips) {
+    p.cut_rows = p.h.grid;
+    p.row_strips = strips;
+    p.rows = ceil_div(p.h.grid, strips);
+}
+
 // Then columns, then rows.
 inline void cut_strips(DirectProblem& p, int64_t budget) {
     const int64_t overhang = overhang_of(p.w);
@@ -178,8 +186,13 @@ inline void cut_strips(DirectProblem& p, int64_t budget) {
             break;
         }
     }
-    p.row_strips = ceil_div(p.h.grid, p.rows);
-    p.rows = ceil_div(p.h.grid, p.row_strips);
+    cut_rows(p, ceil_div(p.h.grid, p.rows));
+}
+
+// Numbers of a packed line of block `k_block`: along channels the last block may do with one vector.
+template <class T> int64_t width_of(const DirectProblem& p, int64_t k_block) {
+    const bool narrow = !p.along_pixels && !p.w_pair && p.oc - k_block * p.outputs <= kLanes<T>;
+    return narrow ? kLanes<T> : p.width;
 }
 
 // Where the taps of a row and of the columns lie: elements of T for so many integers.
@@ -211,8 +224,11 @@ template <class T> void plan(DirectProblem& p) {
     const int64_t usual = wide ? kWideScratchBytes : kScratchBytes;
     cut_strips(p, larger(kLongScratchBytes, usual) / bytes);
     if (p.n * p.groups * p.strips() < kManyUnits) cut_strips(p, usual / bytes);
-    p.h_slots = p.slots();
     p.packed_block = p.ic * taps * p.width;
+    const int64_t others = larger(p.n * p.groups * p.d.grid * p.column_strips * p.k_blocks, 1);
+    const int64_t wanted = smaller(ceil_div(kFewUnits, others), ceil_div(p.h.grid, 2));
+    if (p.row_strips < wanted && p.k_blocks * p.packed_block * bytes <= kReadAgainBytes) cut_rows(p, wanted);
+    p.h_slots = p.slots();
     // The row taps of each row, the offsets of column taps; then a strip.
     p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;
     p.strip = ceil_div(p.row_slots() * p.row_pitch + kPixelVectors * L, 16) * 16;
