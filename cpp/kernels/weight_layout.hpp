@@ -105,9 +105,9 @@ void gather_row(T* to, const T* x, int64_t row, const WeightProblem& p, const We
     if (p.fold == 1) {
         for (int64_t c = 0; c < p.ic; ++c, to += p.x_columns) {
             const T* source = from + c * p.in_plane + first - run.begin;
-            for (int64_t i = 0; i < run.begin; ++i) to[i] = 0;
-            for (int64_t i = run.begin; i < run.end; ++i) to[i] = source[i];
-            for (int64_t i = run.end; i < p.x_columns; ++i) to[i] = 0;
+            zero_run(to, run.begin);
+            copy_run<T>(to + run.begin, source + run.begin, nullptr, run.end - run.begin);
+            zero_run(to + run.end, p.x_columns - run.end);
         }
         return;
     }
