@@ -147,6 +147,9 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
             tile.width = width_of<T>(p, k_block);
             tile.packed = packed + (k_block - k_begin) * pitch + c0 * tile.taps * tile.width;
             const int64_t k0 = s.group * p.oc + k_block * p.outputs;
+            // Outputs two apart are read before they are written, unless their lines have just been cleared.
+            const bool apart = kTuned<T> && p.out_w == 2 && !p.alone;
+            const int64_t fetched = apart ? smaller(p.outputs, p.oc - k_block * p.outputs) : 0;
             T* const plane = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane;
             T* out = plane + p.out_offset + s.od * p.out_d;
             if (p.alone && c_block == 0) clear(plane, p, s, smaller(p.outputs, p.oc - k_block * p.outputs));
@@ -167,6 +170,8 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                     for (int64_t r = 0; r < s.rows; ++r) {
                         tile.rows = lists + r * list_pitch;
                         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
+                        for (int64_t k = 0; k < fetched; ++k)
+                            fetch_to_write(tile.to.out + k * p.out_plane, tile.pixels * p.out_w);
                         run(tile);
                     }
                 }
