@@ -72,25 +72,29 @@ template <class T, bool AlongPixels> bool is_in_place(const DirectCall<T>& a, co
     return channel * p.in_plane + s.w0 + ceil_div(s.columns, unit) * unit <= p.n * p.groups * p.ic * p.in_plane;
 }
 
-// Input of the tile so many ahead, a share for each block of output channels, and the outputs of the next tile.
+// Calls in the input of the tile so many ahead, a share for each block of output channels.
 constexpr int64_t kTilesAhead = 2;
 template <class T>
-TK_INLINE void fetch_ahead(const TileArguments<T>& tile, const DirectProblem& p, int64_t share, int64_t shares) {
+TK_INLINE void fetch_input(const TileArguments<T>& tile, const DirectProblem& p, int64_t share, int64_t shares) {
     const T* in = tile.in + kTilesAhead * p.tile_pixels;
     for (int64_t c = tile.channels * share / shares; c < tile.channels * (share + 1) / shares; ++c)
         fetch(in + c * tile.channel_pitch, p.tile_pixels);
-    const int64_t outputs = smaller(p.outputs, tile.to.channels);
-    for (int64_t k = 0; k < outputs; ++k) fetch_to_write(tile.to.out + k * p.out_plane + p.tile_pixels, p.tile_pixels);
+}
+// And the `count` elements of a tile's outputs from `out` on, in each channel.
+template <class T> TK_INLINE void fetch_outputs(T* out, const DirectProblem& p, int64_t channels, int64_t count) {
+    for (int64_t k = 0; k < smaller(p.outputs, channels); ++k) fetch_to_write(out + k * p.out_plane, count);
 }
 
 // Output channels [k_begin, k_end) of a strip that is read where it lies; their weights lie `pitch` apart. A tile along
-// pixels meets all of them while its input is in L1; along channels it is their weights that stay.
+// pixels meets all of them while its input is in L1; along channels it is their weights that stay, and where few inputs
+// make many outputs that are written within the caches, each block's long runs.
 template <class T, bool AlongPixels>
 void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
                       int64_t k_begin, int64_t k_end) {
     constexpr RowTap row[] = {{0, 0}, {0, -1}};
     constexpr int64_t column = 0;
     const int64_t tiles = ceil_div(s.columns, p.tile_pixels), blocks = k_end - k_begin;
+    const bool tiles_first = AlongPixels && !p.blocks_first;
     TileArguments<T> tile{};
     tile.rows = row;
     tile.columns = &column;
@@ -101,9 +105,9 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
         const int64_t c0 = c_block * p.c_block, first = (s.image * p.groups + s.group) * p.ic + c0;
         tile.channels = smaller(p.c_block, p.ic - c0);
         for (int64_t i = 0; i < tiles * blocks; ++i) {
-            const int64_t block = AlongPixels ? i % blocks : i / tiles, k = (k_begin + block) * p.outputs;
+            const int64_t block = tiles_first ? i % blocks : i / tiles, k = (k_begin + block) * p.outputs;
             const int64_t k0 = s.group * p.oc + k;
-            const Run range = tile_run<T, AlongPixels>(p, s.columns, AlongPixels ? i / blocks : i % tiles);
+            const Run range = tile_run<T, AlongPixels>(p, s.columns, tiles_first ? i / blocks : i % tiles);
             tile.pixels = range.end - range.begin;
             tile.in = a.x + first * p.in_plane + s.w0 + range.begin;
             tile.width = width_of<T>(p, k_begin + block);
@@ -116,7 +120,8 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                        c_block == 0,
                        a.relu && c_block == p.c_blocks - 1,
                        false};
-            if (AlongPixels) fetch_ahead(tile, p, block, blocks);
+            if (tiles_first) fetch_input(tile, p, block, blocks);
+            if (AlongPixels) fetch_outputs(tile.to.out + p.tile_pixels, p, tile.to.channels, p.tile_pixels);
             tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
         }
     }
@@ -149,7 +154,6 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
             const int64_t k0 = s.group * p.oc + k_block * p.outputs;
             // Outputs two apart are read before they are written, unless their lines have just been cleared.
             const bool apart = kTuned<T> && p.out_w == 2 && !p.alone;
-            const int64_t fetched = apart ? smaller(p.outputs, p.oc - k_block * p.outputs) : 0;
             T* const plane = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane;
             T* out = plane + p.out_offset + s.od * p.out_d;
             if (p.alone && c_block == 0) clear(plane, p, s, smaller(p.outputs, p.oc - k_block * p.outputs));
@@ -170,8 +174,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                     for (int64_t r = 0; r < s.rows; ++r) {
                         tile.rows = lists + r * list_pitch;
                         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
-                        for (int64_t k = 0; k < fetched; ++k)
-                            fetch_to_write(tile.to.out + k * p.out_plane, tile.pixels * p.out_w);
+                        if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
                         run(tile);
                     }
                 }

@@ -20,6 +20,7 @@ constexpr int64_t kLongScratchBytes = kScratchBytes;
 constexpr int64_t kManyUnits = 32;                // where that many are left, strips are long
 constexpr int64_t kFewUnits = 4;                  // where fewer are left, strips are cut until there are as many, if
 constexpr int64_t kReadAgainBytes = 256 * 1024;   // weights, which each of them reads, are no more than this
+constexpr int64_t kNearOutputBytes = 4 << 20;     // outputs that are written within the caches
 constexpr int64_t kPackedBytes = 2 << 20;         // more weights than this are packed block by block
 constexpr int64_t kStagedBytes = 4 << 20;         // strips that then lie ready for all blocks
 
@@ -101,9 +102,10 @@ struct DirectProblem : StripLayout {
     int64_t out_plane, out_offset, out_d, out_h, out_w;     // elements between outputs
     int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w;   // strides of the weight as the user keeps it
     bool along_pixels;                                      // what vectors hold: pixels, or output channels
-    int64_t w_pair;   // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
-    bool alone;       // what lies between its outputs is 0, and written on the way
-    bool in_place;    // 1x1 of stride 1: a plane is one row, and needs no copy
+    int64_t w_pair;      // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
+    bool alone;          // what lies between its outputs is 0, and written on the way
+    bool in_place;       // 1x1 of stride 1: a plane is one row, and needs no copy
+    bool blocks_first;   // in place, along pixels: blocks of output channels before tiles
     // derived by plan():
     int64_t width, outputs, tile_pixels;   // of a tile: numbers of a packed line, output channels in it, and pixels
     int64_t phases, k_blocks;
@@ -206,6 +208,7 @@ template <class T> void plan(DirectProblem& p) {
     const int64_t taps = p.taps();
     p.in_place = taps == 1 && p.w.stride == 1 && p.w.origin == 0 && p.w.grid == p.in_plane && p.w.in == p.in_plane &&
                  p.out_plane == p.in_plane;
+    p.blocks_first = p.oc >= 2 * p.ic && p.n * p.groups * p.oc * p.out_plane * bytes <= kNearOutputBytes;
     p.tile_pixels = tile_pixels<T>(p);
     if (p.along_pixels) p.width = ceil_div(p.oc, ceil_div(p.oc, kPixelRows));
     else p.width = p.w_pair || p.oc > L ? kBlock<T> : L;
