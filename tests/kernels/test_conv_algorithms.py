@@ -220,6 +220,27 @@ def test_what_a_vector_reads_beside_its_channel_stays_out(dtype: str) -> None:
     np.testing.assert_array_equal(tk.kernels.conv_forward(x, weight, algorithm="direct_pixels")[:1], expected)
 
 
+@pytest.mark.parametrize("algorithm", ["direct", "direct_pixels"])
+@pytest.mark.parametrize(
+    ("shape", "channels", "kernel"), [((40, 16, 28, 28), 32, 5), ((9, 16, 15, 15), 48, 5), ((40, 16, 28, 28), 144, 1)]
+)
+def test_an_image_alone_has_its_bits_in_a_batch(
+    shape: tuple[int, ...], channels: int, kernel: int, algorithm: str
+) -> None:
+    """Strips are cut, and blocks and tiles take turns, by how many images there are."""
+    rng = np.random.default_rng(9)
+    x = rng.standard_normal(shape).astype(np.float32)
+    weight = rng.standard_normal((channels, shape[1], kernel, kernel)).astype(np.float32)
+    options = {"padding": kernel // 2, "algorithm": algorithm}
+    y = tk.kernels.conv_forward(x, weight, **options)
+    dx = tk.kernels.conv_backward_input(y, weight, x.shape, **options)
+    for i in (0, shape[0] - 1):
+        one = slice(i, i + 1)
+        np.testing.assert_array_equal(tk.kernels.conv_forward(x[one], weight, **options), y[one])
+        alone = tk.kernels.conv_backward_input(y[one], weight, x[one].shape, **options)
+        np.testing.assert_array_equal(alone, dx[one])
+
+
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1)])
 def test_depthwise_layers_that_outgrow_the_caches_are_their_images_one_by_one(kernel: int, stride: int) -> None:
     """Rows are called in ahead then, on a path of its own; whole numbers, so that sums over images are equal too."""
