@@ -1,5 +1,6 @@
 // Forward convolution and input gradient of groups of few channels: tiles of rows (conv_depthwise.hpp).
 #include "kernels/conv_depthwise.hpp"
+#include "kernels/depthwise_square.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -78,12 +79,6 @@ template <class T, int L, Load How, int Rows>
 TK_INLINE void add_columns(VecOf<T, L> (&acc)[Rows], const RowTile<T>& a, const Column* column, const Column* end) {
     const T* const* rows = a.rows;
     const T* weight = a.weight;
-    if constexpr (How == Load::square) {
-#pragma GCC unroll 3
-        for (int i = 0; i < 3; ++i)
-            add_column<T, L, Load::row, 3>(acc, a, column[i], rows + column[i].row, weight + column[i].weight);
-        return;
-    }
     for (int64_t c = 0; c < a.sources; ++c, rows += a.source, weight += a.w_source)
         for (const Column* i = column; i != end; i += How == Load::fan ? i->fan : 1) {
             switch (i->taps) {
@@ -145,17 +140,16 @@ template <class T, int L, Load How, int Rows> [[gnu::noinline]] void two_phase_t
 }
 
 // The tile of the phases of a combination: by fans where the registers' lanes permute, unless these have few columns.
-enum class Shape { any, square, two_phase, narrow_two_phase };
+enum class Shape { any, two_phase, narrow_two_phase };
 template <class T, int L, int Rows> TK_INLINE void run_tile(const RowTile<T>& a, Shape shape, bool inside) {
     const bool paired = shape == Shape::two_phase || shape == Shape::narrow_two_phase;
     if constexpr (kFans<T>) {
-        if (shape == Shape::square) row_tile<T, L, Load::square, Rows>(a);
-        else if (shape == Shape::narrow_two_phase) two_phase_tile<T, L, Load::row, Rows>(a);
+        if (shape == Shape::narrow_two_phase) two_phase_tile<T, L, Load::row, Rows>(a);
         else if (paired) two_phase_tile<T, L, Load::fan, Rows>(a);
         else if (fans<T>(a.in_step)) row_tile<T, L, Load::fan, Rows>(a);
         else row_tile<T, L, Load::gather, Rows>(a);
     } else if (!paired) {
-        with_load(a.in_step, inside, [&](auto how) { row_tile<T, L, how, Rows>(a); });
+        with_load<T>(a.in_step, inside, [&](auto how) { row_tile<T, L, how, Rows>(a); });
     } else if (inside) {
         two_phase_tile<T, L, Load::row_inside, Rows>(a);
     } else {
@@ -170,11 +164,6 @@ template <class T> struct RowsCall {
     bool relu;
     T* workspace;
 };
-
-// Whether a combination of phases has three columns of three taps, as most layers have.
-inline bool is_square(const Column* columns, const int64_t* starts) {
-    return starts[1] - starts[0] == 3 && columns[0].taps == 3 && columns[1].taps == 3 && columns[2].taps == 3;
-}
 
 // Output rows q + step * (j0 .. j0 + rows) of the groups' planes [first, end), for every phase q.
 template <class T, int L, bool CalledIn>
@@ -220,10 +209,7 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
                     tile.next_columns = tables.columns + starts[1];
                     tile.columns_end = tables.columns + starts[paired];
                     tile.phase = qw;
-                    const bool square = p.w.step == 1 && p.sources == 1 && is_square(tile.columns, starts);
-                    shape = paired == 1      ? square ? Shape::square : Shape::any
-                            : p.w.kernel > 4 ? Shape::two_phase
-                                             : Shape::narrow_two_phase;
+                    shape = paired == 1 ? Shape::any : p.w.kernel > 4 ? Shape::two_phase : Shape::narrow_two_phase;
                     const int64_t rows = smaller(strip, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
                     const int64_t to = ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
                     for (int64_t row = 0, height; row < rows; row += height) {
@@ -235,7 +221,25 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     });
 }
 
+#if defined(__AVX512F__)
+template <class T, bool Two> void run_square(const RowsCall<T>& a, const RowProblem& p, const SquarePlan& plan) {
+    const int64_t planes = p.n * p.groups, per_unit = p.planes_per_unit + p.planes_per_unit % 2;
+    parallel_for(ceil_div(planes, per_unit), planes * p.work, [&](int64_t unit, int) {
+        auto compute = p.h.stride == 1 ? square_planes<T, 1, false, Two>
+                       : p.h.back      ? square_planes<T, 1, true, Two>
+                                       : square_planes<T, 2, false, Two>;
+        const int64_t first = unit * per_unit;
+        compute(a.out, a.x, a.weight, a.bias, a.relu, p, plan, first, smaller(first + per_unit, planes));
+    });
+}
+#endif
+
 template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
+#if defined(__AVX512F__)
+    if constexpr (kFans<T>)
+        if (const SquarePlan plan = plan_square<T>(p); plan.fits)
+            return plan.two ? run_square<T, true>(a, p, plan) : run_square<T, false>(a, p, plan);
+#endif
     const Tables<T> tables = tables_in(a.workspace, p);
     const int64_t planes = p.n * p.groups, slices = p.d.grid * p.strips;
     parallel_for(ceil_div(planes, p.planes_per_unit) * slices, planes * p.work, [&](int64_t unit, int thread) {

@@ -19,6 +19,7 @@
 // The input gradient is the same problem: it reads dy, by flipped taps, and computes dx by phases modulo the stride,
 // each with the taps that meet it; two phases along a row are computed side by side and stored interleaved.
 // Every output adds its products in the same order wherever it lies: channel by channel, column by column, downwards.
+// 3x3 neighbouring taps have kernels of their own where lanes permute (depthwise_square.hpp).
 #pragma once
 #include "kernels/depthwise_plan.hpp"
 
@@ -213,8 +214,8 @@ template <class T, int L> TK_INLINE VecOf<LaneInt<T>, L> lane_numbers(int64_t st
 }
 #endif
 
-// fan and square are ways of whole tiles: by fans, and three columns of three taps (square) one by one, unrolled.
-enum class Load { row, row_inside, pairs, pairs_inside, gather, fan, square };
+// fan: the way of a whole tile, whose columns share their loads.
+enum class Load { row, row_inside, pairs, pairs_inside, gather, fan };
 
 // The elements row[at + lane * step]; 0 where they lie outside [0, in).
 template <class T, int L, Load How> struct RowLoad {
@@ -246,11 +247,14 @@ template <class T, int L, Load How> struct RowLoad {
         return load_lanes<L>(lanes);
     }
 };
-// f(std::integral_constant<Load, ...>) for the way in which rows of this step are read
-template <class F> TK_INLINE void with_load(int64_t step, bool inside, F&& f) {
-    if (step == 1 && inside) f(std::integral_constant<Load, Load::row_inside>{});
-    else if (step == 1) f(std::integral_constant<Load, Load::row>{});
-    else if (step == 2 && inside) f(std::integral_constant<Load, Load::pairs_inside>{});
+// f(std::integral_constant<Load, ...>) for the way in which rows of this step are read; masks cost nothing where lanes
+// permute.
+template <class T, class F> TK_INLINE void with_load(int64_t step, bool inside, F&& f) {
+    if constexpr (!kFans<T>) {
+        if (step == 1 && inside) return f(std::integral_constant<Load, Load::row_inside>{});
+        if (step == 2 && inside) return f(std::integral_constant<Load, Load::pairs_inside>{});
+    }
+    if (step == 1) f(std::integral_constant<Load, Load::row>{});
     else if (step == 2) f(std::integral_constant<Load, Load::pairs>{});
     else f(std::integral_constant<Load, Load::gather>{});
 }

@@ -9,21 +9,31 @@
 //
 // whose lanes are added at the end. Layers of few groups cut the batch into chunks, whose results are added in order.
 #include "kernels/conv_depthwise.hpp"
+#include "kernels/depthwise_square.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kUnits = 16;   // as many units at least as the batch allows
+constexpr int64_t kUnits = 16;          // as many units at least as the batch allows
+constexpr int64_t kSquareBlocks = 32;   // blocks of groups, where there are as many groups, side by side in memory
+constexpr int64_t kSquareGroups = 32;   // groups of a block at most, whose sums stay in L1: an even number
 
 struct WeightPlan {
     RowProblem rows;
+    SquarePlan square;
+    int64_t groups;                  // of a unit
     int64_t chunks, results, sums;   // results: elements of all chunks' sums; sums: of one thread's vectors
 };
 template <class T> WeightPlan plan_weight(const ConvShape& s) {
-    WeightPlan p{plan_rows<T>(row_problem(s, false)), 1, 0, 0};
+    WeightPlan p{plan_rows<T>(row_problem(s, false)), {}, 1, 1, 0, 0};
+    p.square = plan_square<T>(p.rows);
+    p.groups = smaller(ceil_div(kUnitWork, multiply_adds(s) / s.groups + 1), s.groups);
+    if (p.square.fits) p.groups = smaller(larger(p.groups, s.groups / kSquareBlocks), kSquareGroups);
+    if (p.square.two) p.groups += p.groups % 2;
     p.chunks = larger(smaller(s.n, kUnits / s.groups), 1);
     p.results = p.chunks > 1 ? ceil_div(p.chunks * (weight_size(s) + s.oc), 64) * 64 : 0;
-    p.sums = ceil_div(p.rows.targets * (p.rows.sources * p.rows.taps() + 1) * kLanes<T>, 64) * 64;
+    const int64_t vectors = p.rows.targets * (p.rows.sources * p.rows.taps() + 1);
+    p.sums = ceil_div((p.square.fits ? p.groups : 1) * vectors * kLanes<T>, 64) * 64;
     return p;
 }
 
@@ -136,7 +146,7 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
                             if (a.y) __builtin_prefetch(tile.y + dy_ahead + r * tile.dy_row);
                         }
                     with_height<T>(rows, [&](auto tile_rows) {
-                        with_load(p.w.step, inside, [&](auto how) { sum_rows<T, L, how, tile_rows>(tile); });
+                        with_load<T>(p.w.step, inside, [&](auto how) { sum_rows<T, L, how, tile_rows>(tile); });
                     });
                 }
         });
@@ -157,6 +167,30 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
         for (int64_t k = 0; k < p.targets; ++k) dbias[k] = sum_of<L>(bias + k * L);
 }
 
+#if defined(__AVX512F__)
+// By 3x3 neighbouring taps: `groups` neighbours from `group` on, whose planes are read as they lie.
+template <class T, int Step, bool Two>
+void square_groups(const BackwardWeightCall<T>& a, const WeightPlan& plan, T* sums, int64_t group, int64_t groups,
+                   int64_t begin, int64_t end, T* dweight, T* dbias) {
+    constexpr int64_t side = Two ? 2 : 1, lanes = kLanes<T> / side, of_group = 10 * kLanes<T>;
+    const RowProblem& p = plan.rows;
+    for (int64_t i = 0; i < ceil_div(groups, side) * of_group; i += kLanes<T>) store(sums + i, Vec<T>{});
+    for (int64_t n = begin; n < end; ++n)
+        for (int64_t g = 0; g < groups; g += side) {
+            const int64_t plane = n * p.groups + group + g, ahead = g + side < groups ? side : p.groups - g;
+            const T* y = a.y ? a.y + plane * p.out_plane : nullptr;
+            square_sums<T, Step, Two>(sums + g / side * of_group, a.dy + plane * p.out_plane, y,
+                                      a.x + plane * p.in_plane, ahead * p.out_plane, ahead * p.in_plane, p, plan.square,
+                                      g + 1 < groups);
+        }
+    for (int64_t g = 0; g < groups; ++g) {
+        const T* own = sums + g / side * of_group + g % side * lanes;
+        for (int64_t i = 0; i < 9; ++i) dweight[g * 9 + i] = sum_of<lanes>(own + i * kLanes<T>);
+        if (dbias) dbias[g] = sum_of<lanes>(own + 9 * kLanes<T>);
+    }
+}
+#endif
+
 const char* cannot(const ConvShape& s) {
     return rows_fit(row_problem(s, false)) && weight_size(s) / s.groups <= 1 << 16 ? nullptr : kTooApart;
 }
@@ -172,16 +206,26 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
     T* partial = tables.pointers;
     T* scratch = partial + plan.results;
     const int64_t per_group = weight_size(s) / s.groups, size = weight_size(s) + s.oc;
-    const int64_t per_unit = smaller(ceil_div(kUnitWork, multiply_adds(s) / s.groups + 1), s.groups);
-    const int64_t blocks = ceil_div(s.groups, per_unit);
+    const int64_t blocks = ceil_div(s.groups, plan.groups);
     parallel_for(blocks * plan.chunks, multiply_adds(s), [&](int64_t unit, int thread) {
         T* own = scratch + thread * (p.pointers + plan.sums);
         const Scratch<T> with{reinterpret_cast<const T**>(own), own + p.pointers};
-        const int64_t chunk = unit % plan.chunks, first = unit / plan.chunks * per_unit;
+        const int64_t chunk = unit % plan.chunks, first = unit / plan.chunks * plan.groups;
         const int64_t begin = s.n * chunk / plan.chunks, end = s.n * (chunk + 1) / plan.chunks;
         T* dweight = plan.results ? partial + chunk * size : a.dweight;
         T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
-        for (int64_t group = first; group < smaller(first + per_unit, s.groups); ++group) {
+        const int64_t until = smaller(first + plan.groups, s.groups);
+#if defined(__AVX512F__)
+        if constexpr (kFans<T>)
+            if (plan.square.fits) {
+                auto sum = plan.square.two ? p.w.step == 1 ? square_groups<T, 1, true> : square_groups<T, 2, true>
+                           : p.w.step == 1 ? square_groups<T, 1, false>
+                                           : square_groups<T, 2, false>;
+                return sum(a, plan, with.sums, first, until - first, begin, end, dweight + first * 9,
+                           dbias ? dbias + first : nullptr);
+            }
+#endif
+        for (int64_t group = first; group < until; ++group) {
             auto sum = p.half ? sum_group<T, kHalfLanes<T>, false> : sum_group<T, kLanes<T>, false>;
             if constexpr (kTuned<T>)
                 if (p.called_in) sum = sum_group<T, kLanes<T>, true>;

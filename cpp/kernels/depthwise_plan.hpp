@@ -15,6 +15,7 @@ constexpr int64_t kUnitWork = 1 << 16;       // multiply-adds of a unit of the p
 constexpr int64_t kStripWork = 1 << 20;      // planes of more are cut into strips of rows
 constexpr int64_t kStridedReach = 4;         // of a fan, where that costs lanes
 constexpr int64_t kCalledIn = 1 << 22;       // numbers read and written, from which on input is fetched ahead
+constexpr int64_t kSquareStrip = 1 << 12;    // elements of the input that a vector running down planes meets at once
 constexpr int64_t kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
 
 // Whether registers of T have their lanes permuted in one instruction: columns share loads then.

@@ -175,7 +175,7 @@ def test_weights_past_the_caches(algorithm: str, stride: int) -> None:
 
 
 # The input ends where a page that may not be read begins.
-AT_THE_END = """
+GUARD = """
 import ctypes, mmap, sys
 import numpy as np
 import tatamikomi as tk
@@ -189,6 +189,10 @@ def at_the_end(a):
     to = np.frombuffer(whole, a.dtype, a.size, 16 * page - a.nbytes).reshape(a.shape)
     to[...] = a
     return to
+"""
+AT_THE_END = (
+    GUARD
+    + """
 rng = np.random.default_rng(5)
 for n, channels, size, groups in ((1, 20, 7, 1), (2, 20, 7, 2), (2, 3, 1, 1), (1, 16, 13, 2), (3, 8, 16, 1)):
     a = rng.integers(-2, 3, (n, channels, size, size)).astype(sys.argv[2])
@@ -199,6 +203,23 @@ for n, channels, size, groups in ((1, 20, 7, 1), (2, 20, 7, 2), (2, 3, 1, 1), (1
                      a, back, (n, 8, size, size), groups=groups, algorithm=sys.argv[1])):
         np.testing.assert_array_equal(call(at_the_end(a)), call(a))
 """
+)
+DEPTHWISE_AT_THE_END = (
+    GUARD
+    + """
+rng = np.random.default_rng(5)
+for size, stride in ((7, 1), (14, 1), (14, 2), (15, 2), (31, 2), (1, 1)):
+    x = rng.integers(-2, 3, (1, 3, size, size)).astype(sys.argv[1])
+    weight = rng.integers(-2, 3, (3, 1, 3, 3)).astype(x.dtype)
+    options = dict(groups=3, padding=1, stride=stride, algorithm="depthwise")
+    y = tk.kernels.conv_forward(x, weight, **options)
+    np.testing.assert_array_equal(tk.kernels.conv_forward(at_the_end(x), weight, **options), y)
+    np.testing.assert_array_equal(tk.kernels.conv_backward_weight(y, at_the_end(x), weight.shape, **options),
+                                  tk.kernels.conv_backward_weight(y, x, weight.shape, **options))
+    np.testing.assert_array_equal(tk.kernels.conv_backward_input(at_the_end(y), weight, x.shape, **options),
+                                  tk.kernels.conv_backward_input(y, weight, x.shape, **options))
+"""
+)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect of Linux")
@@ -208,6 +229,41 @@ def test_what_is_read_in_place_is_not_read_past_its_end(algorithm: str, dtype: s
     command = [sys.executable, "-c", AT_THE_END, algorithm, dtype]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, (done.returncode, done.stderr)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect of Linux")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_depthwise_layers_are_not_read_past_their_end(dtype: str) -> None:
+    command = [sys.executable, "-c", DEPTHWISE_AT_THE_END, dtype]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(("size", "stride"), [(7, 1), (14, 2), (14, 1), (28, 2)])
+def test_depthwise_channels_keep_what_is_not_finite_to_themselves(size: int, stride: int, value: float) -> None:
+    """Maps of 7 outputs lie side by side in a vector: a channel's neighbours do not see it, nor do other outputs."""
+    rng = np.random.default_rng(9)
+    x = rng.standard_normal((2, 5, size, size)).astype(np.float32)
+    weight = rng.standard_normal((5, 1, 3, 3)).astype(np.float32)
+    options = {"stride": stride, "padding": 1, "groups": 5, "algorithm": "depthwise"}
+    y = tk.kernels.conv_forward(x, weight, **options)
+    dx = tk.kernels.conv_backward_input(y, weight, x.shape, **options)
+    dweight = tk.kernels.conv_backward_weight(y, x, weight.shape, **options)
+    spoilt, spoilt_dy, last = x.copy(), y.copy(), y.shape[-1] - 1
+    spoilt[0, 2, -1, -1] = spoilt_dy[0, 2, -1, -1] = value
+    out = tk.kernels.conv_forward(spoilt, weight, **options)
+    seen = {(0, 2, i, j) for i in range(last + 1) for j in range(last + 1) if min(i, j) * stride + 1 >= size - 1}
+    assert {tuple(at) for at in np.argwhere(out != y).tolist()} == seen
+    back = tk.kernels.conv_backward_input(spoilt_dy, weight, x.shape, **options)
+    first = last * stride - 1
+    seen = {(0, 2, i, j) for i in range(first, size) for j in range(first, size) if max(i, j) <= first + 2}
+    assert {tuple(at) for at in np.argwhere(back != dx).tolist()} == seen
+    others = [0, 1, 3, 4]
+    of_x = tk.kernels.conv_backward_weight(y, spoilt, weight.shape, **options)
+    of_dy = tk.kernels.conv_backward_weight(spoilt_dy, x, weight.shape, **options)
+    np.testing.assert_allclose(of_x[others], dweight[others], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(of_dy[others], dweight[others], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

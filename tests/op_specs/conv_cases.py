@@ -168,6 +168,15 @@ DEPTHWISE = [
         Case(f"depthwise width {w} strided", (2, 3, 19, w), (3, 1, 3, 5), {"groups": 3, "padding": 1, "stride": 2})
         for w in (15, 16, 17, 32, 33, 34, 66, 80, 129)
     ),
+    # Two maps side by side in a vector, the last of which has none beside it; what taps meet of a row is not symmetric.
+    Case("depthwise odd maps", (3, 67, 7, 7), (67, 1, 3, 3), {"groups": 67, "padding": 1}),
+    Case("depthwise odd maps strided", (3, 35, 15, 13), (35, 1, 3, 3), {"groups": 35, "padding": 1, "stride": 2}),
+    *(
+        Case(f"depthwise padded {name}, s{s}", (2, 3, 9, 13), (3, 1, 3, 3), {"groups": 3, "padding": pad, "stride": s})
+        for name, pad in (("by 0", 0), ("by 2", 2), ("unevenly", ((1, 0), (1, 2))), ("by 3", 3))
+        for s in (1, 2)
+    ),
+    Case("depthwise tall strided", (1, 2, 131, 70), (2, 1, 3, 3), {"groups": 2, "padding": 1, "stride": 2}),
     *(Case(f"depthwise rows {h}", (1, 2, h, 9), (2, 1, 3, 3), {"groups": 2, "padding": 1}) for h in (1, 8, 9, 16, 17)),
 ]
 BIG = [

@@ -1,0 +1,296 @@
+// Depthwise convolution by 3x3 neighbouring taps, a vector of pixels running down a plane: each row of the input is
+// loaded once, its lanes are moved for the taps along it, and what taps of other rows are to add stays in registers.
+//
+// A block is up to 14 outputs along a row at stride 1 (16 elements of the input), 15 at stride 2 (32 elements) and, of
+// the input gradient at stride 2, 15 elements of dy, which make 30 of dx, interleaved. Of maps of up to 7 outputs along
+// a row, two planes run down side by side, each in half of the lanes. Lanes beyond a row are loaded as zeros, rows
+// beyond a plane are left out. Planes run in strips of rows; while a row is read, the one a strip on is called in.
+// An output adds its products row by row downwards, in a row from left to right. For registers whose lanes permute.
+#pragma once
+#include "kernels/depthwise_plan.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+// How planes are cut: blocks of `lanes` positions along the rows that vectors run along, or two planes side by side.
+struct SquarePlan {
+    bool fits, two;
+    int64_t lanes, rows;   // rows: of a strip
+};
+template <class T> SquarePlan plan_square(const RowProblem& p) {
+    constexpr int64_t L = kLanes<T>;
+    const auto square = [](const RowAxis& a) {
+        const bool spread = a.back && a.stride == 2;
+        return a.kernel == 3 && a.dilation == 1 && a.stride <= 2 && a.pad <= 2 &&
+               (!spread || (a.pad == 1 && a.grid == a.in));
+    };
+    const bool single = p.sources == 1 && p.targets == 1 && p.d.kernel == 1 && p.d.in == 1 && p.d.out == 1;
+    if (!kFans<T> || !single || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
+    const int64_t blocks = ceil_div(p.w.grid, p.w.stride == 1 ? L - 2 : L - 1);
+    const bool two = larger(p.w.grid, p.w.in / p.w.step) < L / 2 && p.w.pad == 1;
+    return {true, two, ceil_div(p.w.grid, blocks), larger(kSquareStrip / (p.w.in * p.w.step), L)};
+}
+
+#if defined(__AVX512F__)
+// Lanes of a vector at `at` that lie in [0, size).
+template <class T> LaneMask<T, kLanes<T>> within(int64_t at, int64_t size) {
+    constexpr int64_t L = kLanes<T>;
+    return lanes_between<T, kLanes<T>>(smaller(larger(-at, 0), L), smaller(larger(size - at, 0), L));
+}
+
+// A vector in memory: lanes of one row, or where it holds Two those of a row in each half, `second` elements apart.
+template <class T, bool Two> struct SquareLanes {
+    LaneMask<T, kLanes<T>> low, high;
+    int64_t second;
+    // `count` elements of each row; `both`: whether there is a second one
+    SquareLanes(int64_t count, int64_t apart, bool both)
+        : low(within<T>(0, count)), high{low.bits << kLanes<T> / 2}, second(apart - kLanes<T> / 2) {
+        if (!both) high.bits = 0;
+    }
+    TK_INLINE Vec<T> load(const T* p) const {
+        const Vec<T> v = load_masked(p, low);
+        if constexpr (Two) return _mm512_mask_loadu_ps(v, static_cast<__mmask16>(high.bits), p + second);
+        return v;
+    }
+    TK_INLINE void store(T* p, Vec<T> v) const {
+        store_masked(p, v, low);
+        if constexpr (Two) store_masked(p + second, v, high);
+    }
+};
+
+// v with x in the upper half of its lanes
+template <class T> TK_INLINE Vec<T> upper(Vec<T> v, T x) {
+    return _mm512_mask_broadcastss_ps(v, 0xff00, _mm_set_ss(x));
+}
+
+// A row's lanes as the three taps along it meet them.
+template <class T> struct Neighbours {
+    Vec<T> tap[3];
+};
+// Reads the rows of a block of a plane.
+template <class T, int Step, bool Two, bool Spread = false> struct SquareReader {
+    const T* from;   // of row 0
+    int64_t height, width, ahead;
+    SquareLanes<T, Two> lanes;
+    // Two planes `apart` elements from each other, if `both`; the block's taps begin at column `at`.
+    SquareReader(const RowProblem& p, int64_t at, int64_t strip, int64_t apart, bool both)
+        : from(nullptr), height(p.h.in), width(p.w.in), ahead(strip), lanes(width, apart, both) {
+        if constexpr (Step == 2) {
+            lanes.low = within<T>(at, width);
+            lanes.high = Two ? both ? lanes.low : within<T>(0, 0) : within<T>(at + kLanes<T>, width);
+            lanes.second = Two ? apart : kLanes<T>;
+        } else if constexpr (!Two) {
+            lanes.low = within<T>(at, width);
+        }
+    }
+    TK_INLINE bool holds(int64_t row) const { return row >= 0 && row < height; }
+    TK_INLINE Neighbours<T> operator()(int64_t row) const {
+        constexpr int L = kLanes<T>;
+        const T* p = from + row * width;
+        __builtin_prefetch(p + ahead);
+        if constexpr (Two || Step == 2) __builtin_prefetch(p + ahead + lanes.second);
+        if constexpr (Step == 2) {
+            const Vec<T> near = load_masked(p, lanes.low), far = load_masked(p + lanes.second, lanes.high);
+            return {even_lanes<T, L>(near, far), odd_lanes<T, L>(near, far),
+                    pick_lanes<T, L>(near, far, [](int i) { return (2 * i + 2) % (2 * L); })};
+        }
+        const Vec<T> v = lanes.load(p);
+        const Vec<T> right = pick_lanes<T, L>(v, v, [](int i) { return (i + 1) % L; });
+        // Between the halves lies a zero: what the outer taps meet beyond either end.
+        if constexpr (Two && !Spread) return {pick_lanes<T, L>(v, v, [](int i) { return (i + L - 1) % L; }), v, right};
+        return {v, right, pick_lanes<T, L>(v, v, [](int i) { return (i + 2) % L; })};
+    }
+};
+
+template <class T> struct SquareWeight {
+    Vec<T> tap[3][3];
+    // Tap i of one channel is weight[i * step], and in the other half of the lanes other[i * step] of another.
+    template <bool Two>
+    static TK_INLINE SquareWeight of(const T* weight, const T* other, int64_t step, std::bool_constant<Two>) {
+        const auto tap = [&](int i) {
+            const Vec<T> all = broadcast(weight[i * step]);
+            return Two ? upper<T>(all, other[i * step]) : all;
+        };
+        return {{{tap(0), tap(1), tap(2)}, {tap(3), tap(4), tap(5)}, {tap(6), tap(7), tap(8)}}};
+    }
+    // sum + the products of row b's taps
+    TK_INLINE Vec<T> add(Vec<T> sum, int b, const Neighbours<T>& x) const {
+        return sum + tap[b][0] * x.tap[0] + tap[b][1] * x.tap[1] + tap[b][2] * x.tap[2];
+    }
+};
+
+// What outputs become on their way out.
+template <class T> struct SquareFinish {
+    Vec<T> bias;
+    bool relu;
+    TK_INLINE Vec<T> operator()(Vec<T> v) const {
+        v += bias;
+        return relu ? rectify<T>(v) : v;
+    }
+};
+
+// A block of output rows [begin, end), from out on.
+template <class T, int Step, bool Two>
+TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, const SquareWeight<T>& w,
+                            const SquareFinish<T>& finish, const SquareLanes<T, Two>& lanes, int64_t width, int64_t pad,
+                            int64_t begin, int64_t end) {
+    Vec<T> sum{}, next{};   // of the row that ends next, and of the one after it
+    const auto put = [&](int64_t i, Vec<T> v) { lanes.store(out + i * width, finish(v)); };
+    if constexpr (Step == 1) {
+        for (int64_t r = begin - pad; r < end + 2 - pad; ++r) {
+            Vec<T> begun{};
+            if (read.holds(r)) {
+                const Neighbours<T> x = read(r);
+                sum = w.add(sum, 2, x);
+                next = w.add(next, 1, x);
+                begun = w.add(begun, 0, x);
+            }
+            if (r + pad >= begin + 2) put(r + pad - 2, sum);
+            sum = next;
+            next = begun;
+        }
+    } else {
+        int64_t r = 2 * begin - pad;
+        if (read.holds(r)) sum = w.add(sum, 0, read(r));
+        for (int64_t i = begin; i < end; ++i, r += 2, sum = next) {
+            if (read.holds(r + 1)) sum = w.add(sum, 1, read(r + 1));
+            next = Vec<T>{};
+            if (read.holds(r + 2)) {
+                const Neighbours<T> x = read(r + 2);
+                sum = w.add(sum, 2, x);
+                next = w.add(next, 0, x);
+            }
+            put(i, sum);
+        }
+    }
+}
+// The input gradient at stride 2 and padding 1: of rows [begin, end) of dy, from dx on; `count` elements of a row.
+template <class T, bool Two>
+TK_INLINE void spread_block(T* dx, const SquareReader<T, 1, Two, true>& read, const SquareWeight<T>& w,
+                            const RowProblem& p, int64_t count, bool both, int64_t begin, int64_t end) {
+    constexpr int L = kLanes<T>;
+    const LaneMask<T, L> low = within<T>(0, count), high = Two ? both ? low : within<T>(0, 0) : within<T>(L, count);
+    const int64_t second = Two ? p.out_plane : L;
+    const auto put = [&](int64_t row, Vec<T> even, Vec<T> odd) {
+        T* to = dx + row * p.w.out;
+        store_masked(to, low_pairs<T, L>(even, odd), low);
+        if (Two || count > L) store_masked(to + second, high_pairs<T, L>(even, odd), high);
+    };
+    Neighbours<T> g = read(begin);
+    for (int64_t a = begin; a < end; ++a) {
+        put(2 * a, w.tap[1][1] * g.tap[0], w.tap[1][2] * g.tap[0] + w.tap[1][0] * g.tap[1]);
+        if (2 * a + 1 == p.h.out) break;
+        Vec<T> even = w.tap[2][1] * g.tap[0], odd = w.tap[2][2] * g.tap[0] + w.tap[2][0] * g.tap[1];
+        if (read.holds(a + 1)) {
+            g = read(a + 1);
+            even += w.tap[0][1] * g.tap[0];
+            odd += w.tap[0][2] * g.tap[0];
+            odd += w.tap[0][0] * g.tap[1];
+        }
+        put(2 * a + 1, even, odd);
+    }
+}
+
+// Planes [first, end): forward, or the input gradient (Spread: at stride 2).
+template <class T, int Step, bool Spread, bool Two>
+[[gnu::noinline]] void square_planes(T* out, const T* in, const T* weight, const T* bias, bool relu,
+                                     const RowProblem& p, const SquarePlan& plan, int64_t first, int64_t end) {
+    const bool flipped = p.h.back && !Spread;
+    const int64_t pad_h = flipped ? 2 - p.h.pad : p.h.pad, pad_w = flipped ? 2 - p.w.pad : p.w.pad;
+    const int64_t strip = smaller(plan.rows * Step * p.w.in, (Two ? 2 : 1) * p.in_plane);
+    const auto reader = [&](int64_t o, bool both) {
+        return SquareReader<T, Step, Two, Spread>(p, o * Step - (Spread ? 0 : pad_w), strip, p.in_plane, both);
+    };
+    const auto written = [&](int64_t o, bool both) {
+        return SquareLanes<T, Two>(smaller(plan.lanes, p.w.out - o), p.out_plane, both);
+    };
+    auto read = reader(0, true);
+    auto lanes = written(0, true);
+    int64_t group = first % p.groups;
+    const auto next_group = [&] {
+        const int64_t now = group++;
+        if (group == p.groups) group = 0;
+        return now;
+    };
+    for (int64_t plane = first; plane < end; plane += Two ? 2 : 1) {
+        const bool both = plane + 1 < end;
+        if (Two && !both) read = reader(0, false), lanes = written(0, false);
+        const int64_t one = next_group(), other = Two && both ? next_group() : one;
+        const T* own = weight + (flipped ? 8 : 0);
+        const auto w = SquareWeight<T>::of(own + one * 9, own + other * 9, flipped ? -1 : 1, std::bool_constant<Two>{});
+        SquareFinish<T> finish{broadcast(bias ? bias[one] : T(0)), relu};
+        if (Two && bias) finish.bias = upper<T>(finish.bias, bias[other]);
+        T* to = out + plane * p.out_plane;
+        const T* from = in + plane * p.in_plane;
+        for (int64_t row = 0; row < p.h.grid; row += plan.rows)
+            for (int64_t o = 0; o < p.w.grid; o += plan.lanes) {
+                const int64_t until = smaller(row + plan.rows, p.h.grid);
+                if (!Two) read = reader(o, true), lanes = written(o, true);
+                read.from = from + (Spread || (Two && Step == 1) ? o : o * Step - pad_w);
+                if constexpr (Spread) {
+                    const int64_t count = smaller(2 * plan.lanes, p.w.out - 2 * o);
+                    spread_block<T, Two>(to + 2 * o, read, w, p, count, both, row, until);
+                } else {
+                    square_block<T, Step, Two>(to + o, read, w, finish, lanes, p.w.out, pad_h, row, until);
+                }
+            }
+    }
+}
+
+// The weight gradient: to sums[tap][lane] and then the bias's adds the products of one plane, or of two.
+template <class T, int Step, bool Two>
+[[gnu::noinline]] void square_sums(T* sums, const T* dy, const T* y, const T* x, int64_t dy_ahead, int64_t x_ahead,
+                                   const RowProblem& p, const SquarePlan& plan, bool both) {
+    Vec<T> acc[3][3], bias = load(sums + 9 * kLanes<T>);
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; ++i) acc[i / 3][i % 3] = load(sums + i * kLanes<T>);
+    const auto add = [&](int b, Vec<T> g, const Neighbours<T>& n) {
+        acc[b][0] += g * n.tap[0];
+        acc[b][1] += g * n.tap[1];
+        acc[b][2] += g * n.tap[2];
+    };
+    for (int64_t o = 0; o < p.w.out; o += plan.lanes) {
+        SquareReader<T, Step, Two> read(p, o * Step - p.w.pad, x_ahead, p.in_plane, both);
+        read.from = x + (Two && Step == 1 ? o : o * Step - p.w.pad);
+        const SquareLanes<T, Two> lanes(smaller(plan.lanes, p.w.out - o), p.out_plane, both);
+        const auto row_of = [&](int64_t i) {
+            if (i < 0 || i >= p.h.out) return Vec<T>{};
+            const int64_t at = i * p.w.out + o;
+            __builtin_prefetch(dy + at + dy_ahead);
+            Vec<T> g = lanes.load(dy + at);
+            if (y) g = lanes.load(y + at) > 0 ? g : Vec<T>{};
+            bias += g;
+            return g;
+        };
+        if constexpr (Step == 1) {
+            Vec<T> above = row_of(p.h.pad - 2), g = row_of(p.h.pad - 1);
+            for (int64_t r = 0; r < p.h.in; ++r) {
+                const Vec<T> below = row_of(r + p.h.pad);
+                const Neighbours<T> n = read(r);
+                add(0, below, n);
+                add(1, g, n);
+                add(2, above, n);
+                above = g;
+                g = below;
+            }
+        } else {
+            int64_t r = -p.h.pad;
+            Neighbours<T> n{};
+            if (read.holds(r)) n = read(r);
+            for (int64_t i = 0; i < p.h.out; ++i, r += 2) {
+                const Vec<T> g = row_of(i);
+                add(0, g, n);
+                if (read.holds(r + 1)) add(1, g, read(r + 1));
+                n = read.holds(r + 2) ? read(r + 2) : Neighbours<T>{};
+                add(2, g, n);
+            }
+        }
+    }
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; ++i) store(sums + i * kLanes<T>, acc[i / 3][i % 3]);
+    store(sums + 9 * kLanes<T>, bias);
+}
+#endif
+
+}   // namespace
+}   // namespace tk::TK_ISA
