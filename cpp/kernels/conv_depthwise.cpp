@@ -1,6 +1,6 @@
 // Forward convolution and input gradient of groups of few channels: tiles of rows (conv_depthwise.hpp).
 #include "kernels/conv_depthwise.hpp"
-#include "kernels/depthwise_square.hpp"
+#include "kernels/depthwise_wide.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -232,13 +232,23 @@ template <class T, bool Two> void run_square(const RowsCall<T>& a, const RowProb
         compute(a.out, a.x, a.weight, a.bias, a.relu, p, plan, first, smaller(first + per_unit, planes));
     });
 }
+template <class T> void run_wide(const RowsCall<T>& a, const RowProblem& p, int taps) {
+    const int64_t planes = p.n * p.groups;
+    parallel_for(ceil_div(planes, p.planes_per_unit), planes * p.work, [&](int64_t unit, int) {
+        const int64_t first = unit * p.planes_per_unit;
+        auto compute = taps == 5 ? wide_planes<T, 5> : wide_planes<T, 7>;
+        compute(a.out, a.x, a.weight, a.bias, a.relu, p, first, smaller(first + p.planes_per_unit, planes));
+    });
+}
 #endif
 
 template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
 #if defined(__AVX512F__)
-    if constexpr (kFans<T>)
+    if constexpr (kFans<T>) {
         if (const SquarePlan plan = plan_square<T>(p); plan.fits)
             return plan.two ? run_square<T, true>(a, p, plan) : run_square<T, false>(a, p, plan);
+        if (const int taps = wide_taps<T>(p)) return run_wide<T>(a, p, taps);
+    }
 #endif
     const Tables<T> tables = tables_in(a.workspace, p);
     const int64_t planes = p.n * p.groups, slices = p.d.grid * p.strips;

@@ -19,7 +19,8 @@
 // The input gradient is the same problem: it reads dy, by flipped taps, and computes dx by phases modulo the stride,
 // each with the taps that meet it; two phases along a row are computed side by side and stored interleaved.
 // Every output adds its products in the same order wherever it lies: channel by channel, column by column, downwards.
-// 3x3 neighbouring taps have kernels of their own where lanes permute (depthwise_square.hpp).
+// Neighbouring taps of 3x3, and at stride 1 of 5x5 and 7x7, have kernels of their own where lanes permute
+// (depthwise_square.hpp, depthwise_wide.hpp).
 #pragma once
 #include "kernels/depthwise_plan.hpp"
 

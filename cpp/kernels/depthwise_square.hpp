@@ -4,13 +4,19 @@
 // A block is up to 14 outputs along a row at stride 1 (16 elements of the input), 15 at stride 2 (32 elements) and, of
 // the input gradient at stride 2, 15 elements of dy, which make 30 of dx, interleaved. Of maps of up to 7 outputs along
 // a row, two planes run down side by side, each in half of the lanes. Lanes beyond a row are loaded as zeros, rows
-// beyond a plane are left out. Planes run in strips of rows; while a row is read, the one a strip on is called in.
+// beyond a plane are left out. Planes run in strips of rows; with a row that is read or written the one a strip on is
+// called in: processors see no stream of lines down a block.
 // An output adds its products row by row downwards, in a row from left to right. For registers whose lanes permute.
 #pragma once
 #include "kernels/depthwise_plan.hpp"
 
 namespace tk::TK_ISA {
 namespace {
+
+// Whether one channel makes another, and a thread a whole plane of it.
+inline bool one_by_one(const RowProblem& p) {
+    return p.strips == 1 && p.sources == 1 && p.targets == 1 && p.d.kernel == 1 && p.d.in == 1 && p.d.out == 1;
+}
 
 // How planes are cut: blocks of `lanes` positions along the rows that vectors run along, or two planes side by side.
 struct SquarePlan {
@@ -24,8 +30,7 @@ template <class T> SquarePlan plan_square(const RowProblem& p) {
         return a.kernel == 3 && a.dilation == 1 && a.stride <= 2 && a.pad <= 2 &&
                (!spread || (a.pad == 1 && a.grid == a.in));
     };
-    const bool single = p.sources == 1 && p.targets == 1 && p.d.kernel == 1 && p.d.in == 1 && p.d.out == 1;
-    if (!kFans<T> || !single || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
+    if (!kFans<T> || !one_by_one(p) || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
     const int64_t blocks = ceil_div(p.w.grid, p.w.stride == 1 ? L - 2 : L - 1);
     const bool two = larger(p.w.grid, p.w.in / p.w.step) < L / 2 && p.w.pad == 1;
     return {true, two, ceil_div(p.w.grid, blocks), larger(kSquareStrip / (p.w.in * p.w.step), L)};
@@ -132,10 +137,14 @@ template <class T> struct SquareFinish {
 // A block of output rows [begin, end), from out on.
 template <class T, int Step, bool Two>
 TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, const SquareWeight<T>& w,
-                            const SquareFinish<T>& finish, const SquareLanes<T, Two>& lanes, int64_t width, int64_t pad,
-                            int64_t begin, int64_t end) {
+                            const SquareFinish<T>& finish, const SquareLanes<T, Two>& lanes, int64_t width,
+                            int64_t ahead, int64_t pad, int64_t begin, int64_t end) {
     Vec<T> sum{}, next{};   // of the row that ends next, and of the one after it
-    const auto put = [&](int64_t i, Vec<T> v) { lanes.store(out + i * width, finish(v)); };
+    const auto put = [&](int64_t i, Vec<T> v) {
+        T* to = out + i * width;
+        if (!Two) __builtin_prefetch(to + ahead, 1);
+        lanes.store(to, finish(v));
+    };
     if constexpr (Step == 1) {
         for (int64_t r = begin - pad; r < end + 2 - pad; ++r) {
             Vec<T> begun{};
@@ -167,12 +176,13 @@ TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, cons
 // The input gradient at stride 2 and padding 1: of rows [begin, end) of dy, from dx on; `count` elements of a row.
 template <class T, bool Two>
 TK_INLINE void spread_block(T* dx, const SquareReader<T, 1, Two, true>& read, const SquareWeight<T>& w,
-                            const RowProblem& p, int64_t count, bool both, int64_t begin, int64_t end) {
+                            const RowProblem& p, int64_t count, bool both, int64_t ahead, int64_t begin, int64_t end) {
     constexpr int L = kLanes<T>;
     const LaneMask<T, L> low = within<T>(0, count), high = Two ? both ? low : within<T>(0, 0) : within<T>(L, count);
     const int64_t second = Two ? p.out_plane : L;
     const auto put = [&](int64_t row, Vec<T> even, Vec<T> odd) {
         T* to = dx + row * p.w.out;
+        if (!Two) fetch_to_write(to + ahead, 2 * L);
         store_masked(to, low_pairs<T, L>(even, odd), low);
         if (Two || count > L) store_masked(to + second, high_pairs<T, L>(even, odd), high);
     };
@@ -198,6 +208,7 @@ template <class T, int Step, bool Spread, bool Two>
     const bool flipped = p.h.back && !Spread;
     const int64_t pad_h = flipped ? 2 - p.h.pad : p.h.pad, pad_w = flipped ? 2 - p.w.pad : p.w.pad;
     const int64_t strip = smaller(plan.rows * Step * p.w.in, (Two ? 2 : 1) * p.in_plane);
+    const int64_t out_ahead = smaller(plan.rows * p.h.out_step() * p.w.out, p.out_plane);
     const auto reader = [&](int64_t o, bool both) {
         return SquareReader<T, Step, Two, Spread>(p, o * Step - (Spread ? 0 : pad_w), strip, p.in_plane, both);
     };
@@ -229,9 +240,10 @@ template <class T, int Step, bool Spread, bool Two>
                 read.from = from + (Spread || (Two && Step == 1) ? o : o * Step - pad_w);
                 if constexpr (Spread) {
                     const int64_t count = smaller(2 * plan.lanes, p.w.out - 2 * o);
-                    spread_block<T, Two>(to + 2 * o, read, w, p, count, both, row, until);
+                    spread_block<T, Two>(to + 2 * o, read, w, p, count, both, out_ahead, row, until);
                 } else {
-                    square_block<T, Step, Two>(to + o, read, w, finish, lanes, p.w.out, pad_h, row, until);
+                    square_block<T, Step, Two>(to + o, read, w, finish, lanes, p.w.out, plan.rows * p.w.out, pad_h, row,
+                                               until);
                 }
             }
     }

@@ -208,10 +208,12 @@ DEPTHWISE_AT_THE_END = (
     GUARD
     + """
 rng = np.random.default_rng(5)
-for size, stride in ((7, 1), (14, 1), (14, 2), (15, 2), (31, 2), (1, 1)):
+for size, stride, kernel in (
+    (7, 1, 3), (14, 1, 3), (14, 2, 3), (15, 2, 3), (31, 2, 3), (1, 1, 3), (7, 1, 5), (16, 1, 7), (33, 1, 5)
+):
     x = rng.integers(-2, 3, (1, 3, size, size)).astype(sys.argv[1])
-    weight = rng.integers(-2, 3, (3, 1, 3, 3)).astype(x.dtype)
-    options = dict(groups=3, padding=1, stride=stride, algorithm="depthwise")
+    weight = rng.integers(-2, 3, (3, 1, kernel, kernel)).astype(x.dtype)
+    options = dict(groups=3, padding=kernel // 2, stride=stride, algorithm="depthwise")
     y = tk.kernels.conv_forward(x, weight, **options)
     np.testing.assert_array_equal(tk.kernels.conv_forward(at_the_end(x), weight, **options), y)
     np.testing.assert_array_equal(tk.kernels.conv_backward_weight(y, at_the_end(x), weight.shape, **options),

@@ -176,6 +176,9 @@ DEPTHWISE = [
         for name, pad in (("by 0", 0), ("by 2", 2), ("unevenly", ((1, 0), (1, 2))), ("by 3", 3))
         for s in (1, 2)
     ),
+    Case("depthwise 5x5 unevenly", (2, 3, 9, 37), (3, 1, 5, 5), {"groups": 3, "padding": ((4, 1), (0, 3))}),
+    Case("depthwise 7x7 unevenly", (3, 3, 5, 33), (3, 1, 7, 7), {"groups": 3, "padding": ((6, 2), (2, 5))}),
+    Case("depthwise 5x5 tall", (1, 2, 220, 20), (2, 1, 5, 5), {"groups": 2, "padding": 2}),
     Case("depthwise tall strided", (1, 2, 131, 70), (2, 1, 3, 3), {"groups": 2, "padding": 1, "stride": 2}),
     *(Case(f"depthwise rows {h}", (1, 2, h, 9), (2, 1, 3, 3), {"groups": 2, "padding": 1}) for h in (1, 8, 9, 16, 17)),
 ]
