@@ -19,28 +19,14 @@ template <class T> struct Entry {
     int64_t cost;
 };
 
-template <class T, class F> TK_INLINE void each_vector(const Arrays<T>& arrays, int64_t begin, int64_t end, F f) {
-    constexpr int L = kLanes<T>;
-    for (int64_t i = begin; i < end; i += L) {
-        const int64_t left = end - i;
-        const Vec<T> v = f(i, left);
-        if (left < L) store_first(arrays.to + i, v, left);
-        else if (arrays.streams) store_past_cache(arrays.to + i, v);
-        else store(arrays.to + i, v);
-    }
-}
-template <class T> TK_INLINE Vec<T> read(const T* from, int64_t left) {
-    return left < kLanes<T> ? load_first(from, left) : load(from);
-}
-
 template <class T, class Kind> void forward_chunk(const Arrays<T>& arrays, int64_t begin, int64_t end) {
     const Vec<T> a = broadcast(arrays.a), b = broadcast(arrays.b);
-    each_vector(arrays, begin, end,
+    each_vector(arrays.to, begin, end, arrays.streams,
                 [=, x = arrays.x](int64_t i, int64_t left) { return Kind::value(read(x + i, left), a, b); });
 }
 template <class T, class Kind> void backward_chunk(const Arrays<T>& arrays, int64_t begin, int64_t end) {
     const Vec<T> a = broadcast(arrays.a), b = broadcast(arrays.b);
-    each_vector(arrays, begin, end, [=, x = arrays.x, dy = arrays.dy](int64_t i, int64_t left) {
+    each_vector(arrays.to, begin, end, arrays.streams, [=, x = arrays.x, dy = arrays.dy](int64_t i, int64_t left) {
         return Kind::gradient(read(dy + i, left), read(x + i, left), a, b);
     });
 }

@@ -14,10 +14,25 @@ TK_INLINE void elementwise(int64_t count, int64_t cost, T* y, F f, const In*... 
     parallel_chunks(count, kElementGrain, cost, [=](int64_t begin, int64_t end) {
         int64_t i = begin;
         if (streams)
-            for (; i + L <= end; i += L) store_past_cache(y + i, f(load(in + i)...));
-        for (; i + L <= end; i += L) store(y + i, f(load(in + i)...));
+            for (; i + L <= end; i += L) store_past_cache(y + i, f(whole<T>(load(in + i))...));
+        for (; i + L <= end; i += L) store(y + i, f(whole<T>(load(in + i))...));
         if (i < end) store_first(y + i, f(load_first(in + i, end - i)...), end - i);
     });
+}
+
+// The same with y[i ..] = f(i, elements left), whose vectors are read(): one loop for whole vectors and the tail.
+template <class T, class F> TK_INLINE void each_vector(T* y, int64_t begin, int64_t end, bool streams, F f) {
+    constexpr int L = kLanes<T>;
+    for (int64_t i = begin; i < end; i += L) {
+        const int64_t left = end - i;
+        const Vec<T> v = f(i, left);
+        if (left < L) store_first(y + i, v, left);
+        else if (streams) store_past_cache(y + i, v);
+        else store(y + i, v);
+    }
+}
+template <class T> TK_INLINE Vec<T> read(const T* from, int64_t left) {
+    return left < kLanes<T> ? load_first(from, left) : whole<T>(load(from));
 }
 
 }   // namespace

@@ -24,14 +24,13 @@ template <class F> TK_INLINE void each_segment(const NormShape& s, F f) {
 }   // namespace
 
 template <class T> void prelu_forward(T* y, const T* x, const T* weight, const NormShape& s) {
-    constexpr int L = kLanes<T>;
+    const bool streams = s.s % kLanes<T> == 0 && past_cache(y, s.n * s.c * s.s);
     each_segment(s, [=](int64_t begin, int64_t end, int64_t channel, int64_t) {
         const Vec<T> w = broadcast(weight[channel]);
-        for (int64_t i = begin; i < end; i += L) {
-            const int64_t count = end - i < L ? end - i : L;
-            const Vec<T> v = load_first(x + i, count);
-            store_first(y + i, select<T>(v > 0, v, w * v), count);
-        }
+        each_vector(y, begin, end, streams, [=](int64_t i, int64_t left) {
+            const Vec<T> v = read(x + i, left);
+            return select<T>(v > 0, v, w * v);
+        });
     });
 }
 
@@ -39,16 +38,15 @@ template <class T> int64_t prelu_backward_workspace(const NormShape& s, int) { r
 
 template <class T>
 void prelu_backward(T* dx, T* dweight, const T* dy, const T* x, const T* weight, const NormShape& s, T* workspace) {
-    constexpr int L = kLanes<T>;
+    const bool streams = s.s % kLanes<T> == 0 && past_cache(dx, s.n * s.c * s.s);
     each_segment(s, [=](int64_t begin, int64_t end, int64_t channel, int64_t unit) {
         const Vec<T> w = broadcast(weight[channel]);
         Vec<T> sum{};
-        for (int64_t i = begin; i < end; i += L) {
-            const int64_t count = end - i < L ? end - i : L;
-            const Vec<T> v = load_first(x + i, count), g = load_first(dy + i, count);
-            store_first(dx + i, select<T>(v > 0, g, w * g), count);
+        each_vector(dx, begin, end, streams, [=, &sum](int64_t i, int64_t left) {
+            const Vec<T> v = read(x + i, left), g = read(dy + i, left);
             sum += select<T>(v > 0, Vec<T>{}, g * v);
-        }
+            return select<T>(v > 0, g, w * g);
+        });
         workspace[unit] = sum_lanes<T>(sum);
     });
     const int64_t parts = segments(s);

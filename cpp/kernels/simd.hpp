@@ -243,6 +243,14 @@ template <class T> TK_INLINE Vec<T> permuted_two(Vec<T> a, Vec<T> b, VecMask<T> 
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 
+// v, loaded as a whole: of a select() between it and zero GCC makes a masked load, which waits for its mask.
+template <class T> TK_INLINE Vec<T> whole(Vec<T> v) {
+#if defined(__AVX512F__)
+    asm("" : "+v"(v));
+#endif
+    return v;
+}
+
 // Whether a lane of a comparison holds.
 #if defined(__AVX512F__)
 TK_INLINE bool any_lane(VecMask<float> mask) { return _mm512_movepi32_mask((__m512i)mask) != 0; }
