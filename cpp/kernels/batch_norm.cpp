@@ -17,6 +17,12 @@ namespace {
 // Constants of a unit's channels, d = x - mean in y = d * scale + shift.
 template <class T> struct Affine {
     T mean[kMostChannels] = {}, scale[kMostChannels] = {}, shift[kMostChannels] = {};
+
+    // Of `count` channels: the scale still lacks their deviations.
+    Affine(const T* weight, const T* bias, int64_t first, int64_t count) {
+        values_or<T>(scale, weight, first, count, 1);
+        values_or<T>(shift, bias, first, count, 0);
+    }
 };
 
 // Before ReLU: forward and backward must agree on its sign to the bit.
@@ -65,7 +71,7 @@ TK_ONCE void sum_in_double(Pair* to, const T* x, const double* centre, bool squa
             continue;
         }
         for (int part = 1; part < Sums<T>::kParts; ++part) sum.part[0] += sum.part[part];
-        to[i] = {sum_all(sum.part[0]), 0};
+        to[i] = {sum_halves<double>(sum.part[0]), 0};
     }
 }
 
@@ -151,7 +157,7 @@ void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_va
     };
     const auto apply = [&](int64_t unit, int64_t chunk) TK_ONCE {
         const bool trusted = moments.trusted(u, unit);
-        Affine<T> constants;
+        Affine<T> constants(weight, bias, u.first(unit), u.channels(unit));
         for (int64_t i = 0; i < u.channels(unit); ++i) {
             const int64_t channel = u.first(unit) + i;
             double centre, var;
@@ -159,8 +165,7 @@ void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_va
             else moments.exact(u, channel, centre, var);
             const T deviation = inverse_deviation<T>(var, eps);
             constants.mean[i] = static_cast<T>(centre);
-            constants.scale[i] = deviation * value_or<T>(weight, channel, 1);
-            constants.shift[i] = value_or<T>(bias, channel, 0);
+            constants.scale[i] *= deviation;
             if (chunk) continue;
             mean[channel] = constants.mean[i];
             invstd[channel] = deviation;
@@ -178,12 +183,11 @@ void batch_norm_inference(T* y, const T* x, const T* mean, const T* var, const T
                           const NormShape& s, double eps, bool relu) {
     const Units<T> u(s);
     u.run(1, [&](int64_t unit, int64_t chunk) TK_ONCE {
-        Affine<T> constants;
+        Affine<T> constants(weight, bias, u.first(unit), u.channels(unit));
         for (int64_t i = 0; i < u.channels(unit); ++i) {
             const int64_t channel = u.first(unit) + i;
             constants.mean[i] = mean[channel];
-            constants.scale[i] = inverse_deviation<T>(var[channel], eps) * value_or<T>(weight, channel, 1);
-            constants.shift[i] = value_or<T>(bias, channel, 0);
+            constants.scale[i] *= inverse_deviation<T>(var[channel], eps);
         }
         normalise(y, x, constants, relu, u, unit, chunk);
     });
@@ -202,12 +206,11 @@ void batch_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, c
     const double m = u.positions ? static_cast<double>(u.positions) : 1;
 
     const auto constants_of = [&](int64_t unit) {
-        Affine<T> constants;
+        Affine<T> constants(weight, bias, u.first(unit), u.channels(unit));
         for (int64_t i = 0; i < u.channels(unit); ++i) {
             const int64_t channel = u.first(unit) + i;
             constants.mean[i] = mean[channel];
-            constants.scale[i] = invstd[channel] * value_or<T>(weight, channel, 1);
-            constants.shift[i] = value_or<T>(bias, channel, 0);
+            constants.scale[i] *= invstd[channel];
         }
         return constants;
     };

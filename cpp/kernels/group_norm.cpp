@@ -55,7 +55,7 @@ template <class T> TK_ONCE Pair sum_products(const T* g, T shift, const T* x, T 
     }
     for (int k = 0; k < 2; ++k)
         for (int part = 1; part < Sums<T>::kParts; ++part) all[k].part[0] += all[k].part[part];
-    return {sum_all(all[0].part[0]), sum_all(all[1].part[0])};
+    return {sum_halves<double>(all[0].part[0]), sum_halves<double>(all[1].part[0])};
 }
 
 // sum (x - centre), or of its squares, in double throughout.
@@ -69,7 +69,7 @@ template <class T> TK_ONCE double sum_in_double(const T* x, int64_t count, doubl
         }
     });
     for (int p = 1; p < Sums<T>::kParts; ++p) sum.part[0] += sum.part[p];
-    return sum_all(sum.part[0]);
+    return sum_halves<double>(sum.part[0]);
 }
 
 // y = (x - centre) * deviation * w + b; w and b, or null, hold one number for each element, or one for all.

@@ -58,6 +58,15 @@ struct Pair {
 template <class T> int64_t elements_of(int64_t pairs) { return pairs * static_cast<int64_t>(sizeof(Pair) / sizeof(T)); }
 
 template <class T> TK_INLINE T value_or(const T* array, int64_t i, T otherwise) { return array ? array[i] : otherwise; }
+// to[0..count) from array[first..), or of one value. Not by value_or() in a loop: GCC makes masked loads of that, and one
+// from no array at all takes hundreds of cycles.
+template <class T> TK_INLINE void values_or(T* to, const T* array, int64_t first, int64_t count, T otherwise) {
+    constexpr int64_t L = kLanes<T>;
+    for (int64_t i = 0; i < count; i += L) {
+        if (array) store(to + i, load_first(array + first + i, count - i < L ? count - i : L));
+        else store(to + i, broadcast(otherwise));
+    }
+}
 
 template <class T> T inverse_deviation(double var, double eps) { return static_cast<T>(1 / __builtin_sqrt(var + eps)); }
 
@@ -164,12 +173,6 @@ template <class T> TK_INLINE Pair total(const Pair* pairs, const Units<T>& u, in
     return sum;
 }
 
-TK_INLINE double sum_all(Vec<double> v) {   // by halves
-    for (int half = kLanes<double> / 2; half; half /= 2)
-        for (int i = 0; i < half; ++i) v[i] += v[i + half];
-    return v[0];
-}
-
 // Two sums over a chunk of a unit, one Pair per channel. of_channel(i) gives term(offset, count, sums), which adds a
 // vector to both. They run in T for kBlock vectors or a run more, in four sets that hide the latency of addition, and
 // in double from there.
@@ -221,7 +224,7 @@ TK_INLINE void sum_chunk(Pair* to, const Units<T>& u, int64_t unit, int64_t chun
         } else {
             for (int part = 1; part < Sums<T>::kParts; ++part)
                 for (int k = 0; k < 2; ++k) all[k].part[0] += all[k].part[part];
-            to[i] = {sum_all(all[0].part[0]), sum_all(all[1].part[0])};
+            to[i] = {sum_halves<double>(all[0].part[0]), sum_halves<double>(all[1].part[0])};
         }
     }
 }
