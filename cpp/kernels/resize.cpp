@@ -27,10 +27,10 @@ template <class T, class F> TK_INLINE Vec<T> sum_taps(const T* weights, int64_t 
     return sum;
 }
 
-// kLanes neighbouring outputs of a row: tap k of each lies within two vectors from base[k] on.
+// kLanes neighbouring outputs of a row: all taps lie within two vectors from base on.
 constexpr int kNearTaps = 2;
 template <class T> struct Neighbours {
-    int64_t base[kNearTaps] = {};
+    int64_t base = -1;
     VecMask<T> lane[kNearTaps] = {}, two = {};   // two: outputs of two taps, the others have one
     Vec<T> weight[kNearTaps] = {};
     int taps = 0;                     // of the output of the most
@@ -38,42 +38,44 @@ template <class T> struct Neighbours {
 
     Neighbours(const AxisTable<T>& table, int64_t first, int64_t count) {
         const int64_t* const offsets = table.offsets + first;
+        int64_t high = -1;
         for (int64_t i = 0; i < count; ++i) {
             const int64_t own = offsets[i + 1] - offsets[i];
             if (own < 1 || own > kNearTaps) near = false;
             taps = static_cast<int>(larger(taps, own));
+            for (int64_t t = offsets[i]; t < offsets[i + 1]; ++t) {
+                const int64_t at = table.index[t];
+                base = base < 0 ? at : smaller(base, at);
+                high = larger(high, at);
+            }
         }
-        for (int k = 0; near && k < taps; ++k) find_lanes(table, offsets, count, k);
-    }
-
-private:
-    void find_lanes(const AxisTable<T>& table, const int64_t* offsets, int64_t count, int k) {
-        int64_t low = -1, high = -1;
-        for (int64_t i = 0; i < count; ++i) {
-            if (k >= offsets[i + 1] - offsets[i]) continue;
-            const int64_t at = table.index[offsets[i] + k];
-            low = low < 0 ? at : smaller(low, at);
-            high = larger(high, at);
-        }
-        base[k] = low;
-        if (high - low >= kLanes<T>) wide = true;
-        if (high - low >= 2 * kLanes<T>) near = false;
-        for (int64_t i = 0; near && i < count; ++i) {
-            if (k >= offsets[i + 1] - offsets[i]) continue;
-            lane[k][i] = static_cast<LaneInt<T>>(table.index[offsets[i] + k] - low);
-            weight[k][i] = table.weights[offsets[i] + k];
-            if (k == 1) two[i] = -1;
-        }
+        wide = high - base >= kLanes<T>;
+        if (high - base >= 2 * kLanes<T>) near = false;
+        for (int64_t i = 0; near && i < count; ++i)
+            for (int64_t k = 0, t = offsets[i]; t < offsets[i + 1]; ++k, ++t) {
+                lane[k][i] = static_cast<LaneInt<T>>(table.index[t] - base);
+                weight[k][i] = table.weights[t];
+                if (k == 1) two[i] = -1;
+            }
     }
 };
 
+// Of what a row of outputs is made: wa a, or wa a + wb b.
+template <class T> struct Rows {
+    const T *a, *b;   // b: may be nullptr
+    T wa, wb;
+};
+
 // One axis of a plane: [outer][in][inner] to [outer][out][inner]. Its units are rows of outputs [outer][out], or
-// kLanes rows where inner is 1.
+// kLanes rows where inner is 1. A pass along the last axis whose outputs are all Neighbours may take the one before in,
+// if that adds two rows at most: rows are added as they are loaded.
 template <class T> struct Pass {
     AxisTable<T> table;
     int64_t outer, in, out, inner;
     bool near = false;   // along the last axis: all outputs are Neighbours
     const Neighbours<T>* neighbours = nullptr;
+    AxisTable<T> rows = {};   // of the pass that is taken in: rows_in rows to rows_out
+    int64_t rows_in = 0, rows_out = 0;
 
     int64_t start(int64_t o) const { return larger(0, smaller(o, out - kLanes<T>)); }
     Neighbours<T> neighbours_from(int64_t o) const { return {table, start(o), smaller(out, kLanes<T>)}; }
@@ -81,6 +83,17 @@ template <class T> struct Pass {
         near = kPermutes && last();
         for (int64_t o = 0; near && o < out; o += kLanes<T>) near = neighbours_from(o).near;
     }
+    // Of passes of the same plane, one after the other.
+    bool takes_in(const Pass& before) const {
+        bool takes = near && !before.last() && before.inner == in && before.out > 0 && before.out <= before.in;
+        for (int64_t o = 0; takes && o < before.out; ++o) {
+            const int64_t own = before.table.offsets[o + 1] - before.table.offsets[o];
+            takes = own == 1 || own == 2;
+        }
+        return takes;
+    }
+    void take_in(const Pass& before) { rows = before.table, rows_in = before.in, rows_out = before.out; }
+    int64_t made() const { return outer * out * inner; }
     int64_t listed() const {   // elements that its Neighbours take
         return near ? quotient_up(out, kLanes<T>) * static_cast<int64_t>(sizeof(Neighbours<T>) / sizeof(T)) : 0;
     }
@@ -142,33 +155,60 @@ private:
         }
     }
 
-    // rows [begin, end) of y [rows][out] from those of x [rows][in], outputs side by side
+    // rows [begin, end) of y [rows][out] from those of x [rows][in], outputs side by side: a few rows at a time, so
+    // that lines of y are filled while they are near
     void along(T* y, const T* x, int64_t begin, int64_t end) const {
-        for (int64_t o = 0; o < out; o += kLanes<T>) {
-            const Neighbours<T>& outputs = neighbours[o / kLanes<T>];
-            const auto rows = outputs.wide       ? &Pass::neighbours_in_rows<2, true>
-                              : outputs.taps > 1 ? &Pass::neighbours_in_rows<2, false>
-                                                 : &Pass::neighbours_in_rows<1, false>;
-            (this->*rows)(y + start(o), x, begin, end, outputs, smaller(out, kLanes<T>));
+        constexpr int64_t kFew = 16;
+        Rows<T> from[kFew];
+        int64_t o = rows_out ? begin % rows_out : 0;
+        x += (rows_out ? begin / rows_out * rows_in : begin) * in;
+        for (int64_t r = begin; r < end; r += kFew) {
+            const int64_t few = smaller(kFew, end - r);
+            for (int64_t i = 0; i < few; ++i) {
+                from[i] = {x, nullptr, 1, 0};
+                if (!rows_out) {
+                    x += in;
+                    continue;
+                }
+                const int64_t first = rows.offsets[o], last = rows.offsets[o + 1] - 1;
+                from[i] = {x + rows.index[first] * in, nullptr, rows.weights[first], rows.weights[last]};
+                if (last > first) from[i].b = x + rows.index[last] * in;
+                if (++o == rows_out) o = 0, x += rows_in * in;
+            }
+            for (int64_t w = 0; w < out; w += kLanes<T>) {
+                const Neighbours<T>& outputs = neighbours[w / kLanes<T>];
+                const auto run = outputs.wide       ? &Pass::neighbours_in_rows<2, true>
+                                 : outputs.taps > 1 ? &Pass::neighbours_in_rows<2, false>
+                                                    : &Pass::neighbours_in_rows<1, false>;
+                (this->*run)(y + r * out + start(w), from, few, outputs);
+            }
         }
     }
     template <int Most, bool Wide>
-    void neighbours_in_rows(T* y, const T* x, int64_t begin, int64_t end, const Neighbours<T> outputs,
-                            int64_t count) const {
+    void neighbours_in_rows(T* y, const Rows<T>* rows, int64_t count, const Neighbours<T>& outputs) const {
         constexpr int64_t L = kLanes<T>;
-        for (int64_t r = begin; r < end; ++r) {
+        const VecMask<T> lane[2] = {outputs.lane[0], outputs.lane[1]}, two = outputs.two;
+        const Vec<T> weight[2] = {outputs.weight[0], outputs.weight[1]};
+        const int64_t base = outputs.base, left = in - base, pitch = out;
+        for (int64_t r = 0; r < count; ++r, y += pitch) {
+            const Rows<T>& from = rows[r];
+            const Vec<T> wa = broadcast(from.wa), wb = broadcast(from.wb);
+            const auto at = [&](int64_t offset, int64_t inside) {
+                const Vec<T> v = load_first(from.a + offset, inside);
+                if (from.b) return wa * v + wb * load_first(from.b + offset, inside);   // as row() adds them
+                return wa * v;
+            };
+            const Vec<T> a = at(base, smaller(left, L));
+            Vec<T> b{};
+            if constexpr (Wide) b = at(base + L, smaller(larger(left - L, 0), L));
             const auto term = [&](int k) {
-                const T* const from = x + r * in + outputs.base[k];
-                const int64_t left = in - outputs.base[k];
-                const Vec<T> a = load_first(from, smaller(left, L));
-                if constexpr (!Wide) return outputs.weight[k] * permuted<T>(a, outputs.lane[k]);
-                const Vec<T> b = load_first(from + L, smaller(larger(left - L, 0), L));
-                return outputs.weight[k] * permuted_two<T>(a, b, outputs.lane[k]);
+                if constexpr (Wide) return weight[k] * permuted_two<T>(a, b, lane[k]);
+                else return weight[k] * permuted<T>(a, lane[k]);
             };
             Vec<T> sum = term(0);
-            if constexpr (Most == 2) sum = select<T>(outputs.two, sum + term(1), sum);
-            if (count == L) store(y + r * out, sum);
-            else store_first(y + r * out, sum, count);
+            if constexpr (Most == 2) sum = select<T>(two, sum + term(1), sum);
+            if (pitch >= L) store(y, sum);
+            else store_first(y, sum, pitch);
         }
     }
 
@@ -208,13 +248,13 @@ private:
 // The passes, and where what they make lies between them.
 template <class T> struct Plan {
     Pass<T> passes[3];
-    int count;
+    int count = 0;
     int64_t in = 1, out = 1;                   // elements of a plane of x, of y
     int64_t between[2] = {0, 0};               // of what the first and the second pass make
     int64_t listed = 0, lanes = 0, work = 0;   // listed: of all Neighbours
     int64_t planes;   // that one unit takes through all passes; 0: the passes are made one by one
 
-    Plan(const ResampleShape& s, const AxisTable<T>* tables, int tables_count) : count(tables_count) {
+    Plan(const ResampleShape& s, const AxisTable<T>* tables, int tables_count) {
         int64_t sizes[3] = {s.id, s.ih, s.iw};
         const int64_t goals[3] = {s.od, s.oh, s.ow};
         const auto product = [&](int64_t begin, int64_t end) {
@@ -223,19 +263,24 @@ template <class T> struct Plan {
             return total;
         };
         in = product(0, 3);
-        int64_t largest = in, rows = kLanes<T>;
-        for (int i = 0; i < count; ++i) {
+        for (int i = 0; i < tables_count; ++i) {
             const int64_t axis = tables[i].axis;
-            passes[i] = {tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3)};
-            passes[i].find_near();
+            Pass<T> pass{tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3)};
+            pass.find_near();
             sizes[axis] = goals[axis];
-            out = product(0, 3);
-            if (i + 1 < count) between[i] = out;
-            largest = larger(largest, out);
-            lanes = larger(lanes, passes[i].lanes());
-            listed += passes[i].listed();
-            work += passes[i].outer * passes[i].taps() * passes[i].inner;
-            if (passes[i].last()) rows = smaller(rows, passes[i].outer);
+            work += pass.outer * pass.taps() * pass.inner;
+            if (count && pass.takes_in(passes[count - 1])) pass.take_in(passes[--count]);
+            passes[count++] = pass;
+        }
+        out = product(0, 3);
+        int64_t largest = larger(in, out), rows = kLanes<T>;
+        for (int i = 0; i < count; ++i) {
+            const Pass<T>& pass = passes[i];
+            if (i + 1 < count) between[i] = pass.made();
+            largest = larger(largest, pass.made());
+            lanes = larger(lanes, pass.lanes());
+            listed += pass.listed();
+            if (pass.last()) rows = smaller(rows, pass.outer);
         }
         // enough planes that the lanes are filled
         planes = count < 2 || largest > kCachedPlane ? 0
@@ -256,7 +301,8 @@ template <class T> struct Plan {
 template <class T>
 void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tables, int count, T* workspace) {
     Plan<T> plan(s, tables, count);
-    for (Pass<T>& pass : plan.passes) {   // several end in rows of one element
+    for (int i = 0; i < plan.count; ++i) {   // several end in rows of one element
+        Pass<T>& pass = plan.passes[i];
         if (pass.near) pass.list_neighbours(workspace);
         workspace += pass.listed();
     }
@@ -264,9 +310,9 @@ void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tabl
     if (plan.planes == 0) {
         T* held[2] = {between, between + s.planes * plan.between[0]};
         const T* from = x;
-        for (int i = 0; i < count; ++i) {
+        for (int i = 0; i < plan.count; ++i) {
             const Pass<T>& pass = plan.passes[i];
-            T* to = i + 1 == count ? y : held[i];
+            T* to = i + 1 == plan.count ? y : held[i];
             const int64_t units = pass.units(s.planes), grain = larger(1, kUnitWork / larger(1, pass.unit_elements()));
             parallel_for(quotient_up(units, grain), s.planes * plan.work, [&](int64_t unit, int thread) {
                 pass.run(to, from, s.planes, unit * grain, smaller((unit + 1) * grain, units),
@@ -281,8 +327,8 @@ void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tabl
         T* own = between + thread * plan.planes * (plan.between[0] + plan.between[1]);
         T* held[2] = {own, own + plan.planes * plan.between[0]};
         const T* from = x + first * plan.in;
-        for (int i = 0; i < count; ++i) {
-            T* to = i + 1 == count ? y + first * plan.out : held[i];
+        for (int i = 0; i < plan.count; ++i) {
+            T* to = i + 1 == plan.count ? y + first * plan.out : held[i];
             plan.passes[i].run(to, from, planes, 0, plan.passes[i].units(planes), workspace + thread * plan.lanes);
             from = to;
         }
