@@ -158,7 +158,7 @@ private:
     // rows [begin, end) of y [rows][out] from those of x [rows][in], outputs side by side: a few rows at a time, so
     // that lines of y are filled while they are near
     void along(T* y, const T* x, int64_t begin, int64_t end) const {
-        constexpr int64_t kFew = 16;
+        constexpr int64_t kFew = 64;
         Rows<T> from[kFew];
         int64_t o = rows_out ? begin % rows_out : 0;
         x += (rows_out ? begin / rows_out * rows_in : begin) * in;
