@@ -58,8 +58,8 @@ struct Pair {
 template <class T> int64_t elements_of(int64_t pairs) { return pairs * static_cast<int64_t>(sizeof(Pair) / sizeof(T)); }
 
 template <class T> TK_INLINE T value_or(const T* array, int64_t i, T otherwise) { return array ? array[i] : otherwise; }
-// to[0..count) from array[first..), or of one value. Not by value_or() in a loop: GCC makes masked loads of that, and one
-// from no array at all takes hundreds of cycles.
+// to[0..count) from array[first..), or of one value. Not by value_or() in a loop: GCC makes masked loads of that, and
+// one from no array at all takes hundreds of cycles.
 template <class T> TK_INLINE void values_or(T* to, const T* array, int64_t first, int64_t count, T otherwise) {
     constexpr int64_t L = kLanes<T>;
     for (int64_t i = 0; i < count; i += L) {
