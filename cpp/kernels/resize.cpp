@@ -195,8 +195,8 @@ private:
             const Vec<T> wa = broadcast(from.wa), wb = broadcast(from.wb);
             const auto at = [&](int64_t offset, int64_t inside) {
                 const Vec<T> v = load_first(from.a + offset, inside);
-                if (from.b) return wa * v + wb * load_first(from.b + offset, inside);   // as row() adds them
-                return wa * v;
+                if (!from.b) return wa * v;
+                return wa * whole<T>(v) + wb * load_first(from.b + offset, inside);   // rounded as in row()
             };
             const Vec<T> a = at(base, smaller(left, L));
             Vec<T> b{};

@@ -244,9 +244,12 @@ template <class T> TK_INLINE Vec<T> permuted_two(Vec<T> a, Vec<T> b, VecMask<T> 
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 
 // v, loaded as a whole: of a select() between it and zero GCC makes a masked load, which waits for its mask.
+// What is computed of it is not taken for the same as what is computed of v.
 template <class T> TK_INLINE Vec<T> whole(Vec<T> v) {
 #if defined(__AVX512F__)
     asm("" : "+v"(v));
+#elif defined(__AVX2__)
+    asm("" : "+x"(v));
 #endif
     return v;
 }

@@ -97,11 +97,12 @@ def test_nearest_positions_are_exact():
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("height", [30, 300])
-def test_passes_are_made_plane_by_plane_or_one_by_one(threads, height):
-    """The same bits where a plane stays in a cache between its passes, where it does not, and in two calls."""
+@pytest.mark.parametrize("height, goal", [(30, 31), (300, 301), (30, 20), (300, 200)])
+def test_passes_are_made_plane_by_plane_or_one_by_one(threads, height, goal):
+    """The same bits where a plane stays in a cache between its passes, where it does not, where rows are added as they
+    are loaded, and in two calls."""
     x = np.random.default_rng(0).standard_normal((2, 3, height, 41)).astype(np.float32)
-    rows, columns = linear_table(height, height + 1), linear_table(41, 400)
+    rows, columns = linear_table(height, goal), linear_table(41, 400)
     with tk.threads(threads):
         both = tk.kernels.resample(x, [rows, columns])
         half = tk.kernels.resample(x, [rows, None])
