@@ -97,7 +97,7 @@ def test_nearest_positions_are_exact():
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("height, goal", [(30, 31), (300, 301), (30, 20), (300, 200)])
+@pytest.mark.parametrize(("height", "goal"), [(30, 31), (300, 301), (30, 20), (300, 200)])
 def test_passes_are_made_plane_by_plane_or_one_by_one(threads, height, goal):
     """The same bits where a plane stays in a cache between its passes, where it does not, where rows are added as they
     are loaded, and in two calls."""
