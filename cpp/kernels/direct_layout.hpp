@@ -3,6 +3,7 @@
 //   packed   [k block][sum][tap][channel][width]
 //   scratch  [row][channel][phase][position]   a row split by its phase modulo the step: pixels are neighbours
 #pragma once
+#include "kernels/direct_company.hpp"
 #include "kernels/direct_tile.hpp"
 
 namespace tk::TK_ISA {

@@ -85,8 +85,8 @@ template <class T, int Rows, int Vectors, bool Packed> [[gnu::noinline]] void mu
     finish_tile<T, Rows, Vectors>(acc, p);
 }
 
-// Vectors of c that streamed rows hold in registers at a time: long runs of each row of b, and sums enough to hide their
-// latency.
+// Vectors of c that streamed rows hold in registers at a time: long runs of each row of b, and enough sums to hide how
+// long one takes.
 template <class T> constexpr int streamed_vectors(int64_t rows) {
     return kTuned<T> && rows == 1 ? 8 : (kTilePixels < 14 ? 4 : 8) / (rows > 2 ? 2 : 1);
 }

@@ -19,7 +19,7 @@ constexpr int64_t kDottedTerms = 64;           // from as many on, rows along k 
 constexpr int64_t kDotTerms = 768;             // terms of a dot product at a time: tiles stay in L1
 constexpr int64_t kDotTiles = 16;              // rows of a unit of dot products, in tiles
 constexpr int64_t kCopiedRows = 48;            // from as many on, rows along k are copied to whole vectors
-constexpr int64_t kInPlaceRows = 28;            // up to as many rows, b is read once and never packed, and
+constexpr int64_t kInPlaceRows = 28;           // up to as many rows, b is read once and never packed, and
 constexpr int64_t kShortRun = 32;              // so many of its rows at a time
 constexpr int64_t kProductsPerOperation = 8;   // multiply-adds that take as long as one elementary operation
 
