@@ -223,8 +223,8 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
 
 #if defined(__AVX512F__)
 template <class T, bool Two> void run_square(const RowsCall<T>& a, const RowProblem& p, const SquarePlan& plan) {
-    const int64_t planes = p.n * p.groups, per_unit = p.planes_per_unit + p.planes_per_unit % 2;
-    parallel_for(ceil_div(planes, per_unit), planes * p.work, [&](int64_t unit, int) {
+    const int64_t planes = p.n * p.groups * p.targets, per_unit = p.planes_per_unit + p.planes_per_unit % 2;
+    parallel_for(ceil_div(planes, per_unit), p.n * p.groups * p.work, [&](int64_t unit, int) {
         auto compute = p.h.stride == 1 ? square_planes<T, 1, false, Two>
                        : p.h.back      ? square_planes<T, 1, true, Two>
                                        : square_planes<T, 2, false, Two>;

@@ -26,7 +26,7 @@ struct WeightPlan {
 };
 template <class T> WeightPlan plan_weight(const ConvShape& s) {
     WeightPlan p{plan_rows<T>(row_problem(s, false)), {}, 1, 1, 0, 0};
-    p.square = plan_square<T>(p.rows);
+    if (one_by_one(p.rows)) p.square = plan_square<T>(p.rows);
     p.groups = smaller(ceil_div(kUnitWork, multiply_adds(s) / s.groups + 1), s.groups);
     if (p.square.fits) p.groups = smaller(larger(p.groups, s.groups / kSquareBlocks), kSquareGroups);
     if (p.square.two) p.groups += p.groups % 2;

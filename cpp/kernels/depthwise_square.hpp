@@ -13,10 +13,11 @@
 namespace tk::TK_ISA {
 namespace {
 
-// Whether one channel makes another, and a thread a whole plane of it.
-inline bool one_by_one(const RowProblem& p) {
-    return p.strips == 1 && p.sources == 1 && p.targets == 1 && p.d.kernel == 1 && p.d.in == 1 && p.d.out == 1;
+// Whether a channel is made of one, and a thread makes a whole plane of it.
+inline bool of_one(const RowProblem& p) {
+    return p.strips == 1 && p.sources == 1 && p.d.kernel == 1 && p.d.in == 1 && p.d.out == 1;
 }
+inline bool one_by_one(const RowProblem& p) { return of_one(p) && p.targets == 1; }
 
 // How planes are cut: blocks of `lanes` positions along the rows that vectors run along, or two planes side by side.
 struct SquarePlan {
@@ -30,9 +31,9 @@ template <class T> SquarePlan plan_square(const RowProblem& p) {
         return a.kernel == 3 && a.dilation == 1 && a.stride <= 2 && a.pad <= 2 &&
                (!spread || (a.pad == 1 && a.grid == a.in));
     };
-    if (!kFans<T> || !one_by_one(p) || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
+    if (!kFans<T> || !of_one(p) || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
     const int64_t blocks = ceil_div(p.w.grid, p.w.stride == 1 ? L - 2 : L - 1);
-    const bool two = larger(p.w.grid, p.w.in / p.w.step) < L / 2 && p.w.pad == 1;
+    const bool two = p.targets == 1 && larger(p.w.grid, p.w.in / p.w.step) < L / 2 && p.w.pad == 1;
     return {true, two, ceil_div(p.w.grid, blocks), larger(kSquareStrip / (p.w.in * p.w.step), L)};
 }
 
@@ -217,10 +218,11 @@ template <class T, int Step, bool Spread, bool Two>
     };
     auto read = reader(0, true);
     auto lanes = written(0, true);
-    int64_t group = first % p.groups;
+    const int64_t groups = Two ? p.groups : p.groups * p.targets;
+    int64_t group = first % groups;
     const auto next_group = [&] {
         const int64_t now = group++;
-        if (group == p.groups) group = 0;
+        if (group == groups) group = 0;
         return now;
     };
     for (int64_t plane = first; plane < end; plane += Two ? 2 : 1) {
@@ -232,7 +234,7 @@ template <class T, int Step, bool Spread, bool Two>
         SquareFinish<T> finish{broadcast(bias ? bias[one] : T(0)), relu};
         if (Two && bias) finish.bias = upper<T>(finish.bias, bias[other]);
         T* to = out + plane * p.out_plane;
-        const T* from = in + plane * p.in_plane;
+        const T* from = in + (Two ? plane : plane / p.targets) * p.in_plane;
         for (int64_t row = 0; row < p.h.grid; row += plan.rows)
             for (int64_t o = 0; o < p.w.grid; o += plan.lanes) {
                 const int64_t until = smaller(row + plan.rows, p.h.grid);
