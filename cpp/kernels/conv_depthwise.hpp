@@ -223,18 +223,15 @@ template <class T, int L, Load How> struct RowLoad {
     LaneMask<T, L> low, high;
     int64_t at, step, begin, end;
     RowLoad(int64_t first, int64_t stride, int64_t in) : at(first), step(stride) {
-        if constexpr (How == Load::row) low = between(-at, in - at);
+        if constexpr (How == Load::row) low = lanes_inside<T, L>(at, in);
         if constexpr (How == Load::pairs) {
-            low = between(-at, in - at);
-            high = between(-at - L, in - at - L);
+            low = lanes_inside<T, L>(at, in);
+            high = lanes_inside<T, L>(at + L, in);
         }
         if constexpr (How == Load::gather) {
             begin = at >= 0 ? 0 : smaller(ceil_div(-at, step), L);
             end = in > at ? smaller(ceil_div(in - at, step), L) : 0;
         }
-    }
-    static LaneMask<T, L> between(int64_t from, int64_t to) {
-        return lanes_between<T, L>(smaller(larger(from, 0), L), smaller(larger(to, 0), L));
     }
     TK_INLINE VecOf<T, L> operator()(const T* row) const {
         row += at;

@@ -38,24 +38,18 @@ template <class T> SquarePlan plan_square(const RowProblem& p) {
 }
 
 #if defined(__AVX512F__)
-// Lanes of a vector at `at` that lie in [0, size).
-template <class T> LaneMask<T, kLanes<T>> within(int64_t at, int64_t size) {
-    constexpr int64_t L = kLanes<T>;
-    return lanes_between<T, kLanes<T>>(smaller(larger(-at, 0), L), smaller(larger(size - at, 0), L));
-}
-
 // A vector in memory: lanes of one row, or where it holds Two those of a row in each half, `second` elements apart.
 template <class T, bool Two> struct SquareLanes {
     LaneMask<T, kLanes<T>> low, high;
     int64_t second;
     // `count` elements of each row; `both`: whether there is a second one
     SquareLanes(int64_t count, int64_t apart, bool both)
-        : low(within<T>(0, count)), high{low.bits << kLanes<T> / 2}, second(apart - kLanes<T> / 2) {
+        : low(lanes_inside<T>(0, count)), high{low.bits << kLanes<T> / 2}, second(apart - kLanes<T> / 2) {
         if (!both) high.bits = 0;
     }
     TK_INLINE Vec<T> load(const T* p) const {
         const Vec<T> v = load_masked(p, low);
-        if constexpr (Two) return _mm512_mask_loadu_ps(v, static_cast<__mmask16>(high.bits), p + second);
+        if constexpr (Two) return load_over(v, p + second, high);
         return v;
     }
     TK_INLINE void store(T* p, Vec<T> v) const {
@@ -66,7 +60,8 @@ template <class T, bool Two> struct SquareLanes {
 
 // v with x in the upper half of its lanes
 template <class T> TK_INLINE Vec<T> upper(Vec<T> v, T x) {
-    return _mm512_mask_broadcastss_ps(v, 0xff00, _mm_set_ss(x));
+    constexpr int L = kLanes<T>;
+    return pick_lanes<T, L>(v, broadcast(x), [](int i) { return i < L / 2 ? i : L + i; });
 }
 
 // A row's lanes as the three taps along it meet them.
@@ -82,11 +77,11 @@ template <class T, int Step, bool Two, bool Spread = false> struct SquareReader 
     SquareReader(const RowProblem& p, int64_t at, int64_t strip, int64_t apart, bool both)
         : from(nullptr), height(p.h.in), width(p.w.in), ahead(strip), lanes(width, apart, both) {
         if constexpr (Step == 2) {
-            lanes.low = within<T>(at, width);
-            lanes.high = Two ? both ? lanes.low : within<T>(0, 0) : within<T>(at + kLanes<T>, width);
+            lanes.low = lanes_inside<T>(at, width);
+            lanes.high = Two ? both ? lanes.low : lanes_inside<T>(0, 0) : lanes_inside<T>(at + kLanes<T>, width);
             lanes.second = Two ? apart : kLanes<T>;
         } else if constexpr (!Two) {
-            lanes.low = within<T>(at, width);
+            lanes.low = lanes_inside<T>(at, width);
         }
     }
     TK_INLINE bool holds(int64_t row) const { return row >= 0 && row < height; }
@@ -179,7 +174,8 @@ template <class T, bool Two>
 TK_INLINE void spread_block(T* dx, const SquareReader<T, 1, Two, true>& read, const SquareWeight<T>& w,
                             const RowProblem& p, int64_t count, bool both, int64_t ahead, int64_t begin, int64_t end) {
     constexpr int L = kLanes<T>;
-    const LaneMask<T, L> low = within<T>(0, count), high = Two ? both ? low : within<T>(0, 0) : within<T>(L, count);
+    const LaneMask<T, L> low = lanes_inside<T>(0, count),
+                         high = Two ? both ? low : lanes_inside<T>(0, 0) : lanes_inside<T>(L, count);
     const int64_t second = Two ? p.out_plane : L;
     const auto put = [&](int64_t row, Vec<T> even, Vec<T> odd) {
         T* to = dx + row * p.w.out;

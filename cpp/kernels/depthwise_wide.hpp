@@ -52,8 +52,9 @@ template <class T, int K>
         for (int64_t row = 0; row < p.h.out; row += strip)
             for (int64_t o = 0; o < p.w.out; o += width) {
                 const int64_t at = o - pad_w, reach = o + width + K - 1 - pad_w;
-                const LaneMask<T, L> low = within<T>(at, p.w.in), high = within<T>(at + L, smaller(p.w.in, reach));
-                const LaneMask<T, L> written = within<T>(0, smaller(width, p.w.out - o));
+                const LaneMask<T, L> low = lanes_inside<T>(at, p.w.in),
+                                     high = lanes_inside<T>(at + L, smaller(p.w.in, reach));
+                const LaneMask<T, L> written = lanes_inside<T>(0, smaller(width, p.w.out - o));
                 const T* from = in + plane * p.in_plane + at;
                 T* to = out + plane * p.out_plane + row * p.w.out + o;
                 const int64_t until = smaller(row + strip, p.h.out) + K - 1 - pad_h;

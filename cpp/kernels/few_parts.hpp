@@ -1,17 +1,10 @@
-// Rows of few channels: which lanes lie inside, and parts laid side by side.
+// Rows of few channels: their parts are laid side by side.
 #pragma once
 #include "kernels/register_tile.hpp"
 #include "kernels/simd.hpp"
 
 namespace tk::TK_ISA {
 namespace {
-
-// Lanes [position, position + L) that lie in [0, in).
-template <class T> TK_INLINE LaneMask<T, kLanes<T>> lanes_inside(int64_t position, int64_t in) {
-    constexpr int64_t L = kLanes<T>;
-    const auto lane = [](int64_t at) { return larger(0, smaller(L, at)); };
-    return lanes_between<T, L>(lane(-position), lane(in - position));
-}
 
 // Rows of the parts of an axis, `step` of them `part_pitch` apart:
 //   to[r][i] = act(bias + from[i % step][r][i / step])          i < count

@@ -1,14 +1,11 @@
 // Blocks of columns for register tiles, and the transposition that lays operands out for them.
 #pragma once
+#include "kernels/integers.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/simd.hpp"
 
 namespace tk::TK_ISA {
 namespace {
-
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 template <class T> constexpr int64_t kBlock = 2 * kLanes<T>;   // columns of a tile: output channels, or n
 

@@ -78,7 +78,7 @@ void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tabl
             const Pass<T>& pass = plan.passes[i];
             T* to = i + 1 == plan.count ? y : held[i];
             const int64_t units = pass.units(s.planes), grain = larger(1, kUnitWork / larger(1, pass.unit_elements()));
-            parallel_for(quotient_up(units, grain), s.planes * plan.work, [&](int64_t unit, int thread) {
+            parallel_for(ceil_div(units, grain), s.planes * plan.work, [&](int64_t unit, int thread) {
                 pass.run(to, from, s.planes, unit * grain, smaller((unit + 1) * grain, units),
                          workspace + thread * plan.lanes);
             });
@@ -86,7 +86,7 @@ void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tabl
         }
         return;
     }
-    parallel_for(quotient_up(s.planes, plan.planes), s.planes * plan.work, [&](int64_t unit, int thread) {
+    parallel_for(ceil_div(s.planes, plan.planes), s.planes * plan.work, [&](int64_t unit, int thread) {
         const int64_t first = unit * plan.planes, planes = smaller(plan.planes, s.planes - first);
         T* own = between + thread * plan.planes * (plan.between[0] + plan.between[1]);
         T* held[2] = {own, own + plan.planes * plan.between[0]};

@@ -5,15 +5,12 @@
 // outputs have one tap or two that lie near each other, as all have that enlarge, the outputs of a row. Lanes never
 // meet, so that no result depends on its neighbours.
 #pragma once
+#include "kernels/integers.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/simd.hpp"
 
 namespace tk::TK_ISA {
 namespace {
-
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-inline int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // weights[t] * term(t) added up over begin <= t < end, the first product alone: a tap of weight 1 copies.
 template <class T, class F> TK_INLINE Vec<T> sum_taps(const T* weights, int64_t begin, int64_t end, F&& term) {
@@ -92,7 +89,7 @@ template <class T> struct Pass {
     void take_in(const Pass& before) { rows = before.table, rows_in = before.in, rows_out = before.out; }
     int64_t made() const { return outer * out * inner; }
     int64_t listed() const {   // elements that its Neighbours take
-        return near ? quotient_up(out, kLanes<T>) * static_cast<int64_t>(sizeof(Neighbours<T>) / sizeof(T)) : 0;
+        return near ? ceil_div(out, kLanes<T>) * static_cast<int64_t>(sizeof(Neighbours<T>) / sizeof(T)) : 0;
     }
     void list_neighbours(T* to) {
         auto* const list = reinterpret_cast<Neighbours<T>*>(to);
@@ -100,11 +97,9 @@ template <class T> struct Pass {
         neighbours = list;
     }
     bool last() const { return inner == 1; }
-    int64_t units(int64_t planes) const {
-        return last() ? quotient_up(planes * outer, kLanes<T>) : planes * outer * out;
-    }
+    int64_t units(int64_t planes) const { return last() ? ceil_div(planes * outer, kLanes<T>) : planes * outer * out; }
     int64_t unit_elements() const { return last() ? kLanes<T> * larger(in, out) : inner; }
-    int64_t lanes() const { return last() ? quotient_up(in, kLanes<T>) * kLanes<T> * kLanes<T> : 0; }
+    int64_t lanes() const { return last() ? ceil_div(in, kLanes<T>) * kLanes<T> * kLanes<T> : 0; }
     int64_t taps() const { return table.offsets[out]; }
 
     void run(T* y, const T* x, int64_t planes, int64_t begin, int64_t end, T* lanes) const {

@@ -2,6 +2,7 @@
 //   y[n, c, p] = sum over t of weights[n, t, p] * x[n, c, index[n, t, p]]
 // and its gradients in x and in the weights, each of which is linear again. Sums run over taps, points and channels in
 // their order.
+#include "kernels/integers.hpp"
 #include "kernels/kernels.hpp"
 
 // A loop's body is compiled once, not for each of the two ways in which parallel_for() calls it.
@@ -12,8 +13,6 @@ namespace {
 
 constexpr int64_t kChannels = 8;    // that share a look at the table
 constexpr int64_t kPoints = 1024;   // of a unit
-
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // f(image, first channel, channels, first point, end) over all channels and points; points_per_unit 0: all of them
 template <class F> void for_each_block(const SampleShape& s, int64_t points_per_unit, F&& f) {

@@ -1,12 +1,10 @@
 // Rows of images, copied by vectors: the last vector of a row overlaps the one before it.
 #pragma once
+#include "kernels/integers.hpp"
 #include "kernels/simd.hpp"
 
 namespace tk {
 namespace {
-
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // Pixels that count as one operation of a parallel loop: what takes less than a millisecond runs on the calling thread.
 // A second thread would halve it, but where its core is busy, a region waits for milliseconds.

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <type_traits>
+#include "kernels/integers.hpp"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -128,12 +129,16 @@ template <class T, int L> struct LaneMask {
 template <class T, int L> TK_INLINE LaneMask<T, L> lanes_between(int64_t begin, int64_t end) {
     return {((1u << end) - 1) & ~((1u << begin) - 1)};
 }
-#define TK_MASKED(T, L, width, suffix, mask)                                    \
-    TK_INLINE VecOf<T, L> load_masked(const T* p, LaneMask<T, L> m) {           \
-        return _mm##width##_maskz_loadu_##suffix(static_cast<mask>(m.bits), p); \
-    }                                                                           \
-    TK_INLINE void store_masked(T* p, VecOf<T, L> v, LaneMask<T, L> m) {        \
-        _mm##width##_mask_storeu_##suffix(p, static_cast<mask>(m.bits), v);     \
+#define TK_MASKED(T, L, width, suffix, mask)                                       \
+    TK_INLINE VecOf<T, L> load_masked(const T* p, LaneMask<T, L> m) {              \
+        return _mm##width##_maskz_loadu_##suffix(static_cast<mask>(m.bits), p);    \
+    }                                                                              \
+    /* the other lanes are v's */                                                  \
+    TK_INLINE VecOf<T, L> load_over(VecOf<T, L> v, const T* p, LaneMask<T, L> m) { \
+        return _mm##width##_mask_loadu_##suffix(v, static_cast<mask>(m.bits), p);  \
+    }                                                                              \
+    TK_INLINE void store_masked(T* p, VecOf<T, L> v, LaneMask<T, L> m) {           \
+        _mm##width##_mask_storeu_##suffix(p, static_cast<mask>(m.bits), v);        \
     }
 TK_MASKED(float, 16, 512, ps, __mmask16)
 TK_MASKED(float, 8, 256, ps, __mmask8)
@@ -183,6 +188,11 @@ template <class T, int L> TK_INLINE void store_masked(T* p, Vec<T> v, const Lane
     for (int i = m.begin; i < m.end; ++i) p[i] = v[i];
 }
 #endif
+// Lanes of a vector at `position` that lie in [0, size).
+template <class T, int L = kLanes<T>> TK_INLINE LaneMask<T, L> lanes_inside(int64_t position, int64_t size) {
+    const auto lane = [](int64_t at) { return larger(0, smaller(L, at)); };
+    return lanes_between<T, L>(lane(-position), lane(size - position));
+}
 
 // Of the 2 L lanes of a, b: the even ones, the odd ones. And a0 b0 a1 b1 ...: its first and its second half.
 template <class T, int L, class Lane> TK_INLINE VecOf<T, L> pick_lanes(VecOf<T, L> a, VecOf<T, L> b, Lane&& lane) {
