@@ -6,7 +6,8 @@ namespace {
 int64_t x_size(const PoolShape& s) { return s.planes * s.id * s.ih * s.iw; }
 int64_t y_size(const PoolShape& s) { return s.planes * s.od * s.oh * s.ow; }
 
-void max_forward(py::array& y, py::object& indices, const py::array& x, const py::tuple& shape, bool adaptive) {
+void max_forward(py::array& y, py::object& indices, const py::array& x, const py::tuple& shape, bool adaptive,
+                 bool relu) {
     const auto s = shape_from<PoolShape>(shape);
     by_dtype(x, [&](auto t) {
         using T = decltype(t);
@@ -16,16 +17,18 @@ void max_forward(py::array& y, py::object& indices, const py::array& x, const py
         const py::gil_scoped_release unlocked;
         const auto& k = kernels<T>();
         (adaptive ? k.adaptive_max_pool_forward : k.max_pool_forward)(to, index, from, s);
+        if (relu) k.relu_forward(to, to, y_size(s));   // a pass over y, which is the smaller for it
     });
 }
-void max_pool_forward(py::array y, py::object indices, const py::array& x, const py::tuple& shape) {
-    max_forward(y, indices, x, shape, false);
+void max_pool_forward(py::array y, py::object indices, const py::array& x, const py::tuple& shape, bool relu) {
+    max_forward(y, indices, x, shape, false, relu);
 }
 void adaptive_max_pool_forward(py::array y, py::object indices, const py::array& x, const py::tuple& shape) {
-    max_forward(y, indices, x, shape, true);
+    max_forward(y, indices, x, shape, true, false);
 }
 
-bool max_pool_backward(py::array dx, const py::array& dy, const py::array& indices, const py::tuple& shape) {
+bool max_pool_backward(py::array dx, const py::array& dy, const py::array& indices, const py::object& y,
+                       const py::tuple& shape) {
     const auto s = shape_from<PoolShape>(shape);
     bool inside = false;
     by_dtype(dy, [&](auto t) {
@@ -33,8 +36,9 @@ bool max_pool_backward(py::array dx, const py::array& dy, const py::array& indic
         T* to = out<T>(dx, x_size(s));
         const T* from = in<T>(dy, y_size(s));
         const int64_t* index = in<int64_t>(indices, y_size(s));
+        const T* mask = optional_in<T>(y, y_size(s));
         const py::gil_scoped_release unlocked;
-        inside = kernels<T>().max_pool_backward(to, from, index, s) == 0;
+        inside = kernels<T>().max_pool_backward(to, from, index, mask, s) == 0;
     });
     return inside;
 }
@@ -79,9 +83,9 @@ void adaptive_avg_pool_backward(py::array dx, const py::array& dy, const py::tup
 
 void bind_pool(py::module_& m) {
     m.def("max_pool_forward", &max_pool_forward, py::arg("y"), py::arg("indices").none(true), py::arg("x"),
-          py::arg("shape"));
-    m.def("max_pool_backward", &max_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("indices"), py::arg("shape"),
-          "False when an index lies outside of its plane");
+          py::arg("shape"), py::arg("relu"));
+    m.def("max_pool_backward", &max_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("indices"),
+          py::arg("y").none(true), py::arg("shape"), "False when an index lies outside of its plane");
     m.def("avg_pool_forward", &avg_pool_forward, py::arg("y"), py::arg("x"), py::arg("shape"));
     m.def("avg_pool_backward", &avg_pool_backward, py::arg("dx"), py::arg("dy"), py::arg("shape"));
     m.def("adaptive_max_pool_forward", &adaptive_max_pool_forward, py::arg("y"), py::arg("indices").none(true),

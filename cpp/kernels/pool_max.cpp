@@ -267,9 +267,10 @@ template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, con
     return max_rows<T, 0, 0>(y, indices, x, s);
 }
 
-// dx[indices[o]] += dy[o], plane by plane, outputs in order. Returns 0, or 1 when an index lies outside of its
-// plane; it is then skipped.
-template <class T> int64_t max_pool_backward(T* dx, const T* dy, const int64_t* indices, const PoolShape& s) {
+// dx[indices[o]] += dy[o], plane by plane, outputs in order; where y is given, only those with y[o] > 0.
+// Returns 0, or 1 when an index lies outside of its plane; it is then skipped.
+template <class T>
+int64_t max_pool_backward(T* dx, const T* dy, const int64_t* indices, const T* y, const PoolShape& s) {
     const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
     int64_t outside = 0;
     for_each_plane(s.planes, in_plane + 4 * out_plane, [&](int64_t plane) {
@@ -278,9 +279,10 @@ template <class T> int64_t max_pool_backward(T* dx, const T* dy, const int64_t* 
         const int64_t* index = indices + plane * out_plane;
         for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
         bool wrong = false;
+        const T* mask = y ? y + plane * out_plane : nullptr;
         for (int64_t o = 0; o < out_plane; ++o) {
-            if (static_cast<uint64_t>(index[o]) < static_cast<uint64_t>(in_plane)) to[index[o]] += from[o];
-            else wrong = true;
+            if (static_cast<uint64_t>(index[o]) >= static_cast<uint64_t>(in_plane)) wrong = true;
+            else to[index[o]] += !mask || mask[o] > 0 ? from[o] : 0;
         }
         if (wrong) __atomic_store_n(&outside, int64_t{1}, __ATOMIC_RELAXED);
     });

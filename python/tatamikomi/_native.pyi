@@ -265,10 +265,16 @@ def matmul(
     shape: tuple[int, ...],
     relu: bool,
 ) -> None: ...
-def max_pool_backward(dx: NDArray[Any], dy: NDArray[Any], indices: NDArray[Any], shape: tuple[int, ...]) -> bool:
+def max_pool_backward(
+    dx: NDArray[Any],
+    dy: NDArray[Any],
+    indices: NDArray[Any],
+    y: Any,
+    shape: tuple[int, ...],
+) -> bool:
     """False when an index lies outside of its plane"""
 
-def max_pool_forward(y: NDArray[Any], indices: Any, x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
+def max_pool_forward(y: NDArray[Any], indices: Any, x: NDArray[Any], shape: tuple[int, ...], relu: bool) -> None: ...
 def max_threads() -> int: ...
 def memory_stats() -> dict[str, int]: ...
 def prelu_backward(

@@ -140,3 +140,45 @@ def test_a_relu_inside_of_batch_normalisation(monkeypatch):
     assert "activation='relu'" in repr(nn.BatchNorm1d(3, activation="relu"))
     with pytest.raises(ValueError, match=r"^batch_norm: activation: expected one of 'relu', got 'tanh'"):
         tk.functional.batch_norm(x, None, None, training=True, activation="tanh")
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1)], ids=["apart", "overlapping"])
+def test_a_relu_before_max_pooling_runs_inside_of_the_pool(pool, monkeypatch):
+    first, middle = nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16)
+    net = nn.Sequential(first, nn.ReLU(), pool, middle, nn.ReLU(), pool, nn.Conv2d(16, 4, 3))
+    x = image(2, 3, 17, 18) - 0.5
+    x[0, 0, 3, 4] = np.nan
+    seen = []
+    for module in ("relu_backward", "relu_forward"):
+        real = getattr(tk.kernels, module)
+        monkeypatch.setattr(tk.kernels, module, lambda *args, real=real, **more: seen.append(1) or real(*args, **more))
+    fused = gradients(net, x)
+    assert not seen, "layers rectify in their own passes"
+    with tk.no_grad():
+        np.testing.assert_array_equal(net(x).numpy(), fused[0])
+    monkeypatch.setattr(container, "_is_plain_relu", lambda module: False)
+    for one, other in zip(fused, gradients(net, x), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(seen) == 4
+
+
+def test_a_max_pool_with_an_activation_of_its_own():
+    pool, x = nn.MaxPool2d(2, activation="relu"), image(2, 3, 8, 8) - 1
+    assert "activation='relu'" in repr(pool)
+    given, expected = tk.tensor(x, requires_grad=True), tk.tensor(x, requires_grad=True)
+    y, z = pool(given), nn.ReLU()(nn.MaxPool2d(2)(expected))
+    np.testing.assert_array_equal(y.numpy(), z.numpy())
+    y.sum().backward()
+    z.sum().backward()
+    np.testing.assert_array_equal(given.grad.numpy(), expected.grad.numpy())
+    with pytest.raises(ValueError, match="MaxPool2d: activation: expected one of 'relu', got 'tanh'"):
+        nn.MaxPool2d(2, activation="tanh")
+
+
+def test_a_relu_behind_indices_stays_a_module_of_its_own():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.MaxPool2d(2, return_indices=True))
+    x = image(2, 3, 8, 8)
+    y, indices = net(x)
+    expected = tk.functional.max_pool2d(tk.functional.relu(net[0](x)), 2, return_indices=True)
+    np.testing.assert_array_equal(y.numpy(), expected[0].numpy())
+    np.testing.assert_array_equal(indices.numpy(), expected[1].numpy())

@@ -87,9 +87,17 @@ def _loops(sizes: tuple[int, ...], kernel: Any, options: dict[str, Any]) -> tupl
     return kernel, stride, pads, dilation
 
 
-def _max_forward(x: Array, kernel: Any, return_indices: bool = True, **options: Any) -> tuple[Array, ...]:
-    results = oracle.max_pool_forward(x, *_loops(x.shape[2:], kernel, options), options.get("ceil_mode", False))
-    return results if return_indices else results[:1]
+def _max_forward(
+    x: Array, kernel: Any, return_indices: bool = True, activation: str | None = None, **options: Any
+) -> tuple[Array, ...]:
+    y, indices = oracle.max_pool_forward(x, *_loops(x.shape[2:], kernel, options), options.get("ceil_mode", False))
+    if activation == "relu":
+        y = np.maximum(y, 0)
+    return (y, indices) if return_indices else (y,)
+
+
+def _max_backward(dy: Array, indices: Array, shape: tuple[int, ...], y: Array | None = None) -> Array:
+    return oracle.max_pool_backward(dy if y is None else np.where(y > 0, dy, 0), indices, shape)
 
 
 def _average(shape: tuple[int, ...], kernel: Any, options: dict[str, Any]) -> tuple[Any, ...]:
@@ -155,8 +163,24 @@ def _nan(draw: Draw) -> Call:
     return Call((x, 3), {"stride": 2, "padding": 1})
 
 
+def _indices_relu(draw: Draw, case: Case) -> Call:
+    call = _indices(draw, case)
+    return Call(call.args, {"y": draw(*call.args[0].shape)})
+
+
 def _values(call: Call) -> Call:
     return Call(call.args, {**call.kwargs, "return_indices": False})
+
+
+def _rectified(call: Call) -> Call:
+    return Call(call.args, {**call.kwargs, "activation": "relu"})
+
+
+def _relu_samples() -> Iterator[Sample]:
+    for case in MAX:
+        yield Sample(f"{case.label}, relu", lambda draw, case=case: _rectified(_x(draw, case)), case.big, torch=False)
+    yield Sample("NaN and -inf, relu", lambda draw: _rectified(_nan(draw)), torch=False)
+    yield Sample("NaN and -inf, relu, no indices", lambda draw: _rectified(_values(_nan(draw))), torch=False)
 
 
 def _max_twin(torch: Any, call: Call) -> Any:
@@ -193,12 +217,12 @@ def _max_adjoint(case: Case) -> Identity:
     return Identity(case.label, numbers)
 
 
-def _gradient(name: str, case: Case) -> Gradient:
+def _gradient(name: str, case: Case, **more: str) -> Gradient:
     def make(draw: Draw) -> Any:
         function = getattr(tk.functional, f"{name}_pool{len(case.x) - 2}d")
-        return lambda x: function(x, case.kernel, **case.options), [draw.distinct(*case.x)]
+        return lambda x: function(x, case.kernel, **case.options, **more), [draw.distinct(*case.x)]
 
-    return Gradient(f"{name} {case.label}", make)
+    return Gradient(" ".join([name, case.label, *more.values()]), make)
 
 
 def _global(name: str) -> Any:
@@ -271,6 +295,7 @@ SPECS = (
                         for case in MAX
                     ),
                     Sample("NaN and -inf, no indices", lambda draw: _values(_nan(draw)), torch=False),
+                    *_relu_samples(),
                 ],
                 _max_forward,
                 copied,
@@ -279,18 +304,28 @@ SPECS = (
             ),
             Direction(
                 "max_pool_backward",
-                _samples(_indices, MAX, torch=False),
-                oracle.max_pool_backward,
+                [
+                    *_samples(_indices, MAX, torch=False),
+                    *(
+                        Sample(f"{case.label}, relu", lambda draw, case=case: _indices_relu(draw, case), torch=False)
+                        for case in MAX
+                        if not case.big
+                    ),
+                ],
+                _max_backward,
                 lambda _, call, dtype: multilinear(
-                    lambda dy: oracle.max_pool_backward(dy.astype(np.longdouble), *call.args[1:]),
+                    lambda dy: _max_backward(dy.astype(np.longdouble), *call.args[1:], **call.kwargs),
                     Call(call.args[:1]),
                     dtype,
                 ),
-                split=leading(0, 1, 2),
+                split=leading(0, 1, 2, names=["y"]),
             ),
         ),
         identities=tuple(_max_adjoint(case) for case in MAX if not case.big),
-        gradients=tuple(_gradient("max", case) for case in MAX[:9] + MAX[-2:]),
+        gradients=(
+            *(_gradient("max", case) for case in MAX[:9] + MAX[-2:]),
+            *(_gradient("max", case, activation="relu") for case in MAX[-2:]),
+        ),
         errors=(
             *_window_errors("max_pool_forward"),
             _error(
@@ -302,6 +337,21 @@ SPECS = (
                 *("out of two without indices", "max_pool_forward", "out: expected an array, y alone, got tuple", X, 2),
                 out=(X, X),
                 return_indices=False,
+                exception=TypeError,
+            ),
+            _error(
+                *("activation tanh", "max_pool_forward", "activation: expected one of 'relu', got 'tanh'", X, 2),
+                activation="tanh",
+            ),
+            _error(
+                *("y", "max_pool_backward", r"y: expected the shape of dy \(1, 2, 2, 2\), got shape \(1, 2, 4, 4\)"),
+                *(I8.astype("f"), I8, X.shape),
+                y=X,
+            ),
+            _error(
+                *("y float64", "max_pool_backward", "y: expected float32 as dy, got float64"),
+                *(I8.astype("f"), I8, X.shape),
+                y=I8.astype("d"),
                 exception=TypeError,
             ),
             _error("dilation 0", "max_pool_forward", "dilation: expected .*>= 1, got 0", X, 2, dilation=0),

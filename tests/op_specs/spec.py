@@ -169,18 +169,19 @@ class Direction:
         return self.bound(self.oracle, call, dtype)
 
 
-def leading(*positions: int) -> Callable[[Call, slice], Call]:
-    """Split the arguments at `positions` along their first axis; of a tuple, a shape, the first entry shrinks."""
+def leading(*positions: int, names: Sequence[str] = ()) -> Callable[[Call, slice], Call]:
+    """Split the arguments at `positions`, and those of `names` that are given, along their first axis.
+
+    Of a tuple, a shape, the first entry shrinks.
+    """
+
+    def of(value: Any, part: slice) -> Any:
+        return (len(range(value[0])[part]), *value[1:]) if isinstance(value, tuple) else value[part]
 
     def split(call: Call, part: slice) -> Call:
-        args = list(call.args)
-        for position in positions:
-            value = args[position]
-            if isinstance(value, tuple):
-                args[position] = (len(range(value[0])[part]), *value[1:])
-            else:
-                args[position] = value[part]
-        return Call(tuple(args), call.kwargs)
+        args = (of(value, part) if i in positions else value for i, value in enumerate(call.args))
+        kwargs = {name: of(value, part) if name in names else value for name, value in call.kwargs.items()}
+        return Call(tuple(args), kwargs)
 
     return split
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple, TypeAlias, cast, overload
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, cast, overload
 
 from tatamikomi import kernels
-from tatamikomi.autograd import Function, Tensor, gather
+from tatamikomi.autograd import Function, Tensor, gather, is_grad_enabled, where
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_value
 from tatamikomi.functional.inputs import TensorLike, as_input, batched, frozen, own_names, unbatched
 from tatamikomi.geometry import Padding, Size, per_axis
 from tatamikomi.kernels.arrays import Array
+from tatamikomi.kernels.scalars import is_relu
 
 _MaxPooled: TypeAlias = Tensor | tuple[Tensor, Tensor]
 
@@ -25,6 +26,7 @@ class _MaxOptions(NamedTuple):
 
 
 class _MaxPool(Function):
+    activation: ClassVar[str | None] = None
     fresh = True
 
     indices: Array
@@ -34,13 +36,26 @@ class _MaxPool(Function):
 
     def forward(self, x: Array) -> Array:
         if not (self.needs or self.return_indices):
-            return kernels.max_pool_forward(x, *self.options, return_indices=False)
+            return kernels.max_pool_forward(x, *self.options, return_indices=False, activation=self.activation)
         self.input_shape = x.shape
-        y, self.indices = kernels.max_pool_forward(x, *self.options)
+        y, self.indices = kernels.max_pool_forward(x, *self.options, activation=self.activation)
         return y
 
     def backward(self, dy: Tensor) -> Tensor:
         return MaxPoolGradient(self.indices, self.input_shape)(dy)
+
+
+class _MaxPoolRelu(_MaxPool):
+    """max(y, 0) beside it; the gradient's mask is read off the output."""
+
+    activation = "relu"
+    saves_output = True
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output().data
+        if is_grad_enabled():
+            return super().backward(where(y > 0, dy, 0.0))
+        return wrap(kernels.max_pool_backward(dy.data, self.indices, self.input_shape, y=y))
 
 
 class MaxPoolGradient(Function):
@@ -116,10 +131,13 @@ def _checked(op: str, x: Tensor, options: Any) -> Any:
     return options
 
 
-def _max_pool(axes: int, input: TensorLike, options: tuple[object, ...], return_indices: bool) -> _MaxPooled:
+def _max_pool(
+    axes: int, input: TensorLike, options: tuple[object, ...], return_indices: bool, activation: str | None = None
+) -> _MaxPooled:
     op = f"max_pool{axes}d"
     x, single = batched(op, input, axes)
-    node = _MaxPool(_checked(op, x, _MaxOptions(*map(frozen, options))), return_indices)
+    kind = _MaxPoolRelu if is_relu(op, activation) else _MaxPool
+    node = kind(_checked(op, x, _MaxOptions(*map(frozen, options))), return_indices)
     y = unbatched(node(x), single)
     return (y, unbatched(wrap(node.indices), single)) if return_indices else y
 
@@ -139,6 +157,8 @@ def max_pool1d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: Literal[False] = False,
+    *,
+    activation: str | None = None,
 ) -> Tensor: ...
 
 
@@ -152,6 +172,7 @@ def max_pool1d(
     ceil_mode: bool = False,
     *,
     return_indices: bool,
+    activation: str | None = None,
 ) -> _MaxPooled: ...
 
 
@@ -164,6 +185,8 @@ def max_pool1d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
+    *,
+    activation: str | None = None,
 ) -> _MaxPooled:
     """The largest element of every window of sequences (N, C, L) or (C, L); see `max_pool2d`.
 
@@ -172,7 +195,7 @@ def max_pool1d(
     tensor([[3., 2.]])
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _max_pool(1, input, options, return_indices)
+    return _max_pool(1, input, options, return_indices, activation)
 
 
 @overload
@@ -184,6 +207,8 @@ def max_pool2d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: Literal[False] = False,
+    *,
+    activation: str | None = None,
 ) -> Tensor: ...
 
 
@@ -197,6 +222,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     *,
     return_indices: bool,
+    activation: str | None = None,
 ) -> _MaxPooled: ...
 
 
@@ -209,6 +235,8 @@ def max_pool2d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
+    *,
+    activation: str | None = None,
 ) -> _MaxPooled:
     """The largest element of every window of images; NaN wins, padding never does.
 
@@ -220,6 +248,8 @@ def max_pool2d(
         dilation: a positive integer, or one per axis: the distance between taps.
         ceil_mode: let a last window start that does not fit entirely.
         return_indices: return also where the maxima are.
+        activation: None, or "relu": max(y, 0), with the bits of `relu` before the pool or after it. Before it costs a
+            pass over all elements, and its gradient another; the pool's own meets the maxima only.
 
     Returns:
         y (N, C, OH, OW) or (C, OH, OW), OH = floor((H + pads - dilation * (KH - 1) - 1) / stride) + 1, with ceil for
@@ -227,7 +257,7 @@ def max_pool2d(
 
     Raises:
         TypeError: another dtype, or an option of another kind.
-        ValueError: shapes or options that do not fit together.
+        ValueError: shapes or options that do not fit together, or an unknown activation.
 
     >>> import tatamikomi as tk
     >>> x = tk.tensor([[[1.0, 2.0], [4.0, 3.0]]])
@@ -235,7 +265,7 @@ def max_pool2d(
     (tensor([[[4.]]]), tensor([[[2]]]))
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _max_pool(2, input, options, return_indices)
+    return _max_pool(2, input, options, return_indices, activation)
 
 
 @overload
@@ -247,6 +277,8 @@ def max_pool3d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: Literal[False] = False,
+    *,
+    activation: str | None = None,
 ) -> Tensor: ...
 
 
@@ -260,6 +292,7 @@ def max_pool3d(
     ceil_mode: bool = False,
     *,
     return_indices: bool,
+    activation: str | None = None,
 ) -> _MaxPooled: ...
 
 
@@ -272,6 +305,8 @@ def max_pool3d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
+    *,
+    activation: str | None = None,
 ) -> _MaxPooled:
     """The largest element of every window of volumes (N, C, D, H, W) or (C, D, H, W); see `max_pool2d`.
 
@@ -280,7 +315,7 @@ def max_pool3d(
     5.0
     """
     options = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _max_pool(3, input, options, return_indices)
+    return _max_pool(3, input, options, return_indices, activation)
 
 
 @own_names(half=True)

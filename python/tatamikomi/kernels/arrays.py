@@ -116,6 +116,16 @@ def same_dtype(op: str, names: str, first: Array, *others: Array | None) -> np.d
     raise bad_type(op, name, other, str(dtype), as_other=names.split()[0])
 
 
+def relu_output(op: str, y: ArrayLike | None, dy: Array) -> Array | None:
+    """What an op with activation="relu" gave, whose sign decides where dy counts; None where it had no activation."""
+    if y is None:
+        return None
+    y = as_float(op, "y", y)
+    if y.shape != dy.shape:
+        raise bad_value(op, "y", f"shape {y.shape}", f"the shape of dy {dy.shape}")
+    return y
+
+
 def empty(op: str, shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
     """An uninitialised C-contiguous array from the buffer pool.
 

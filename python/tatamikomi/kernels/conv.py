@@ -16,7 +16,7 @@ from tatamikomi.errors import bad_value
 from tatamikomi.geometry import ConvShape, Padding, Size, as_shape, conv_shape, per_axis
 from tatamikomi.geometry.arguments import plain
 from tatamikomi.kernels.algorithm import POLICIES, chosen, policy_code
-from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
+from tatamikomi.kernels.arrays import Array, as_float, empty, output, relu_output, same_dtype
 from tatamikomi.kernels.backend import active, engine
 from tatamikomi.kernels.scalars import is_relu
 
@@ -235,7 +235,7 @@ def conv_backward_input(
     sizes = as_shape(op, "input_shape", input_shape)
     s = conv_shape(op, sizes, weight.shape, stride, padding, dilation, groups)
     _check_dy(op, dy, _out_shape(s, len(sizes) - 2))
-    y = _mask(op, y, dy)
+    y = relu_output(op, y, dy)
     dtype = same_dtype(op, "dy weight y", dy, weight, y)
     code = policy_code(op, "backward_input", dtype, s, algorithm)
     dx = output(op, out, sizes, dtype, dy, weight, y)
@@ -287,7 +287,7 @@ def conv_backward_weight(
     shape = as_shape(op, "weight_shape", weight_shape, 1)
     s = conv_shape(op, x.shape, shape, stride, padding, dilation, groups)
     _check_dy(op, dy, _out_shape(s, len(shape) - 2))
-    y = _mask(op, y, dy)
+    y = relu_output(op, y, dy)
     dtype = same_dtype(op, "dy x y", dy, x, y)
     code = policy_code(op, "backward_weight", dtype, s, algorithm)
     dweight = output(op, out, shape, dtype, dy, x, y)
@@ -318,21 +318,12 @@ def conv_backward_bias(dy: ArrayLike, out: Array | None = None, *, y: ArrayLike 
     dy = as_float(op, "dy", dy)
     if not 3 <= dy.ndim <= 5:
         raise bad_value(op, "dy", f"shape {dy.shape}", "a shape (n, channels, 1 to 3 axes)")
-    y = _mask(op, y, dy)
+    y = relu_output(op, y, dy)
     n, oc = dy.shape[:2]
     s = conv_shape(op, (n, 1, *dy.shape[2:]), (oc, 1, *(1,) * (dy.ndim - 2)), 1, 0, 1, 1)
     dbias = output(op, out, (oc,), same_dtype(op, "dy y", dy, y), dy, y)
     active().conv_backward_bias(dbias, dy, y, s)
     return dbias
-
-
-def _mask(op: str, y: ArrayLike | None, dy: Array) -> Array | None:
-    if y is None:
-        return None
-    y = as_float(op, "y", y)
-    if y.shape != dy.shape:
-        raise bad_value(op, "y", f"shape {y.shape}", f"the shape of dy {dy.shape}")
-    return y
 
 
 def im2col(

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import Padding, PoolShape, Size, as_shape, lead, pool_shape
-from tatamikomi.kernels.arrays import Array, as_float, as_integers, output
+from tatamikomi.kernels.arrays import Array, as_float, as_integers, output, relu_output, same_dtype
 from tatamikomi.kernels.backend import active
+from tatamikomi.kernels.scalars import is_relu
 
 
 @overload
@@ -29,6 +30,7 @@ def max_pool_forward(
     ceil_mode: bool = False,
     out: tuple[Array, Array] | None = None,
     return_indices: Literal[True] = True,
+    activation: str | None = None,
 ) -> tuple[Array, Array]: ...
 
 
@@ -43,6 +45,7 @@ def max_pool_forward(
     out: Array | None = None,
     *,
     return_indices: Literal[False],
+    activation: str | None = None,
 ) -> Array: ...
 
 
@@ -55,6 +58,7 @@ def max_pool_forward(
     ceil_mode: bool = False,
     out: tuple[Array, Array] | Array | None = None,
     return_indices: bool = True,
+    activation: str | None = None,
 ) -> tuple[Array, Array] | Array:
     """The maximum of every window, and where it is.
 
@@ -70,6 +74,7 @@ def max_pool_forward(
             padding before.
         out: (y, indices), receive the results; without indices y alone.
         return_indices: whether they are wanted; without them it is faster.
+        activation: None, or "relu": max(y, 0), with the bits of relu_forward before or after; no index moves.
 
     Returns:
         y (n, c, *output sizes), and indices of the same shape, int64: positions in the flattened plane of x; y alone
@@ -77,7 +82,7 @@ def max_pool_forward(
 
     Raises:
         TypeError: a dtype or an option is of the wrong kind.
-        ValueError: the shape and the options do not fit together.
+        ValueError: the shape and the options do not fit together, or the activation is unknown.
 
     >>> import numpy as np
     >>> import tatamikomi as tk
@@ -90,19 +95,20 @@ def max_pool_forward(
     s = pool_shape(op, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     if not isinstance(return_indices, (bool, np.bool_)):
         raise bad_type(op, "return_indices", return_indices, "True or False")
+    relu = is_relu(op, activation)
     shape = s.out_shape(x.shape)
     if not return_indices:
         if isinstance(out, tuple):
             raise bad_type(op, "out", "tuple", "an array, y alone")
         y = output(op, out, shape, x.dtype, x)
-        active().max_pool_forward(y, None, x, s)
+        active().max_pool_forward(y, None, x, s, relu)
         return y
     if out is not None and not (isinstance(out, tuple) and len(out) == 2):
         raise bad_type(op, "out", type(out).__name__, "a tuple (y, indices)")
     y_out, indices_out = out or (None, None)
     y = output(op, y_out, shape, x.dtype, x)
     indices = output(op, indices_out, shape, np.dtype(np.int64), x, y_out)
-    active().max_pool_forward(y, indices, x, s)
+    active().max_pool_forward(y, indices, x, s, relu)
     return y, indices
 
 
@@ -111,6 +117,8 @@ def max_pool_backward(
     indices: ArrayLike,
     input_shape: Sequence[int],
     out: Array | None = None,
+    *,
+    y: ArrayLike | None = None,
 ) -> Array:
     """The gradient of max-pooling: every dy goes to the element that was chosen; overlaps are added up.
 
@@ -119,6 +127,7 @@ def max_pool_backward(
         indices: of the same shape, as max_pool_forward returned them.
         input_shape: (n, c, *sizes), the shape of x.
         out: receives the result.
+        y: of dy's shape, the output of max_pool_forward with activation="relu": dy counts where y > 0.
 
     Returns:
         dx of `input_shape`.
@@ -144,8 +153,9 @@ def max_pool_backward(
     in_sizes, out_sizes = lead(sizes[2:], 1), lead(dy.shape[2:], 1)
     ones, zeros = (1, 1, 1), (0, 0, 0)
     s = PoolShape(sizes[0] * sizes[1], *in_sizes, *out_sizes, *ones, *ones, *zeros, *zeros, *ones, *(0, 0))
-    dx = output(op, out, sizes, dy.dtype, dy, indices)
-    if not active().max_pool_backward(dx, dy, indices, s):
+    y = relu_output(op, y, dy)
+    dx = output(op, out, sizes, same_dtype(op, "dy y", dy, y), dy, indices, y)
+    if not active().max_pool_backward(dx, dy, indices, y, s):
         wrong = f"indices from {indices.min()} to {indices.max()}"
         raise bad_value(op, "indices", wrong, f"positions in a plane of {math.prod(in_sizes)} elements")
     return dx

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
+from tatamikomi.autograd import is_grad_enabled
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.nn.activation import ReLU
 from tatamikomi.nn.module import Module
+from tatamikomi.nn.pool import MaxPool1d, MaxPool2d, MaxPool3d
 
 
 class _Ordered(Module):
@@ -39,11 +41,16 @@ class _Ordered(Module):
 
 
 def _takes_relu(module: Module) -> bool:
-    return getattr(module, "activation", "none of its own") is None and not module.has_hooks()
+    plain = getattr(module, "activation", "none of its own") is None and not getattr(module, "return_indices", False)
+    return plain and not module.has_hooks()
 
 
 def _is_plain_relu(module: Module) -> bool:
     return type(module) is ReLU and not module.has_hooks()
+
+
+def _pools_relu(module: Module) -> bool:
+    return type(module) in (MaxPool1d, MaxPool2d, MaxPool3d) and _takes_relu(module)
 
 
 class Sequential(_Ordered):
@@ -83,14 +90,22 @@ class Sequential(_Ordered):
         """The modules in their order, each on the output of the one before.
 
         A ReLU after a layer that takes `activation` runs inside of that layer, with the same bits in fewer passes over
-        memory, unless one of the two has hooks.
+        memory, unless one of the two has hooks. Before max pooling, where gradients are recorded, it runs inside of the
+        pool: the largest of rectified numbers is the largest, rectified, and the layer need not keep its output.
         """
         modules = list(self._modules.values())
         i = 0
         while i < len(modules):
-            fused = i + 1 < len(modules) and _is_plain_relu(modules[i + 1]) and _takes_relu(modules[i])
-            x = modules[i](x, activation="relu") if fused else modules[i](x)
-            i += 2 if fused else 1
+            module, behind = modules[i], modules[i + 1 : i + 3]
+            if not (behind and _is_plain_relu(behind[0]) and _takes_relu(module)):
+                x = module(x)
+                i += 1
+            elif len(behind) == 2 and _pools_relu(behind[1]) and is_grad_enabled():
+                x = behind[1](module(x), activation="relu")
+                i += 3
+            else:
+                x = module(x, activation="relu")
+                i += 2
         return x
 
     @overload

@@ -41,15 +41,21 @@ class _MaxPool(_Pool):
         dilation: Size = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
+        *,
+        activation: str | None = None,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
         op = type(self).__name__
         per_axis(op, "dilation", dilation, self.axes, 1)
         self.dilation = dilation
         self.return_indices = checks.flag(op, "return_indices", return_indices)
+        self.activation = checks.activation(op, activation)
 
-    def forward(self, x: Tensor) -> Any:
-        """x (N, C, *spatial) or (C, *spatial) -> the largest number of every window, perhaps with where it is."""
+    def forward(self, x: Tensor, activation: str | None = None) -> Any:
+        """x (N, C, *spatial) or (C, *spatial) -> the largest number of every window, perhaps with where it is.
+
+        `activation` stands in for the layer's own where that is None.
+        """
         return type(self).function(
             x,
             self.kernel_size,
@@ -58,14 +64,16 @@ class _MaxPool(_Pool):
             self.dilation,
             ceil_mode=self.ceil_mode,
             return_indices=self.return_indices,
+            activation=self.activation or activation,
         )
 
     def extra_repr(self) -> str:
         """The window's options, as torch writes them."""
-        return (
+        text = (
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding!r}, "
             f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
         )
+        return text if self.activation is None else text + f", activation={self.activation!r}"
 
 
 class _AvgPool(_Pool):
@@ -133,12 +141,14 @@ class MaxPool2d(_MaxPool):
         dilation: step between two taps of a window.
         return_indices: return (y, indices), where each largest number is in the flattened image.
         ceil_mode: whether a window that begins inside and ends outside counts.
+        activation: None, or "relu": max(y, 0) beside it, forward and backward.
 
     Shape: x (N, C, H, W) or (C, H, W) -> y (N, C, oH, oW) or (C, oH, oW).
 
     Raises:
         TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of range; at the call, what `functional.max_pool2d` raises.
+        ValueError: an argument is out of range or the activation unknown; at the call, what `functional.max_pool2d`
+            raises.
 
     >>> import numpy as np, tatamikomi as tk
     >>> tk.nn.MaxPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4)).numpy().tolist()

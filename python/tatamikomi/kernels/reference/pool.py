@@ -18,8 +18,11 @@ from tatamikomi.kernels.reference.windows import inside, padded_sizes, taps
 Array = NDArray[Any]
 
 
-def max_pool_forward(y: Array, indices: Array | None, x: Array, s: PoolShape) -> None:
-    """y, indices (planes, od, oh, ow) from x (planes, id, ih, iw); the first maximum wins, NaN beats numbers."""
+def max_pool_forward(y: Array, indices: Array | None, x: Array, s: PoolShape, relu: bool) -> None:
+    """y, indices (planes, od, oh, ow) from x (planes, id, ih, iw); the first maximum wins, NaN beats numbers.
+
+    With relu max(y, 0), which moves no index.
+    """
     values = np.zeros((s.planes, *padded_sizes(s)), x.dtype)
     values[(..., *inside(s))] = x.reshape(s.planes, s.id, s.ih, s.iw)
     places = np.full(padded_sizes(s), -1, np.int64)
@@ -33,17 +36,20 @@ def max_pool_forward(y: Array, indices: Array | None, x: Array, s: PoolShape) ->
         better = (place >= 0) & ((where < 0) | beats)
         np.copyto(best, value, where=better)
         np.copyto(where, place, where=better)
+    if relu:
+        np.maximum(best, 0, out=best)
 
 
-def max_pool_backward(dx: Array, dy: Array, indices: Array, s: PoolShape) -> bool:
-    """dx[indices] += dy, plane by plane. False when an index lies outside of its plane."""
+def max_pool_backward(dx: Array, dy: Array, indices: Array, y: Array | None, s: PoolShape) -> bool:
+    """dx[indices] += dy, plane by plane; where y is given, only dy with y > 0. False when an index is outside."""
     size = s.id * s.ih * s.iw
     places = indices.reshape(s.planes, s.od * s.oh * s.ow)
     if np.any((places < 0) | (places >= size)):
         return False
     dx[...] = 0
     rows = np.arange(s.planes)[:, None]
-    np.add.at(dx.reshape(s.planes, size), (rows, places), dy.reshape(places.shape))
+    counted = dy if y is None else np.where(y > 0, dy, 0)
+    np.add.at(dx.reshape(s.planes, size), (rows, places), counted.reshape(places.shape))
     return True
 
 
