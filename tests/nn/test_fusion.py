@@ -152,10 +152,17 @@ def test_a_relu_before_max_pooling_runs_inside_of_the_pool(pool, monkeypatch):
     for module in ("relu_backward", "relu_forward"):
         real = getattr(tk.kernels, module)
         monkeypatch.setattr(tk.kernels, module, lambda *args, real=real, **more: seen.append(1) or real(*args, **more))
+    pooled, forward = [], tk.kernels.max_pool_forward
+    monkeypatch.setattr(
+        *(tk.kernels, "max_pool_forward"),
+        lambda *args, activation, **more: pooled.append(activation) or forward(*args, activation=activation, **more),
+    )
     fused = gradients(net, x)
     assert not seen, "layers rectify in their own passes"
+    assert pooled == ["relu", "relu"]
     with tk.no_grad():
         np.testing.assert_array_equal(net(x).numpy(), fused[0])
+    assert pooled[2:] == [None, None], "without gradients the layer before the pool rectifies"
     monkeypatch.setattr(container, "_is_plain_relu", lambda module: False)
     for one, other in zip(fused, gradients(net, x), strict=True):
         np.testing.assert_array_equal(one, other)
