@@ -40,6 +40,15 @@ template <class T> struct Slope {
 constexpr std::true_type kYes{};
 constexpr std::false_type kNo{};
 
+// The last elements of arrays, fewer than a vector of each: to whole vectors, and back.
+template <class T>
+__attribute__((noinline)) void take_last(T* to, const T* const* from, int64_t arrays, int64_t count) {
+    for (int64_t k = 0; k < arrays; ++k) store(to + k * kLanes<T>, load_first(from[k], count));
+}
+template <class T> __attribute__((noinline)) void put_last(T* const* to, const T* from, int64_t arrays, int64_t count) {
+    for (int64_t k = 0; k < arrays; ++k) store_first(to[k], load(from + k * kLanes<T>), count);
+}
+
 // Parameters, gradients and what the method keeps of each parameter, `States` arrays of its size.
 template <class T, int States> struct Lists {
     T* const* params;
@@ -50,21 +59,38 @@ template <class T, int States> struct Lists {
 
     // w = rule(w, grad, state) on vectors; the rule changes the states where they are.
     template <class Rule> TK_INLINE void update(int64_t cost, Rule rule) const {
-        constexpr int L = kLanes<T>;
+        constexpr int64_t L = kLanes<T>;
         for_each_piece(offsets, arrays, cost, [=, *this](int64_t array, int64_t begin, int64_t end) {
-            T* w = params[array];
-            const T* grad = grads[array];
-            T* kept[States > 0 ? States : 1];
-            for (int k = 0; k < States; ++k) kept[k] = states[k][array];
-            for (int64_t i = begin; i < end; i += L) {
-                const int64_t count = end - i < L ? end - i : L;
-                Vec<T> state[States > 0 ? States : 1];
-                for (int k = 0; k < States; ++k) state[k] = load_first(kept[k] + i, count);
-                const Vec<T> moved = rule(load_first(w + i, count), load_first(grad + i, count), state);
-                for (int k = 0; k < States; ++k) store_first(kept[k] + i, state[k], count);
-                store_first(w + i, moved, count);
-            }
+            const int64_t left = (end - begin) % L, whole = end - begin - left;
+            T* changed[1 + States];
+            const T* grad = grads[array] + begin;
+            for (int k = 0; k <= States; ++k) changed[k] = (k ? states[k - 1] : params)[array] + begin;
+            update_vectors(rule, changed, grad, whole);
+            if (left == 0) return;
+            T last[(2 + States) * L], *lasts[1 + States];
+            for (int k = 0; k <= States; ++k) changed[k] += whole, lasts[k] = last + k * L;
+            grad += whole;
+            take_last<T>(last, changed, 1 + States, left);
+            take_last<T>(last + (1 + States) * L, &grad, 1, left);
+            update_vectors(rule, lasts, last + (1 + States) * L, L);
+            put_last<T>(changed, last, 1 + States, left);
         });
+    }
+
+private:
+    // The rule by value: what the loop writes does not change it.
+    template <class Rule>
+    static __attribute__((noinline)) void update_vectors(Rule rule, T* const* arrays, const T* grad, int64_t count) {
+        T *w = arrays[0], *kept[States > 0 ? States : 1];
+        for (int k = 0; k < States; ++k) kept[k] = arrays[1 + k];
+        for (int64_t i = 0; i < count; i += kLanes<T>) {
+            Vec<T> state[States > 0 ? States : 1];
+#pragma GCC unroll 3
+            for (int k = 0; k < States; ++k) state[k] = load(kept[k] + i);
+            store(w + i, rule(load(w + i), load(grad + i), state));
+#pragma GCC unroll 3
+            for (int k = 0; k < States; ++k) store(kept[k] + i, state[k]);
+        }
     }
 };
 
