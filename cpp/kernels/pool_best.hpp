@@ -36,6 +36,17 @@ TK_INLINE void store_first_indices(int64_t* p, IndexVec v, int64_t count) {
 #endif
 }
 
+// Offsets of half a vector; GCC takes two steps for it.
+#if defined(__AVX512F__)
+typedef int32_t NarrowVec __attribute__((vector_size(TK_VECTOR_BYTES / 2), may_alias));
+TK_INLINE IndexVec widen_indices(NarrowVec v) {
+    return reinterpret_cast<IndexVec>(_mm512_maskz_cvtepi32_epi64(0xff, reinterpret_cast<__m256i>(v)));
+}
+TK_INLINE IndexVec widen_indices(IndexVec v) { return v; }
+#else
+template <class V> TK_INLINE IndexVec widen_indices(V v) { return __builtin_convertvector(v, IndexVec); }
+#endif
+
 // indices[i] = corner + i*stride + offsets[i], `count` of them
 template <class T>
 TK_INLINE void store_indices(int64_t* indices, VecMask<T> offsets, int64_t corner, int64_t stride, int64_t count) {
@@ -49,7 +60,7 @@ TK_INLINE void store_indices(int64_t* indices, VecMask<T> offsets, int64_t corne
     for (int p = 0; p < kParts; ++p) {
         const int64_t room = count - p * kIndices, many = room < kIndices ? room : kIndices;
         if (many <= 0) return;
-        const IndexVec wide = __builtin_convertvector(parts[p], IndexVec);
+        const IndexVec wide = widen_indices(parts[p]);
         store_first_indices(indices + p * kIndices, wide + lane * stride + (corner + p * kIndices * stride), many);
     }
 }

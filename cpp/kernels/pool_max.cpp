@@ -4,7 +4,7 @@
 // value at all. Comparing rounds nothing, so vectors and scalars agree to the bit; lanes carry the offset of
 // the best tap from the window's corner, which geometry/pooling.py keeps below 2^31.
 #include "kernels/pool_best.hpp"
-#include "kernels/pool_windows.hpp"
+#include "kernels/pool_pairs.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -203,38 +203,42 @@ template <class T, int Stride> void max_lines(T* y, int64_t* indices, const T* x
     parallel_chunks(s.planes * s.oh, pool_grain(cost) + b.rows - 1, cost, take);
 }
 
-// Windows of 2x2, stride 2, that no padding touches: the taps of a row come out of two vectors.
-inline bool pairs(const PoolShape& s) {
-    return s.id == 1 && s.kh == 2 && s.kw == 2 && s.sh == 2 && s.sw == 2 && s.dil_h == 1 && s.dil_w == 1 &&
-           s.ph + s.pw == 0 && 2 * s.oh <= s.ih && 2 * s.ow <= s.iw;
-}
-template <class T> void max_pairs(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
+template <class T, Packing P> void max_pairs(T* y, int64_t* indices, const T* x, const PoolShape& s) {
     constexpr int64_t L = kLanes<T>;
-    typedef LaneInt<T> Offset;
-    const PoolShape s = shape;
-    const int64_t cost = 4 * s.ow;
-    parallel_chunks(s.planes * s.oh, pool_grain(cost), cost, [=](int64_t begin, int64_t end) {
-        int64_t h = begin % s.oh;
-        const T* top = x + (begin / s.oh * s.ih + 2 * h) * s.iw;
-        for (int64_t row = begin; row < end; ++row) {
-            for (int64_t next = 0; next < s.ow; next += L) {
-                const int64_t o = next + L < s.ow ? next : s.ow - L;   // the last one moves back
-                const auto taps = [&](int64_t below) {
-                    const T* const from = top + below + 2 * o;
-                    fetch(from + 4 * s.iw, 2 * L);
-                    const Vec<T> low = load(from), high = load(from + L);
-                    const VecMask<T> tap = VecMask<T>{} + static_cast<Offset>(below);
-                    return better<T>({even_lanes<T, kLanes<T>>(low, high), tap},
-                                     {odd_lanes<T, kLanes<T>>(low, high), tap + 1});
-                };
-                const Best<T> best = better<T>(taps(0), taps(s.iw));
-                store(y + row * s.ow + o, best.value);
-                store_indices<T>(indices + row * s.ow + o, best.offset, 2 * (h * s.iw + o), 2, L);
-            }
-            top += 2 * s.iw;
-            if (++h == s.oh) h = 0, top += (s.ih - 2 * s.oh) * s.iw;
+    const PairTaps<T, P> taps(s);
+    const int64_t iw = s.iw;
+    for_each_pair_vector<T, P>(x, s, [=](const PairOutputs<T>& o) __attribute__((always_inline)) {
+        fetch_pairs<T, P>(o.first, iw);
+        const auto best_of_row = [&](int64_t below) {
+            const VecMask<T> tap = VecMask<T>{} + static_cast<LaneInt<T>>(below);
+            return taps.at(o, below, [&](Vec<T> even, Vec<T> odd) { return better<T>({even, tap}, {odd, tap + 1}); });
+        };
+        Best<T> best = better<T>(best_of_row(0), best_of_row(iw));
+        if constexpr (P == Packing::kVectors) {
+            store(y + o.at, best.value);
+            store_indices<T>(indices + o.at, best.offset, o.corner, 2, L);
+            return;
+        }
+        const VecMask<T> places = best.offset + taps.corners(o);
+        if (o.whole) {
+            store(y + o.at, best.value);
+            store_indices<T>(indices + o.at, places, 0, 0, L);
+        } else {
+            store_first(y + o.at, best.value, o.count);
+            store_indices<T>(indices + o.at, places, 0, 0, o.count);
         }
     });
+}
+// False where windows are others, or rows too short.
+template <class T> bool max_of_pairs(T* y, int64_t* indices, const T* x, const PoolShape& s) {
+    const Packing packing = packing_of<T>(s);
+    if (packing == Packing::kNone) return false;
+    if (packing == Packing::kVectors) max_pairs<T, Packing::kVectors>(y, indices, x, s);
+    if constexpr (kTuned<T>)
+        if (packing == Packing::kRow) max_pairs<T, Packing::kRow>(y, indices, x, s);
+    if constexpr (kPacksTwoRows<T>)
+        if (packing == Packing::kTwoRows) max_pairs<T, Packing::kTwoRows>(y, indices, x, s);
+    return true;
 }
 
 template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
@@ -256,11 +260,11 @@ template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
 template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
     const PoolShape s = flatten(shape);
     if (!indices && max_values(y, x, s)) return;
+    if (indices && max_of_pairs(y, indices, x, s)) return;
     if (const LineBlocks blocks(s); indices && blocks.usable) {
         const auto run = s.sw == 1 ? max_lines<T, 1> : s.sw == 2 ? max_lines<T, 2> : max_lines<T, 0>;
         return run(y, indices, x, blocks);
     }
-    if (indices && pairs(s) && s.ow >= kLanes<T>) return max_pairs(y, indices, x, s);
     if (s.sw == 2 && s.dil_w == 1 && s.kw == 3) return max_rows<T, 3, 2>(y, indices, x, s);
     if (s.sw == 1) return max_rows<T, 0, 1>(y, indices, x, s);
     if (s.sw == 2) return max_rows<T, 0, 2>(y, indices, x, s);

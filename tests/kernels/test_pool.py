@@ -66,6 +66,9 @@ COMMON = [
     Case((1, 1, 40), 33, 2, 16),
     Case((3, 29, 7, 7), 3, 2, 1),
     Case((3, 2, 7, 71), 2),
+    Case((3, 5, 7, 11), 2),
+    Case((2, 3, 6, 15), 2),
+    Case((3, 1, 3, 27), 2),
     Case((2, 1, 40, 67), 3, 1, 1),
     Case((2, 1, 71, 60), 3, 2, 1),
     Case((3, 1, 41, 60), (5, 3), (2, 1), (0, 1)),
@@ -154,7 +157,9 @@ def test_max_pool_is_exact(name: str, dtype: Any, case: Case) -> None:
 
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", [Case((1, 3, 6, 70), 2), Case((1, 3, 9, 41), 3, 1, 1), Case((1, 3, 5, 5), 5)])
+@pytest.mark.parametrize(
+    "case", [Case((1, 3, 6, 70), 2), Case((1, 3, 6, 14), 2), Case((1, 3, 9, 41), 3, 1, 1), Case((1, 3, 5, 5), 5)]
+)
 def test_max_pool_of_nan_and_infinity(name: str, dtype: Any, case: Case) -> None:
     x = RNG(3).choice([np.nan, -np.inf, np.inf, 0.0, 1.0], case.shape, p=[0.15, 0.5, 0.05, 0.15, 0.15])
     x = x.astype(dtype)
@@ -247,6 +252,7 @@ def all_outputs(x: Array, case: Case) -> list[Array]:
 
 BITS = [
     Case((4, 16, 29, 31), 2),
+    Case((4, 64, 14, 14), 2),
     Case((4, 16, 29, 31), 3, 2, 1),
     Case((4, 16, 29, 31), 3, 1, 1, 2),
     Case((4, 64, 9, 9), 9),
