@@ -4,7 +4,7 @@
 // of taps inside. The taps are added in their order, for every output alike, so that an edge needs no masks: a tap in
 // the padding would add zero. Where windows are wider than rows of outputs a vector holds neighbouring taps instead,
 // and where one window is the whole plane (global pooling) neighbouring elements; the shape alone decides.
-#include "kernels/pool_windows.hpp"
+#include "kernels/pool_pairs.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -134,6 +134,26 @@ template <class T> bool average_lines(T* y, const T* x, const PoolShape& s) {
     else if (s.sw == 2) lines.template reduce<2>(y, x, 0, sum, divided);
     else lines.template reduce<0>(y, x, 0, sum, divided);
     return true;
+}
+
+// Windows of 2x2, stride 2: rows, then columns, then the division.
+template <class T, Packing P> void average_pairs(T* y, const T* x, const PoolShape& s) {
+    const PairTaps<T, P> taps(s);
+    const T divisor = static_cast<T>(s.divisor ? s.divisor : 4);
+    for_each_pair_vector<T, P>(x, s, [=](const PairOutputs<T>& o) __attribute__((always_inline)) {
+        taps.fetch_ahead(o.first);
+        const Vec<T> v = taps.sum(o) / broadcast(divisor);
+        if (o.whole) store(y + o.at, v);
+        else store_first(y + o.at, v, o.count);
+    });
+}
+// False where windows are others, or rows too short.
+template <class T> bool average_of_pairs(T* y, const T* x, const PoolShape& s) {
+    const Packing packing = packing_of<T>(s);
+    if (packing == Packing::kRow) average_pairs<T, Packing::kRow>(y, x, s);
+    if constexpr (kPacksTwoRows<T>)
+        if (packing == Packing::kTwoRows) average_pairs<T, Packing::kTwoRows>(y, x, s);
+    return packing != Packing::kNone;
 }
 
 // line[c] += share for the taps inside of one window.
@@ -274,6 +294,7 @@ template <class T> void fill_planes(T* dx, const T* dy, const PoolShape& s) {
 template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shape) {
     if (global(shape)) return average_planes(y, x, shape);
     const PoolShape s = flatten(shape);
+    if (average_of_pairs(y, x, s)) return;
     if (!wide_windows(s) && average_lines(y, x, s)) return;
     if (s.sw == 1) return average_rows<T, 1>(y, x, s);
     if (s.sw == 2) return average_rows<T, 2>(y, x, s);

@@ -204,41 +204,31 @@ template <class T, int Stride> void max_lines(T* y, int64_t* indices, const T* x
 }
 
 template <class T, Packing P> void max_pairs(T* y, int64_t* indices, const T* x, const PoolShape& s) {
-    constexpr int64_t L = kLanes<T>;
     const PairTaps<T, P> taps(s);
-    const int64_t iw = s.iw;
     for_each_pair_vector<T, P>(x, s, [=](const PairOutputs<T>& o) __attribute__((always_inline)) {
-        fetch_pairs<T, P>(o.first, iw);
+        taps.fetch_ahead(o.first);
         const auto best_of_row = [&](int64_t below) {
             const VecMask<T> tap = VecMask<T>{} + static_cast<LaneInt<T>>(below);
             return taps.at(o, below, [&](Vec<T> even, Vec<T> odd) { return better<T>({even, tap}, {odd, tap + 1}); });
         };
-        Best<T> best = better<T>(best_of_row(0), best_of_row(iw));
-        if constexpr (P == Packing::kVectors) {
-            store(y + o.at, best.value);
-            store_indices<T>(indices + o.at, best.offset, o.corner, 2, L);
-            return;
-        }
-        const VecMask<T> places = best.offset + taps.corners(o);
+        Best<T> best = better<T>(best_of_row(0), best_of_row(taps.iw));
+        best.offset += taps.corners(o);
         if (o.whole) {
             store(y + o.at, best.value);
-            store_indices<T>(indices + o.at, places, 0, 0, L);
+            store_indices<T>(indices + o.at, best.offset, 0, 0, kLanes<T>);
         } else {
             store_first(y + o.at, best.value, o.count);
-            store_indices<T>(indices + o.at, places, 0, 0, o.count);
+            store_indices<T>(indices + o.at, best.offset, 0, 0, o.count);
         }
     });
 }
 // False where windows are others, or rows too short.
 template <class T> bool max_of_pairs(T* y, int64_t* indices, const T* x, const PoolShape& s) {
     const Packing packing = packing_of<T>(s);
-    if (packing == Packing::kNone) return false;
-    if (packing == Packing::kVectors) max_pairs<T, Packing::kVectors>(y, indices, x, s);
-    if constexpr (kTuned<T>)
-        if (packing == Packing::kRow) max_pairs<T, Packing::kRow>(y, indices, x, s);
+    if (packing == Packing::kRow) max_pairs<T, Packing::kRow>(y, indices, x, s);
     if constexpr (kPacksTwoRows<T>)
         if (packing == Packing::kTwoRows) max_pairs<T, Packing::kTwoRows>(y, indices, x, s);
-    return true;
+    return packing != Packing::kNone;
 }
 
 template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
