@@ -1,6 +1,6 @@
 // Forward convolution and input gradient of groups of few channels: tiles of rows (conv_depthwise.hpp).
 #include "kernels/conv_depthwise.hpp"
-#include "kernels/depthwise_wide.hpp"
+#include "kernels/depthwise_spread.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -232,13 +232,20 @@ template <class T, bool Two> void run_square(const RowsCall<T>& a, const RowProb
         compute(a.out, a.x, a.weight, a.bias, a.relu, p, plan, first, smaller(first + per_unit, planes));
     });
 }
-template <class T> void run_wide(const RowsCall<T>& a, const RowProblem& p, int taps) {
-    const int64_t planes = p.n * p.groups;
-    parallel_for(ceil_div(planes, p.planes_per_unit), planes * p.work, [&](int64_t unit, int) {
+// compute(first, end) for units of `planes` planes
+template <class F> void run_planes(const RowProblem& p, int64_t planes, F&& compute) {
+    parallel_for(ceil_div(planes, p.planes_per_unit), p.n * p.groups * p.work, [&](int64_t unit, int) {
         const int64_t first = unit * p.planes_per_unit;
-        auto compute = taps == 5 ? wide_planes<T, 5> : wide_planes<T, 7>;
-        compute(a.out, a.x, a.weight, a.bias, a.relu, p, first, smaller(first + p.planes_per_unit, planes));
+        compute(first, smaller(first + p.planes_per_unit, planes));
     });
+}
+template <class T> void run_wide(const RowsCall<T>& a, const RowProblem& p, int taps) {
+    const auto run = taps == 3       ? deep(p) ? wide_planes<T, 3, 1, true> : wide_planes<T, 3, 1, false>
+                     : taps == 7     ? wide_planes<T, 7, 1, false>
+                     : p.h.step == 2 ? wide_planes<T, 5, 2, false>
+                                     : wide_planes<T, 5, 1, false>;
+    run_planes(p, p.n * p.groups * p.targets,
+               [&](int64_t first, int64_t end) { run(a.out, a.x, a.weight, a.bias, a.relu, p, first, end); });
 }
 #endif
 
@@ -248,6 +255,10 @@ template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
         if (const SquarePlan plan = plan_square<T>(p); plan.fits)
             return plan.two ? run_square<T, true>(a, p, plan) : run_square<T, false>(a, p, plan);
         if (const int taps = wide_taps<T>(p)) return run_wide<T>(a, p, taps);
+        if (spreads<T>(p))
+            return run_planes(p, p.n * p.groups, [&](int64_t first, int64_t end) {
+                spread_planes<T, 5>(a.out, a.x, a.weight, p, first, end);
+            });
     }
 #endif
     const Tables<T> tables = tables_in(a.workspace, p);

@@ -1,6 +1,8 @@
-// Depthwise convolution by 5x5 or 7x7 neighbouring taps at stride 1, as by 3x3 (depthwise_square.hpp): a vector of
-// outputs runs down a plane. Two vectors of each row of the input are loaded once and permuted for the taps along it;
-// the sums of as many rows as there are taps under each other stay in registers, the weight is read as it is added.
+// Depthwise convolution by 3x3, 5x5 or 7x7 taps, dilated, strided by 2 or of any depth, for what 3x3 neighbours alone
+// (depthwise_square.hpp) are not: a vector of outputs runs down a plane. Two vectors of each row of the input are
+// loaded once and permuted for the taps along it; sums of as many rows as meet a row stay in registers, the weight is
+// read as it is added. Rows of a dilated kernel are as many planes between each other as the dilation.
+// An output adds its products row by row downwards, of a row plane by plane, in a plane from left to right.
 #pragma once
 #include <utility>
 #include "kernels/depthwise_square.hpp"
@@ -8,72 +10,142 @@
 namespace tk::TK_ISA {
 namespace {
 
-// Taps along each axis, or 0: such kernels do not run.
+constexpr int64_t kWideDepth = 7;   // taps of depth at most
+
+// Outputs of a vector, or 0: the taps lie too far apart.
+template <class T> int64_t wide_lanes(int64_t reach, int64_t step) {
+    return larger(0, smaller(kLanes<T>, (2 * kLanes<T> - 1 - reach) / step + 1));
+}
+inline bool deep(const RowProblem& p) { return p.d.kernel > 1 || p.d.in > 1 || p.d.out > 1; }
+// Taps along rows and columns, or 0: such kernels do not run.
 template <class T> int wide_taps(const RowProblem& p) {
-    const auto fits = [](const RowAxis& a) { return a.dilation == 1 && a.stride == 1 && a.pad < a.kernel; };
-    const bool taps = p.h.kernel == p.w.kernel && (p.h.kernel == 5 || p.h.kernel == 7);
-    return kFans<T> && one_by_one(p) && taps && fits(p.h) && fits(p.w) ? static_cast<int>(p.h.kernel) : 0;
+    const auto fits = [](const RowAxis& a) {
+        const bool step = a.stride == 1 || (a.stride == 2 && a.kernel == 5 && !a.back && a.dilation == 1);
+        return step && a.pad <= (a.kernel - 1) * a.dilation;
+    };
+    const bool taps = p.h.kernel == p.w.kernel && (p.h.kernel == 3 || p.h.kernel == 5 || p.h.kernel == 7);
+    const bool depth = !deep(p) || (p.h.kernel == 3 && p.d.kernel <= kWideDepth && (p.d.stride == 1 || !p.d.back));
+    const bool lanes = 2 * wide_lanes<T>((p.w.kernel - 1) * p.w.dilation, p.w.step) >= kLanes<T>;
+    const bool one = p.sources == 1 && (p.targets == 1 || !p.h.back) && p.strips == 1;
+    return kFans<T> && one && taps && depth && lanes && fits(p.h) && fits(p.w) && p.h.stride == p.w.stride
+               ? static_cast<int>(p.h.kernel)
+               : 0;
 }
 
 #if defined(__AVX512F__)
-// 2 vectors of a row, whose lanes move by `by`.
-template <class T, int By> TK_INLINE Vec<T> moved(Vec<T> near, Vec<T> far) {
-    return By ? pick_lanes<T, kLanes<T>>(near, far, [](int i) { return i + By; }) : near;
-}
-// sums[i] += the products of row K - 1 - i of the weight
-template <class T, int K, int... C>
-TK_INLINE void add_row(Vec<T> (&sums)[K], Vec<T> near, Vec<T> far, const T* weight, std::integer_sequence<int, C...>) {
-    const auto add_tap = [&](auto c) {
-        const Vec<T> x = moved<T, c>(near, far);
-        const auto to = [&](int i) { sums[i] += x * broadcast(weight[(K - 1 - i) * K + c]); };
-        (to(C), ...);
-    };
-    (add_tap(std::integral_constant<int, C>{}), ...);
-}
-template <class T, int K, int... I> TK_INLINE void shift_sums(Vec<T> (&sums)[K], std::integer_sequence<int, I...>) {
-    ((sums[I] = sums[I + 1]), ...);
-    sums[K - 1] = Vec<T>{};
+// A row's lanes as K taps along it meet them, `dilation` elements apart, of outputs Step apart.
+template <class T, int K, int Step> struct RowTaps {
+    LaneMask<T, kLanes<T>> low, high;
+    VecMask<T> lanes[K];
+    explicit RowTaps(int64_t dilation) : low{}, high{} {
+        for (int c = 0; c < K; ++c)
+            for (int i = 0; i < kLanes<T>; ++i) lanes[c][i] = static_cast<LaneInt<T>>(i * Step + c * dilation);
+    }
+    // From element `at` on; what lies outside of [0, end) is zero.
+    TK_INLINE void begin(int64_t at, int64_t end) {
+        low = lanes_inside<T>(at, end);
+        high = lanes_inside<T>(at + kLanes<T>, end);
+    }
+    template <class F> TK_INLINE void operator()(const T* x, F&& tap) const {
+        read(x, tap, std::make_integer_sequence<int, K>{});
+    }
+
+private:
+    template <class F, int... C> TK_INLINE void read(const T* x, F&& tap, std::integer_sequence<int, C...>) const {
+        const Vec<T> near = load_masked(x, low), far = load_masked(x + kLanes<T>, high);
+        (tap(std::integral_constant<int, C>{}, Step > 1 || C > 0 ? permuted_two<T>(near, far, lanes[C]) : near), ...);
+    }
+};
+// sums[i] = sums[i + By]; written out, since GCC calls memmove() for a loop
+template <int By, class V, int N, int... I> TK_INLINE void shift_sums(V (&sums)[N], std::integer_sequence<int, I...>) {
+    ((sums[I] = sums[I + By]), ...);
+    for (int i = N - By; i < N; ++i) sums[i] = V{};
 }
 
-// Planes [first, end): forward, or the input gradient.
-template <class T, int K>
+// Of a block of outputs: `planes` planes of the input under each other, `plane` elements apart, and the same of taps.
+template <class T> struct WideBlock {
+    LaneMask<T, kLanes<T>> written;
+    const T *from, *weight;
+    T* to;
+    int64_t planes, plane, ahead, out_ahead;
+    int64_t height, width, out_width, dilation;
+};
+// Output rows `dilation` apart, [begin, end) of them; the first of all meets input rows from `top` on.
+template <bool Deep, class T, int K, int Step>
+TK_INLINE void wide_block(const WideBlock<T>& a, const RowTaps<T, K, Step>& taps, const SquareFinish<T>& finish,
+                          int64_t top, int64_t begin, int64_t end) {
+    constexpr int kSums = (K + Step - 1) / Step;
+    Vec<T> sums[kSums]{};
+    // Row Step * k + First of those that meet taps adds to outputs k, k - 1, ...: the last ones of the sums.
+    const auto add = [&](int64_t k, auto first) {
+        const int64_t r = top + (Step * k + first) * a.dilation;
+        if (r < 0 || r >= a.height) return;
+        const T *x = a.from + r * a.width, *w = a.weight;
+        __builtin_prefetch(x + a.ahead);
+        if (Step == 2) __builtin_prefetch(x + a.ahead + kLanes<T>);
+        for (int64_t i = 0; i < (Deep ? a.planes : 1); ++i, x += a.plane, w += K * K)
+            taps(x, [&](auto c, Vec<T> v) {
+#pragma GCC unroll 7
+                for (int t = first; t < K; t += Step) sums[kSums - 1 - first - t / Step] += v * broadcast(w[t * K + c]);
+            });
+    };
+    for (int64_t k = begin; k < end + kSums - 1; ++k) {
+        add(k, std::integral_constant<int, 0>{});
+        if (k >= begin + kSums - 1) {
+            T* to = a.to + (k - kSums + 1) * a.out_width * a.dilation;
+            __builtin_prefetch(to + a.out_ahead, 1);
+            store_masked(to, finish(sums[0]), a.written);
+        }
+        shift_sums<1>(sums, std::make_integer_sequence<int, kSums - 1>{});
+        if (Step == 2 && k < end + kSums - 2) add(k, std::integral_constant<int, 1>{});
+    }
+}
+
+// Planes [first, end): forward, or at stride 1 the input gradient. Deep: by taps of depth, or of planes of it.
+template <class T, int K, int Step, bool Deep>
 [[gnu::noinline]] void wide_planes(T* out, const T* in, const T* weight, const T* bias, bool relu, const RowProblem& p,
                                    int64_t first, int64_t end) {
-    constexpr int L = kLanes<T>;
-    const int64_t pad_h = p.h.back ? K - 1 - p.h.pad : p.h.pad, pad_w = p.w.back ? K - 1 - p.w.pad : p.w.pad;
-    const int64_t width = ceil_div(p.w.out, ceil_div(p.w.out, L));
-    const int64_t strip = larger(kSquareStrip / p.w.in, L), ahead = smaller(strip * p.w.in, p.in_plane);
-    const int64_t out_ahead = smaller(strip * p.w.out, p.out_plane);
-    T turned[K * K];
+    const int64_t reach = (K - 1) * p.w.dilation, taps = p.taps();
+    const int64_t width = ceil_div(p.w.out, ceil_div(p.w.out, wide_lanes<T>(reach, Step)));
+    const int64_t strip = larger(kSquareStrip / p.w.in, kLanes<T>);
+    const int64_t in_plane = p.h.in * p.w.in, out_plane = p.h.out * p.w.out, apart = p.d.dilation * in_plane;
+    const int64_t ahead = smaller(strip * Step * p.w.in, in_plane), out_ahead = smaller(strip * p.w.out, out_plane);
+    RowTaps<T, K, Step> row_taps(p.w.dilation);
+    T turned[(Deep ? kWideDepth : 1) * K * K];
     for (int64_t plane = first; plane < end; ++plane) {
-        const int64_t group = plane % p.groups;
-        for (int i = 0; i < K * K; ++i) turned[i] = weight[group * K * K + (p.h.back ? K * K - 1 - i : i)];
-        const SquareFinish<T> finish{broadcast(bias ? bias[group] : T(0)), relu};
-        for (int64_t row = 0; row < p.h.out; row += strip)
-            for (int64_t o = 0; o < p.w.out; o += width) {
-                const int64_t at = o - pad_w, reach = o + width + K - 1 - pad_w;
-                const LaneMask<T, L> low = lanes_inside<T>(at, p.w.in),
-                                     high = lanes_inside<T>(at + L, smaller(p.w.in, reach));
-                const LaneMask<T, L> written = lanes_inside<T>(0, smaller(width, p.w.out - o));
-                const T* from = in + plane * p.in_plane + at;
-                T* to = out + plane * p.out_plane + row * p.w.out + o;
-                const int64_t until = smaller(row + strip, p.h.out) + K - 1 - pad_h;
-                Vec<T> sums[K]{};
-                for (int64_t r = row - pad_h; r < until; ++r) {
-                    if (r >= 0 && r < p.h.in) {
-                        const T* x = from + r * p.w.in;
-                        __builtin_prefetch(x + ahead);
-                        add_row<T, K>(sums, load_masked(x, low), load_masked(x + L, high), turned,
-                                      std::make_integer_sequence<int, K>{});
+        const int64_t target = plane % (p.groups * p.targets);
+        for (int64_t i = 0; i < taps; ++i) turned[i] = weight[target * taps + (p.h.back ? taps - 1 - i : i)];
+        const SquareFinish<T> finish{broadcast(bias ? bias[target] : T(0)), relu};
+        const T* x = in + plane / p.targets * p.in_plane;
+        T* y = out + plane * p.out_plane;
+        for (int64_t d = 0; d < p.d.out; ++d, y += out_plane) {
+            const int64_t z = d * p.d.step + p.d.origin;
+            const Run met = Deep ? positions_inside(p.d.kernel, p.d.in, p.d.dilation, z) : Run{0, 1};
+            const T* from = x + (Deep ? z + met.begin * p.d.dilation : 0) * in_plane;
+            const int64_t planes = met.end - met.begin, last = ahead + (planes - 1) * apart;
+            for (int64_t phase = 0; phase < smaller(p.h.dilation, p.h.out); ++phase) {
+                const int64_t rows = (p.h.out - phase - 1) / p.h.dilation + 1;
+                for (int64_t row = 0; row < rows; row += strip)
+                    for (int64_t o = 0; o < p.w.out; o += width) {
+                        const int64_t at = o * Step + p.w.origin;
+                        const int64_t until = smaller(p.w.in, at + (width - 1) * Step + reach + 1);
+                        row_taps.begin(at, until);
+                        const WideBlock<T> block{lanes_inside<T>(0, smaller(width, p.w.out - o)),
+                                                 from + at,
+                                                 turned + met.begin * K * K,
+                                                 y + phase * p.w.out + o,
+                                                 planes,
+                                                 apart,
+                                                 last,
+                                                 out_ahead,
+                                                 p.h.in,
+                                                 p.w.in,
+                                                 p.w.out,
+                                                 p.h.dilation};
+                        wide_block<Deep>(block, row_taps, finish, phase + p.h.origin, row, smaller(row + strip, rows));
                     }
-                    if (r + pad_h - (K - 1) >= row) {
-                        __builtin_prefetch(to + out_ahead, 1);
-                        store_masked(to, finish(sums[0]), written);
-                        to += p.w.out;
-                    }
-                    shift_sums<T, K>(sums, std::make_integer_sequence<int, K - 1>{});
-                }
             }
+        }
     }
 }
 #endif
