@@ -192,10 +192,12 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
             tile.at = o * p.w.step;
             if constexpr (CalledIn) next.call_in(tile.at, p.lanes * p.w.step);
             tile.width = p.w.out - o * tile.out_step;
+            if (p.ahead) fetch(found[0] + tile.at + p.ahead, rows * p.lanes * p.w.step);
             for (int64_t k = 0; k < p.targets; ++k) {
                 tile.weight = a.weight + group * weights + k * p.w_target;
                 tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
                 tile.out = a.out + (plane * p.targets + k) * p.out_plane + to + o * tile.out_step;
+                if (p.ahead) fetch_to_write(tile.out + p.ahead, rows * p.lanes * tile.out_step);
                 with_height<T>(rows, [&](auto tile_rows) { run_tile<T, L, tile_rows>(tile, shape, inside); });
             }
         });

@@ -132,6 +132,11 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
             tile.at = o * p.w.step;
             if constexpr (CalledIn) next.call_in(tile.at, p.lanes * p.w.step);
             tile.lanes = smaller(p.lanes, p.w.out - o);
+            if (p.ahead) {   // the same of the next image
+                const int64_t next = plane + p.groups;
+                fetch(a.x + next * p.sources * p.in_plane + tile.at, rows * p.lanes * p.w.step);
+                fetch(a.dy + next * p.targets * p.out_plane + o, rows * p.lanes);
+            }
             for (int64_t k = 0; k < p.targets; ++k)
                 for (int64_t c = 0; c < p.sources; ++c) {
                     const int64_t from = (plane * p.targets + k) * p.out_plane + (jd * p.h.out + row) * p.w.out + o;

@@ -15,6 +15,7 @@ constexpr int64_t kUnitWork = 1 << 16;       // multiply-adds of a unit of the p
 constexpr int64_t kStripWork = 1 << 20;      // planes of more are cut into strips of rows
 constexpr int64_t kStridedReach = 4;         // of a fan, where that costs lanes
 constexpr int64_t kCalledIn = 1 << 22;       // numbers read and written, from which on input is fetched ahead
+constexpr int64_t kFoldedAhead = 1024;       // elements of a folded row
 constexpr int64_t kSquareStrip = 1 << 12;    // elements of the input that a vector running down planes meets at once
 constexpr int64_t kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
 
@@ -87,6 +88,7 @@ struct RowProblem {
     int64_t w_source, w_target;   // elements of the weight from a channel to the next
     // derived by plan_rows():
     bool half, folded, called_in;
+    int64_t ahead;          // elements by which a folded row is called in ahead, or 0
     int64_t lanes, reach;   // outputs of a vector, elements between the columns of a fan
     int64_t work;           // multiply-adds of a group's planes
     int64_t rows, strips;   // h positions of a strip, strips of a plane
@@ -140,8 +142,9 @@ template <class T> RowProblem plan_rows(RowProblem p) {
         p.lanes = smaller(L, (2 * L - 1 - p.reach) / p.w.step + 1);
     }
     p.folded = p.h.grid == 1 && p.h.span == 1;
-    p.called_in =
-        !p.folded && !p.half && p.n * p.groups * (p.sources * p.in_plane + p.targets * p.out_plane) > kCalledIn;
+    const bool outgrows = p.n * p.groups * (p.sources * p.in_plane + p.targets * p.out_plane) > kCalledIn;
+    p.called_in = outgrows && !p.folded && !p.half;
+    p.ahead = outgrows && p.folded ? kFoldedAhead : 0;
     p.slots = p.d.phases * p.d.span * p.h.phases;
     p.work = p.sources * p.targets * p.taps() * p.d.grid * p.h.grid * p.w.grid;
     const int64_t tiles = ceil_div(p.h.grid, kTileRows);
