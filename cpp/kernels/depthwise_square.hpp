@@ -4,8 +4,8 @@
 // A block is up to 14 outputs along a row at stride 1 (16 elements of the input), 15 at stride 2 (32 elements) and, of
 // the input gradient at stride 2, 15 elements of dy, which make 30 of dx, interleaved. Of maps of up to 7 outputs along
 // a row, two planes run down side by side, each in half of the lanes. Lanes beyond a row are loaded as zeros, rows
-// beyond a plane are left out. Planes run in strips of rows; with a row that is read or written the one a strip on is
-// called in: processors see no stream of lines down a block.
+// beyond a plane are left out. Planes run in strips of rows; while one is computed the lines of the next are called in,
+// in their order in memory: processors see no stream of lines down a block.
 // An output adds its products row by row downwards, in a row from left to right. For registers whose lanes permute.
 #pragma once
 #include "kernels/depthwise_plan.hpp"
@@ -34,10 +34,21 @@ template <class T> SquarePlan plan_square(const RowProblem& p) {
     if (!kFans<T> || !of_one(p) || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
     const int64_t blocks = ceil_div(p.w.grid, p.w.stride == 1 ? L - 2 : L - 1);
     const bool two = p.targets == 1 && larger(p.w.grid, p.w.in / p.w.step) < L / 2 && p.w.pad == 1;
-    return {true, two, ceil_div(p.w.grid, blocks), larger(kSquareStrip / (p.w.in * p.w.step), L)};
+    const int64_t strips = ceil_div(p.h.grid, larger(kSquareStrip / (p.w.in * p.w.step), L));
+    return {true, two, ceil_div(p.w.grid, blocks), ceil_div(p.h.grid, strips)};
 }
 
 #if defined(__AVX512F__)
+// What is read or written after this strip, called in by `step` elements with each row of a block.
+template <class T, bool Write> struct Ahead {
+    const T* next;
+    int64_t step;
+    template <int Lines> TK_INLINE void call_in() {
+        for (int i = 0; i < Lines; ++i) __builtin_prefetch(next + i * kCacheLine<T>, Write);
+        next += step;
+    }
+};
+
 // A vector in memory: lanes of one row, or where it holds Two those of a row in each half, `second` elements apart.
 template <class T, bool Two> struct SquareLanes {
     LaneMask<T, kLanes<T>> low, high;
@@ -71,11 +82,12 @@ template <class T> struct Neighbours {
 // Reads the rows of a block of a plane.
 template <class T, int Step, bool Two, bool Spread = false> struct SquareReader {
     const T* from;   // of row 0
-    int64_t height, width, ahead;
+    int64_t height, width;
+    Ahead<T, false>* ahead;
     SquareLanes<T, Two> lanes;
     // Two planes `apart` elements from each other, if `both`; the block's taps begin at column `at`.
-    SquareReader(const RowProblem& p, int64_t at, int64_t strip, int64_t apart, bool both)
-        : from(nullptr), height(p.h.in), width(p.w.in), ahead(strip), lanes(width, apart, both) {
+    SquareReader(const RowProblem& p, int64_t at, Ahead<T, false>* next, int64_t apart, bool both)
+        : from(nullptr), height(p.h.in), width(p.w.in), ahead(next), lanes(width, apart, both) {
         if constexpr (Step == 2) {
             lanes.low = lanes_inside<T>(at, width);
             lanes.high = Two ? both ? lanes.low : lanes_inside<T>(0, 0) : lanes_inside<T>(at + kLanes<T>, width);
@@ -88,8 +100,7 @@ template <class T, int Step, bool Two, bool Spread = false> struct SquareReader 
     TK_INLINE Neighbours<T> operator()(int64_t row) const {
         constexpr int L = kLanes<T>;
         const T* p = from + row * width;
-        __builtin_prefetch(p + ahead);
-        if constexpr (Two || Step == 2) __builtin_prefetch(p + ahead + lanes.second);
+        ahead->template call_in<Two || Step == 2 ? 2 : 1>();
         if constexpr (Step == 2) {
             const Vec<T> near = load_masked(p, lanes.low), far = load_masked(p + lanes.second, lanes.high);
             return {even_lanes<T, L>(near, far), odd_lanes<T, L>(near, far),
@@ -134,11 +145,11 @@ template <class T> struct SquareFinish {
 template <class T, int Step, bool Two>
 TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, const SquareWeight<T>& w,
                             const SquareFinish<T>& finish, const SquareLanes<T, Two>& lanes, int64_t width,
-                            int64_t ahead, int64_t pad, int64_t begin, int64_t end) {
+                            Ahead<T, true>& ahead, int64_t pad, int64_t begin, int64_t end) {
     Vec<T> sum{}, next{};   // of the row that ends next, and of the one after it
     const auto put = [&](int64_t i, Vec<T> v) {
         T* to = out + i * width;
-        if (!Two) __builtin_prefetch(to + ahead, 1);
+        if (!Two) ahead.template call_in<1>();
         lanes.store(to, finish(v));
     };
     if constexpr (Step == 1) {
@@ -172,14 +183,15 @@ TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, cons
 // The input gradient at stride 2 and padding 1: of rows [begin, end) of dy, from dx on; `count` elements of a row.
 template <class T, bool Two>
 TK_INLINE void spread_block(T* dx, const SquareReader<T, 1, Two, true>& read, const SquareWeight<T>& w,
-                            const RowProblem& p, int64_t count, bool both, int64_t ahead, int64_t begin, int64_t end) {
+                            const RowProblem& p, int64_t count, bool both, Ahead<T, true>& ahead, int64_t begin,
+                            int64_t end) {
     constexpr int L = kLanes<T>;
     const LaneMask<T, L> low = lanes_inside<T>(0, count),
                          high = Two ? both ? low : lanes_inside<T>(0, 0) : lanes_inside<T>(L, count);
     const int64_t second = Two ? p.out_plane : L;
     const auto put = [&](int64_t row, Vec<T> even, Vec<T> odd) {
         T* to = dx + row * p.w.out;
-        if (!Two) fetch_to_write(to + ahead, 2 * L);
+        if (!Two) ahead.template call_in<2>();
         store_masked(to, low_pairs<T, L>(even, odd), low);
         if (Two || count > L) store_masked(to + second, high_pairs<T, L>(even, odd), high);
     };
@@ -204,10 +216,10 @@ template <class T, int Step, bool Spread, bool Two>
                                      const RowProblem& p, const SquarePlan& plan, int64_t first, int64_t end) {
     const bool flipped = p.h.back && !Spread;
     const int64_t pad_h = flipped ? 2 - p.h.pad : p.h.pad, pad_w = flipped ? 2 - p.w.pad : p.w.pad;
-    const int64_t strip = smaller(plan.rows * Step * p.w.in, (Two ? 2 : 1) * p.in_plane);
-    const int64_t out_ahead = smaller(plan.rows * p.h.out_step() * p.w.out, p.out_plane);
+    Ahead<T, false> ahead{in, Two ? 2 * p.w.in : plan.lanes * Step};
+    Ahead<T, true> out_ahead{out, plan.lanes * p.w.out_step()};
     const auto reader = [&](int64_t o, bool both) {
-        return SquareReader<T, Step, Two, Spread>(p, o * Step - (Spread ? 0 : pad_w), strip, p.in_plane, both);
+        return SquareReader<T, Step, Two, Spread>(p, o * Step - (Spread ? 0 : pad_w), &ahead, p.in_plane, both);
     };
     const auto written = [&](int64_t o, bool both) {
         return SquareLanes<T, Two>(smaller(plan.lanes, p.w.out - o), p.out_plane, both);
@@ -231,19 +243,21 @@ template <class T, int Step, bool Spread, bool Two>
         if (Two && bias) finish.bias = upper<T>(finish.bias, bias[other]);
         T* to = out + plane * p.out_plane;
         const T* from = in + (Two ? plane : plane / p.targets) * p.in_plane;
-        for (int64_t row = 0; row < p.h.grid; row += plan.rows)
+        for (int64_t row = 0; row < p.h.grid; row += plan.rows) {
+            const int64_t until = smaller(row + plan.rows, p.h.grid);
+            ahead.next = from + (Two ? 2 * p.in_plane : until * Step * p.w.in);
+            out_ahead.next = to + until * p.h.out_step() * p.w.out;
             for (int64_t o = 0; o < p.w.grid; o += plan.lanes) {
-                const int64_t until = smaller(row + plan.rows, p.h.grid);
                 if (!Two) read = reader(o, true), lanes = written(o, true);
                 read.from = from + (Spread || (Two && Step == 1) ? o : o * Step - pad_w);
                 if constexpr (Spread) {
                     const int64_t count = smaller(2 * plan.lanes, p.w.out - 2 * o);
                     spread_block<T, Two>(to + 2 * o, read, w, p, count, both, out_ahead, row, until);
                 } else {
-                    square_block<T, Step, Two>(to + o, read, w, finish, lanes, p.w.out, plan.rows * p.w.out, pad_h, row,
-                                               until);
+                    square_block<T, Step, Two>(to + o, read, w, finish, lanes, p.w.out, out_ahead, pad_h, row, until);
                 }
             }
+        }
     }
 }
 
@@ -251,6 +265,8 @@ template <class T, int Step, bool Spread, bool Two>
 template <class T, int Step, bool Two>
 [[gnu::noinline]] void square_sums(T* sums, const T* dy, const T* y, const T* x, int64_t dy_ahead, int64_t x_ahead,
                                    const RowProblem& p, const SquarePlan& plan, bool both) {
+    Ahead<T, false> ahead{x + x_ahead, Two ? 2 * p.w.in : plan.lanes * Step};
+    Ahead<T, false> of_dy{dy + dy_ahead, Two ? 2 * p.w.out : plan.lanes};
     Vec<T> acc[3][3], bias = load(sums + 9 * kLanes<T>);
 #pragma GCC unroll 9
     for (int i = 0; i < 9; ++i) acc[i / 3][i % 3] = load(sums + i * kLanes<T>);
@@ -260,13 +276,13 @@ template <class T, int Step, bool Two>
         acc[b][2] += g * n.tap[2];
     };
     for (int64_t o = 0; o < p.w.out; o += plan.lanes) {
-        SquareReader<T, Step, Two> read(p, o * Step - p.w.pad, x_ahead, p.in_plane, both);
+        SquareReader<T, Step, Two> read(p, o * Step - p.w.pad, &ahead, p.in_plane, both);
         read.from = x + (Two && Step == 1 ? o : o * Step - p.w.pad);
         const SquareLanes<T, Two> lanes(smaller(plan.lanes, p.w.out - o), p.out_plane, both);
         const auto row_of = [&](int64_t i) {
             if (i < 0 || i >= p.h.out) return Vec<T>{};
             const int64_t at = i * p.w.out + o;
-            __builtin_prefetch(dy + at + dy_ahead);
+            of_dy.template call_in<1>();
             Vec<T> g = lanes.load(dy + at);
             if (y) g = lanes.load(y + at) > 0 ? g : Vec<T>{};
             bias += g;
