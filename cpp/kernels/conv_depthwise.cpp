@@ -223,7 +223,7 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     });
 }
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 template <class T, bool Two> void run_square(const RowsCall<T>& a, const RowProblem& p, const SquarePlan& plan) {
     const int64_t planes = p.n * p.groups * p.targets, per_unit = p.planes_per_unit + p.planes_per_unit % 2;
     parallel_for(ceil_div(planes, per_unit), p.n * p.groups * p.work, [&](int64_t unit, int) {
@@ -252,10 +252,13 @@ template <class T> void run_wide(const RowsCall<T>& a, const RowProblem& p, int 
 #endif
 
 template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
-#if defined(__AVX512F__)
-    if constexpr (kFans<T>) {
-        if (const SquarePlan plan = plan_square<T>(p); plan.fits)
-            return plan.two ? run_square<T, true>(a, p, plan) : run_square<T, false>(a, p, plan);
+#if defined(__AVX2__)
+    if constexpr (kTuned<T>) {
+        if (const SquarePlan plan = plan_square<T>(p); plan.fits) {
+            if constexpr (kFans<T>)
+                if (plan.two) return run_square<T, true>(a, p, plan);
+            return run_square<T, false>(a, p, plan);
+        }
         if (const int taps = wide_taps<T>(p)) return run_wide<T>(a, p, taps);
         if (spreads<T>(p))
             return run_planes(p, p.n * p.groups, [&](int64_t first, int64_t end) {

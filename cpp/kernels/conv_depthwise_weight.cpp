@@ -172,7 +172,7 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
         for (int64_t k = 0; k < p.targets; ++k) dbias[k] = sum_of<L>(bias + k * L);
 }
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 // By 3x3 neighbouring taps: `groups` neighbours from `group` on, whose planes are read as they lie.
 template <class T, int Step, bool Two>
 void square_groups(const BackwardWeightCall<T>& a, const WeightPlan& plan, T* sums, int64_t group, int64_t groups,
@@ -220,12 +220,12 @@ template <class T> void run_backward_weight(const BackwardWeightCall<T>& a, cons
         T* dweight = plan.results ? partial + chunk * size : a.dweight;
         T* dbias = plan.results ? dweight + weight_size(s) : a.dbias;
         const int64_t until = smaller(first + plan.groups, s.groups);
-#if defined(__AVX512F__)
-        if constexpr (kFans<T>)
+#if defined(__AVX2__)
+        if constexpr (kTuned<T>)
             if (plan.square.fits) {
-                auto sum = plan.square.two ? p.w.step == 1 ? square_groups<T, 1, true> : square_groups<T, 2, true>
-                           : p.w.step == 1 ? square_groups<T, 1, false>
-                                           : square_groups<T, 2, false>;
+                auto sum = p.w.step == 1 ? square_groups<T, 1, false> : square_groups<T, 2, false>;
+                if constexpr (kFans<T>)
+                    if (plan.square.two) sum = p.w.step == 1 ? square_groups<T, 1, true> : square_groups<T, 2, true>;
                 return sum(a, plan, with.sums, first, until - first, begin, end, dweight + first * 9,
                            dbias ? dbias + first : nullptr);
             }

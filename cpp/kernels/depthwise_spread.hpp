@@ -11,12 +11,12 @@ template <class T> bool spreads(const RowProblem& p) {
     const auto fits = [](const RowAxis& a) {
         return a.back && a.stride == 2 && a.kernel == 5 && a.pad == 2 && a.dilation == 1 && a.grid == a.in;
     };
-    return kFans<T> && one_by_one(p) && fits(p.h) && fits(p.w);
+    return kTuned<T> && one_by_one(p) && fits(p.h) && fits(p.w);
 }
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 template <class T> struct SpreadBlock {
-    LaneMask<T, kLanes<T>> low, high;
+    SquareLanes<T, false> low, high;
     const T *from, *weight;
     T* to;
     int64_t ahead, out_ahead;
@@ -31,8 +31,8 @@ TK_INLINE void spread_block(const SpreadBlock<T>& a, const RowTaps<T, (K + 1) / 
         if (row < 2 * begin || row >= smaller(2 * end, p.h.out)) return;
         T* to = a.to + row * p.w.out;
         fetch_to_write(to + a.out_ahead, 2 * L);
-        store_masked(to, low_pairs<T, L>(e, o), a.low);
-        store_masked(to + L, high_pairs<T, L>(e, o), a.high);
+        a.low.store(to, low_pairs<T, L>(e, o));
+        a.high.store(to + L, high_pairs<T, L>(e, o));
     };
     for (int64_t j = begin - pad / 2; 2 * j - pad < 2 * end; ++j) {
         if (j >= 0 && j < p.h.in) {
@@ -59,17 +59,19 @@ template <class T, int K>
 [[gnu::noinline]] void spread_planes(T* dx, const T* dy, const T* weight, const RowProblem& p, int64_t first,
                                      int64_t end) {
     constexpr int L = kLanes<T>;
-    const int64_t width = ceil_div(p.w.in, ceil_div(p.w.in, L)), strip = larger(kSquareStrip / p.w.out, L);
+    const int64_t width = kFans<T> ? ceil_div(p.w.in, ceil_div(p.w.in, L)) : smaller(p.w.in, L),
+                  strip = larger(kSquareStrip / p.w.out, L);
     RowTaps<T, (K + 1) / 2, 1> taps(1);
     for (int64_t plane = first; plane < end; ++plane) {
         T own[K * K];
         for (int i = 0; i < K * K; ++i) own[i] = weight[plane % p.groups * K * K + i];
         for (int64_t row = 0; row < p.h.in; row += strip)
-            for (int64_t o = 0; o < p.w.in; o += width) {
+            for (int64_t first_in = 0; first_in < p.w.in; first_in += width) {
+                const int64_t o = smaller(first_in, p.w.in - width);
                 const int64_t at = o - K / 4, count = smaller(2 * width, p.w.out - 2 * o);
                 taps.begin(at, smaller(p.w.in, at + width + K / 2));
-                const SpreadBlock<T> block{lanes_inside<T>(0, count),
-                                           lanes_inside<T>(L, count),
+                const SpreadBlock<T> block{{p, count, dx + plane * p.out_plane, true},
+                                           {p, count - L, dx + plane * p.out_plane, true},
                                            dy + plane * p.in_plane + at,
                                            own,
                                            dx + plane * p.out_plane + 2 * o,

@@ -8,7 +8,7 @@
 // in their order in memory: processors see no stream of lines down a block.
 // An output adds its products row by row downwards, in a row from left to right. For registers whose lanes permute.
 #pragma once
-#include "kernels/depthwise_plan.hpp"
+#include "kernels/depthwise_lanes.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -31,88 +31,20 @@ template <class T> SquarePlan plan_square(const RowProblem& p) {
         return a.kernel == 3 && a.dilation == 1 && a.stride <= 2 && a.pad <= 2 &&
                (!spread || (a.pad == 1 && a.grid == a.in));
     };
-    if (!kFans<T> || !of_one(p) || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
+    if (!kTuned<T> || !of_one(p) || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
     const int64_t blocks = ceil_div(p.w.grid, p.w.stride == 1 ? L - 2 : L - 1);
-    const bool two = p.targets == 1 && larger(p.w.grid, p.w.in / p.w.step) < L / 2 && p.w.pad == 1;
+    const bool two = kFans<T> && p.targets == 1 && larger(p.w.grid, p.w.in / p.w.step) < L / 2 && p.w.pad == 1;
     const int64_t strips = ceil_div(p.h.grid, larger(kSquareStrip / (p.w.in * p.w.step), L));
-    return {true, two, ceil_div(p.w.grid, blocks), ceil_div(p.h.grid, strips)};
+    const int64_t lanes = kFans<T> ? ceil_div(p.w.grid, blocks) : smaller(p.w.grid, L);
+    return {true, two, lanes, ceil_div(p.h.grid, strips)};
 }
 
-#if defined(__AVX512F__)
-// What is read or written after this strip, called in by `step` elements with each row of a block.
-template <class T, bool Write> struct Ahead {
-    const T* next;
-    int64_t step;
-    template <int Lines> TK_INLINE void call_in() {
-        for (int i = 0; i < Lines; ++i) __builtin_prefetch(next + i * kCacheLine<T>, Write);
-        next += step;
-    }
-};
-
-// A vector in memory: lanes of one row, or where it holds Two those of a row in each half, `second` elements apart.
-template <class T, bool Two> struct SquareLanes {
-    LaneMask<T, kLanes<T>> low, high;
-    int64_t second;
-    // `count` elements of each row; `both`: whether there is a second one
-    SquareLanes(int64_t count, int64_t apart, bool both)
-        : low(lanes_inside<T>(0, count)), high{low.bits << kLanes<T> / 2}, second(apart - kLanes<T> / 2) {
-        if (!both) high.bits = 0;
-    }
-    TK_INLINE Vec<T> load(const T* p) const {
-        const Vec<T> v = load_masked(p, low);
-        if constexpr (Two) return load_over(v, p + second, high);
-        return v;
-    }
-    TK_INLINE void store(T* p, Vec<T> v) const {
-        store_masked(p, v, low);
-        if constexpr (Two) store_masked(p + second, v, high);
-    }
-};
-
+#if defined(__AVX2__)
 // v with x in the upper half of its lanes
 template <class T> TK_INLINE Vec<T> upper(Vec<T> v, T x) {
     constexpr int L = kLanes<T>;
     return pick_lanes<T, L>(v, broadcast(x), [](int i) { return i < L / 2 ? i : L + i; });
 }
-
-// A row's lanes as the three taps along it meet them.
-template <class T> struct Neighbours {
-    Vec<T> tap[3];
-};
-// Reads the rows of a block of a plane.
-template <class T, int Step, bool Two, bool Spread = false> struct SquareReader {
-    const T* from;   // of row 0
-    int64_t height, width;
-    Ahead<T, false>* ahead;
-    SquareLanes<T, Two> lanes;
-    // Two planes `apart` elements from each other, if `both`; the block's taps begin at column `at`.
-    SquareReader(const RowProblem& p, int64_t at, Ahead<T, false>* next, int64_t apart, bool both)
-        : from(nullptr), height(p.h.in), width(p.w.in), ahead(next), lanes(width, apart, both) {
-        if constexpr (Step == 2) {
-            lanes.low = lanes_inside<T>(at, width);
-            lanes.high = Two ? both ? lanes.low : lanes_inside<T>(0, 0) : lanes_inside<T>(at + kLanes<T>, width);
-            lanes.second = Two ? apart : kLanes<T>;
-        } else if constexpr (!Two) {
-            lanes.low = lanes_inside<T>(at, width);
-        }
-    }
-    TK_INLINE bool holds(int64_t row) const { return row >= 0 && row < height; }
-    TK_INLINE Neighbours<T> operator()(int64_t row) const {
-        constexpr int L = kLanes<T>;
-        const T* p = from + row * width;
-        ahead->template call_in<Two || Step == 2 ? 2 : 1>();
-        if constexpr (Step == 2) {
-            const Vec<T> near = load_masked(p, lanes.low), far = load_masked(p + lanes.second, lanes.high);
-            return {even_lanes<T, L>(near, far), odd_lanes<T, L>(near, far),
-                    pick_lanes<T, L>(near, far, [](int i) { return (2 * i + 2) % (2 * L); })};
-        }
-        const Vec<T> v = lanes.load(p);
-        const Vec<T> right = pick_lanes<T, L>(v, v, [](int i) { return (i + 1) % L; });
-        // Between the halves lies a zero: what the outer taps meet beyond either end.
-        if constexpr (Two && !Spread) return {pick_lanes<T, L>(v, v, [](int i) { return (i + L - 1) % L; }), v, right};
-        return {v, right, pick_lanes<T, L>(v, v, [](int i) { return (i + 2) % L; })};
-    }
-};
 
 template <class T> struct SquareWeight {
     Vec<T> tap[3][3];
@@ -180,20 +112,18 @@ TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, cons
         }
     }
 }
-// The input gradient at stride 2 and padding 1: of rows [begin, end) of dy, from dx on; `count` elements of a row.
+// The input gradient at stride 2 and padding 1: of rows [begin, end) of dy, from dx on.
 template <class T, bool Two>
 TK_INLINE void spread_block(T* dx, const SquareReader<T, 1, Two, true>& read, const SquareWeight<T>& w,
-                            const RowProblem& p, int64_t count, bool both, Ahead<T, true>& ahead, int64_t begin,
-                            int64_t end) {
+                            const RowProblem& p, const SquareLanes<T, false>& low, const SquareLanes<T, false>& high,
+                            Ahead<T, true>& ahead, int64_t begin, int64_t end) {
     constexpr int L = kLanes<T>;
-    const LaneMask<T, L> low = lanes_inside<T>(0, count),
-                         high = Two ? both ? low : lanes_inside<T>(0, 0) : lanes_inside<T>(L, count);
     const int64_t second = Two ? p.out_plane : L;
     const auto put = [&](int64_t row, Vec<T> even, Vec<T> odd) {
         T* to = dx + row * p.w.out;
         if (!Two) ahead.template call_in<2>();
-        store_masked(to, low_pairs<T, L>(even, odd), low);
-        if (Two || count > L) store_masked(to + second, high_pairs<T, L>(even, odd), high);
+        low.store(to, low_pairs<T, L>(even, odd));
+        high.store(to + second, high_pairs<T, L>(even, odd));
     };
     Neighbours<T> g = read(begin);
     for (int64_t a = begin; a < end; ++a) {
@@ -221,11 +151,7 @@ template <class T, int Step, bool Spread, bool Two>
     const auto reader = [&](int64_t o, bool both) {
         return SquareReader<T, Step, Two, Spread>(p, o * Step - (Spread ? 0 : pad_w), &ahead, p.in_plane, both);
     };
-    const auto written = [&](int64_t o, bool both) {
-        return SquareLanes<T, Two>(smaller(plan.lanes, p.w.out - o), p.out_plane, both);
-    };
     auto read = reader(0, true);
-    auto lanes = written(0, true);
     const int64_t groups = Two ? p.groups : p.groups * p.targets;
     int64_t group = first % groups;
     const auto next_group = [&] {
@@ -235,7 +161,7 @@ template <class T, int Step, bool Spread, bool Two>
     };
     for (int64_t plane = first; plane < end; plane += Two ? 2 : 1) {
         const bool both = plane + 1 < end;
-        if (Two && !both) read = reader(0, false), lanes = written(0, false);
+        if (Two && !both) read = reader(0, false);
         const int64_t one = next_group(), other = Two && both ? next_group() : one;
         const T* own = weight + (flipped ? 8 : 0);
         const auto w = SquareWeight<T>::of(own + one * 9, own + other * 9, flipped ? -1 : 1, std::bool_constant<Two>{});
@@ -247,13 +173,17 @@ template <class T, int Step, bool Spread, bool Two>
             const int64_t until = smaller(row + plan.rows, p.h.grid);
             ahead.next = from + (Two ? 2 * p.in_plane : until * Step * p.w.in);
             out_ahead.next = to + until * p.h.out_step() * p.w.out;
-            for (int64_t o = 0; o < p.w.grid; o += plan.lanes) {
-                if (!Two) read = reader(o, true), lanes = written(o, true);
+            for (int64_t begin = 0; begin < p.w.grid; begin += plan.lanes) {
+                const int64_t o = smaller(begin, p.w.grid - plan.lanes);   // the last block overlaps the one before it
+                if (!Two) read = reader(o, true);
                 read.from = from + (Spread || (Two && Step == 1) ? o : o * Step - pad_w);
                 if constexpr (Spread) {
                     const int64_t count = smaller(2 * plan.lanes, p.w.out - 2 * o);
-                    spread_block<T, Two>(to + 2 * o, read, w, p, count, both, out_ahead, row, until);
+                    const SquareLanes<T, false> low(p, count, to, true),
+                        high(p, Two ? both ? count : 0 : count - kLanes<T>, to, true);
+                    spread_block<T, Two>(to + 2 * o, read, w, p, low, high, out_ahead, row, until);
                 } else {
+                    const SquareLanes<T, Two> lanes(p, plan.lanes, to, both);
                     square_block<T, Step, Two>(to + o, read, w, finish, lanes, p.w.out, out_ahead, pad_h, row, until);
                 }
             }
@@ -278,7 +208,7 @@ template <class T, int Step, bool Two>
     for (int64_t o = 0; o < p.w.out; o += plan.lanes) {
         SquareReader<T, Step, Two> read(p, o * Step - p.w.pad, &ahead, p.in_plane, both);
         read.from = x + (Two && Step == 1 ? o : o * Step - p.w.pad);
-        const SquareLanes<T, Two> lanes(smaller(plan.lanes, p.w.out - o), p.out_plane, both);
+        const SquareLanes<T, Two> lanes(p, smaller(plan.lanes, p.w.out - o), nullptr, both);
         const auto row_of = [&](int64_t i) {
             if (i < 0 || i >= p.h.out) return Vec<T>{};
             const int64_t at = i * p.w.out + o;

@@ -14,7 +14,7 @@ constexpr int64_t kWideDepth = 7;   // taps of depth at most
 
 // Outputs of a vector, or 0: the taps lie too far apart.
 template <class T> int64_t wide_lanes(int64_t reach, int64_t step) {
-    return larger(0, smaller(kLanes<T>, (2 * kLanes<T> - 1 - reach) / step + 1));
+    return kFans<T> ? larger(0, smaller(kLanes<T>, (2 * kLanes<T> - 1 - reach) / step + 1)) : kLanes<T>;
 }
 inline bool deep(const RowProblem& p) { return p.d.kernel > 1 || p.d.in > 1 || p.d.out > 1; }
 // Taps along rows and columns, or 0: such kernels do not run.
@@ -27,11 +27,12 @@ template <class T> int wide_taps(const RowProblem& p) {
     const bool depth = !deep(p) || (p.h.kernel == 3 && p.d.kernel <= kWideDepth && (p.d.stride == 1 || !p.d.back));
     const bool lanes = 2 * wide_lanes<T>((p.w.kernel - 1) * p.w.dilation, p.w.step) >= kLanes<T>;
     const bool one = p.sources == 1 && (p.targets == 1 || !p.h.back) && p.strips == 1;
-    return kFans<T> && one && taps && depth && lanes && fits(p.h) && fits(p.w) && p.h.stride == p.w.stride
+    return kTuned<T> && one && taps && depth && lanes && fits(p.h) && fits(p.w) && p.h.stride == p.w.stride
                ? static_cast<int>(p.h.kernel)
                : 0;
 }
 
+#if defined(__AVX2__)
 #if defined(__AVX512F__)
 // A row's lanes as K taps along it meet them, `dilation` elements apart, of outputs Step apart.
 template <class T, int K, int Step> struct RowTaps {
@@ -56,6 +57,36 @@ private:
         (tap(std::integral_constant<int, C>{}, Step > 1 || C > 0 ? permuted_two<T>(near, far, lanes[C]) : near), ...);
     }
 };
+#else
+template <class T, int K, int Step> struct RowTaps {
+    int64_t apart;
+    LaneMask<T, kLanes<T>> inside[Step == 1 ? K : K + 1];
+    explicit RowTaps(int64_t dilation) : apart(dilation) {}
+    // Where a load begins: at each tap, or at stride 2 two vectors at every other one.
+    TK_INLINE int64_t shift(int i) const { return Step == 1 ? i * apart : i % 2 ? i - 1 + kLanes<T> : i; }
+    TK_INLINE void begin(int64_t at, int64_t end) {
+        for (int i = 0; i < (Step == 1 ? K : K + 1); ++i) inside[i] = lanes_inside<T>(at + shift(i), end);
+    }
+    template <class F> TK_INLINE void operator()(const T* x, F&& tap) const {
+        read(x, tap, std::make_integer_sequence<int, (K + Step - 1) / Step>{});
+    }
+
+private:
+    template <class F, int... I> TK_INLINE void read(const T* x, F&& tap, std::integer_sequence<int, I...>) const {
+        const auto part = [&](int i) { return load_masked(x + shift(i), inside[i]); };
+        const auto pass = [&](auto i) {
+            constexpr int c = Step * i, L = kLanes<T>;
+            if constexpr (Step == 1) tap(i, part(i));
+            else {
+                const Vec<T> near = part(c), far = part(c + 1);
+                tap(std::integral_constant<int, c>{}, even_lanes<T, L>(near, far));
+                if constexpr (c + 1 < K) tap(std::integral_constant<int, c + 1>{}, odd_lanes<T, L>(near, far));
+            }
+        };
+        (pass(std::integral_constant<int, I>{}), ...);
+    }
+};
+#endif
 // sums[i] = sums[i + By]; written out, since GCC calls memmove() for a loop
 template <int By, class V, int N, int... I> TK_INLINE void shift_sums(V (&sums)[N], std::integer_sequence<int, I...>) {
     ((sums[I] = sums[I + By]), ...);
@@ -64,7 +95,7 @@ template <int By, class V, int N, int... I> TK_INLINE void shift_sums(V (&sums)[
 
 // Of a block of outputs: `planes` planes of the input under each other, `plane` elements apart, and the same of taps.
 template <class T> struct WideBlock {
-    LaneMask<T, kLanes<T>> written;
+    SquareLanes<T, false> written;
     const T *from, *weight;
     T* to;
     int64_t planes, plane, ahead, out_ahead;
@@ -94,7 +125,7 @@ TK_INLINE void wide_block(const WideBlock<T>& a, const RowTaps<T, K, Step>& taps
         if (k >= begin + kSums - 1) {
             T* to = a.to + (k - kSums + 1) * a.out_width * a.dilation;
             __builtin_prefetch(to + a.out_ahead, 1);
-            store_masked(to, finish(sums[0]), a.written);
+            a.written.store(to, finish(sums[0]));
         }
         shift_sums<1>(sums, std::make_integer_sequence<int, kSums - 1>{});
         if (Step == 2 && k < end + kSums - 2) add(k, std::integral_constant<int, 1>{});
@@ -106,7 +137,8 @@ template <class T, int K, int Step, bool Deep>
 [[gnu::noinline]] void wide_planes(T* out, const T* in, const T* weight, const T* bias, bool relu, const RowProblem& p,
                                    int64_t first, int64_t end) {
     const int64_t reach = (K - 1) * p.w.dilation, taps = p.taps();
-    const int64_t width = ceil_div(p.w.out, ceil_div(p.w.out, wide_lanes<T>(reach, Step)));
+    const int64_t most = wide_lanes<T>(reach, Step);
+    const int64_t width = kFans<T> ? ceil_div(p.w.out, ceil_div(p.w.out, most)) : smaller(p.w.out, most);
     const int64_t strip = larger(kSquareStrip / p.w.in, kLanes<T>);
     const int64_t in_plane = p.h.in * p.w.in, out_plane = p.h.out * p.w.out, apart = p.d.dilation * in_plane;
     const int64_t ahead = smaller(strip * Step * p.w.in, in_plane), out_ahead = smaller(strip * p.w.out, out_plane);
@@ -126,22 +158,24 @@ template <class T, int K, int Step, bool Deep>
             for (int64_t phase = 0; phase < smaller(p.h.dilation, p.h.out); ++phase) {
                 const int64_t rows = (p.h.out - phase - 1) / p.h.dilation + 1;
                 for (int64_t row = 0; row < rows; row += strip)
-                    for (int64_t o = 0; o < p.w.out; o += width) {
+                    for (int64_t first_out = 0; first_out < p.w.out; first_out += width) {
+                        const int64_t o = smaller(first_out, p.w.out - width);
                         const int64_t at = o * Step + p.w.origin;
                         const int64_t until = smaller(p.w.in, at + (width - 1) * Step + reach + 1);
                         row_taps.begin(at, until);
-                        const WideBlock<T> block{lanes_inside<T>(0, smaller(width, p.w.out - o)),
-                                                 from + at,
-                                                 turned + met.begin * K * K,
-                                                 y + phase * p.w.out + o,
-                                                 planes,
-                                                 apart,
-                                                 last,
-                                                 out_ahead,
-                                                 p.h.in,
-                                                 p.w.in,
-                                                 p.w.out,
-                                                 p.h.dilation};
+                        const WideBlock<T> block{
+                            {p, width, p.h.dilation == 1 ? out + plane * p.out_plane : nullptr, true},
+                            from + at,
+                            turned + met.begin * K * K,
+                            y + phase * p.w.out + o,
+                            planes,
+                            apart,
+                            last,
+                            out_ahead,
+                            p.h.in,
+                            p.w.in,
+                            p.w.out,
+                            p.h.dilation};
                         wide_block<Deep>(block, row_taps, finish, phase + p.h.origin, row, smaller(row + strip, rows));
                     }
             }
