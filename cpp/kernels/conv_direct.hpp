@@ -72,13 +72,13 @@ template <class T, bool AlongPixels> bool is_in_place(const DirectCall<T>& a, co
     return channel * p.in_plane + s.w0 + ceil_div(s.columns, unit) * unit <= p.n * p.groups * p.ic * p.in_plane;
 }
 
-// Calls in the input of the tile so many ahead, a share for each block of output channels.
+// Calls in the input of the tile so many ahead: `count` of its channels from `begin` on.
 constexpr int64_t kTilesAhead = 2;
 template <class T>
-TK_INLINE void fetch_input(const TileArguments<T>& tile, const DirectProblem& p, int64_t share, int64_t shares) {
-    const T* in = tile.in + kTilesAhead * p.tile_pixels;
-    for (int64_t c = tile.channels * share / shares; c < tile.channels * (share + 1) / shares; ++c)
-        fetch(in + c * tile.channel_pitch, p.tile_pixels);
+TK_INLINE void fetch_input(const TileArguments<T>& tile, const DirectProblem& p, int64_t begin, int64_t count) {
+    const T* in = tile.in + kTilesAhead * p.tile_pixels + begin * tile.channel_pitch;
+    const int64_t end = smaller(begin + count, tile.channels);
+    for (int64_t c = begin; c < end; ++c, in += tile.channel_pitch) fetch(in, p.tile_pixels);
 }
 // And the `count` elements of a tile's outputs from `out` on, in each channel.
 template <class T> TK_INLINE void fetch_outputs(T* out, const DirectProblem& p, int64_t channels, int64_t count) {
@@ -104,26 +104,30 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block, first = (s.image * p.groups + s.group) * p.ic + c0;
         tile.channels = smaller(p.c_block, p.ic - c0);
-        for (int64_t i = 0; i < tiles * blocks; ++i) {
-            const int64_t block = tiles_first ? i % blocks : i / tiles, k = (k_begin + block) * p.outputs;
-            const int64_t k0 = s.group * p.oc + k;
-            const Run range = tile_run<T, AlongPixels>(p, s.columns, tiles_first ? i / blocks : i % tiles);
-            tile.pixels = range.end - range.begin;
-            tile.in = a.x + first * p.in_plane + s.w0 + range.begin;
-            tile.width = width_of<T>(p, k_begin + block);
-            tile.packed = packed + block * pitch + c0 * tile.width;
-            tile.to = {a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + s.w0 + range.begin,
-                       a.bias ? a.bias + k0 : nullptr,
-                       p.out_plane,
-                       1,
-                       p.oc - k,
-                       c_block == 0,
-                       a.relu && c_block == p.c_blocks - 1,
-                       false};
-            if (tiles_first) fetch_input(tile, p, block, blocks);
-            if (AlongPixels) fetch_outputs(tile.to.out + p.tile_pixels, p, tile.to.channels, p.tile_pixels);
-            tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
-        }
+        const int64_t share = ceil_div(tile.channels, blocks);   // of the input to come, called in with each block
+        Run range{0, 0};
+        for (int64_t outer = 0; outer < (tiles_first ? tiles : blocks); ++outer)
+            for (int64_t inner = 0; inner < (tiles_first ? blocks : tiles); ++inner) {
+                const int64_t block = tiles_first ? inner : outer, k = (k_begin + block) * p.outputs;
+                const int64_t k0 = s.group * p.oc + k;
+                if (!tiles_first || inner == 0)
+                    range = tile_run<T, AlongPixels>(p, s.columns, tiles_first ? outer : inner);
+                tile.pixels = range.end - range.begin;
+                tile.in = a.x + first * p.in_plane + s.w0 + range.begin;
+                tile.width = width_of<T>(p, k_begin + block);
+                tile.packed = packed + block * pitch + c0 * tile.width;
+                tile.to = {a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + s.w0 + range.begin,
+                           a.bias ? a.bias + k0 : nullptr,
+                           p.out_plane,
+                           1,
+                           p.oc - k,
+                           c_block == 0,
+                           a.relu && c_block == p.c_blocks - 1,
+                           false};
+                if (tiles_first) fetch_input(tile, p, block * share, share);
+                if (AlongPixels) fetch_outputs(tile.to.out + p.tile_pixels, p, tile.to.channels, p.tile_pixels);
+                tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
+            }
     }
 }
 

@@ -37,12 +37,17 @@ template <class T> struct TileArguments {
     Destination<T> to;
 };
 
+#if defined(__AVX512F__)
+constexpr bool kMaskedStores = true;
+#else
+constexpr bool kMaskedStores = false;
+#endif
+
 // acc = the terms of channels [c, c + count), tap by tap; step(acc, x, w) adds one term
 template <class T, int Rows, int Columns, class Step>
 TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& a, int64_t width, Step&& step) {
     alignas(64) T totals[Rows * Columns * kLanes<T>];
-    int64_t c = 0;
-    do {
+    for (int64_t c = 0;;) {
         const int64_t count = smaller(a.c_sum, a.channels - c);
         const T* in = a.in + c * a.channel_pitch;
         const T* packed = a.packed + c * a.taps * width;
@@ -57,20 +62,21 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& 
                 asm volatile("" : "+r"(x), "+r"(w));   // keeps loads from being hoisted across taps, then spilled
                 for (int64_t i = 0; i < count; ++i, x += a.channel_pitch, w += width) step(acc, x, w);
             }
-        if (a.channels <= a.c_sum) return;
         T* sums = totals;
         asm volatile("" : "+r"(sums) : : "memory");   // sums stay in memory, accumulators in registers
+        if (c > 0)
+#pragma GCC unroll 32
+            for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+                for (int j = 0; j < Columns; ++j) acc[i][j] += load(sums + (i * Columns + j) * kLanes<T>);
+        c += a.c_sum;
+        if (c >= a.channels) return;
 #pragma GCC unroll 32
         for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
-            for (int j = 0; j < Columns; ++j) {
-                T* sum = sums + (i * Columns + j) * kLanes<T>;
-                if (c > 0) acc[i][j] += load(sum);
-                store(sum, acc[i][j]);
-            }
+            for (int j = 0; j < Columns; ++j) store(sums + (i * Columns + j) * kLanes<T>, acc[i][j]);
         asm volatile("" : : "r"(sums) : "memory");
-        c += a.c_sum;
-    } while (c < a.channels);
+    }
 }
 
 template <class T> TK_INLINE void write_near(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
@@ -93,10 +99,7 @@ TK_INLINE void write_every_other(T* out, Vec<T> sum, int64_t count, T bias, cons
     store_first(out + L, high_pairs<T, L>(sum, between), high);
 }
 
-// Outputs apart from each other; called, so that tiles stay short.
-template <class T>
-[[gnu::noinline]] void write_apart(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
-    if (to.pixel_stride == 2) return write_every_other(out, sum, count, bias, to);
+template <class T> TK_INLINE void write_apart(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
     alignas(64) T lanes[kLanes<T>];
     store(lanes, sum);
     for (int64_t i = 0; i < count; ++i) {
@@ -105,9 +108,24 @@ template <class T>
         *one = to.relu ? rectify_one(total) : total;
     }
 }
-template <class T> TK_INLINE void write_run(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
-    if (to.pixel_stride != 1) return write_apart(out, sum, count, bias, to);
-    write_near(out, sum, count, bias, to);
+
+// sums[channel][vector][L] of the first `channels` channels, from `out` and `bias` on: what tiles do not write
+// themselves, so that they stay short.
+template <class T>
+[[gnu::noinline]] void write_rows(const T* sums, int64_t channels, int64_t vectors, int64_t pixels, T* out,
+                                  const T* bias, const Destination<T>& given) {
+    constexpr int L = kLanes<T>;
+    const Destination<T> to = given;
+    for (int64_t v = 0; v < vectors; ++v, sums += L, out += L * to.pixel_stride) {
+        const int64_t count = smaller(L, pixels - v * L);
+        for (int64_t k = 0; k < channels; ++k) {
+            const Vec<T> sum = load(sums + k * vectors * L);
+            const T shift = bias ? bias[k] : T(0);
+            if (to.pixel_stride == 1) write_near(out + k * to.plane, sum, count, shift, to);
+            else if (to.pixel_stride == 2) write_every_other(out + k * to.plane, sum, count, shift, to);
+            else write_apart(out + k * to.plane, sum, count, shift, to);
+        }
+    }
 }
 
 // The first L pixels of a tile along channels whose two vectors alternate: sums[vector][pixel][L], vectors `pitch`
@@ -157,7 +175,7 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
                        for (int v = 0; v < Vectors; ++v) sums[p][v] += value * factor[v];
                    }
                });
-    const Destination<T>& to = a.to;
+    const Destination<T> to = a.to;   // a copy, which no store can change
     if constexpr (Vectors == 2)
         if (to.pairs) {
             alignas(64) T sums[2][Pixels][L];
@@ -166,7 +184,7 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
 #pragma GCC unroll 32
                 for (int p = 0; p < Pixels; ++p) store(sums[v][p], acc[p][v]);
             for (int p = 0; p < Pixels; p += L)
-                write_pairs(sums[0][p], Pixels * L, Pixels - p < L ? Pixels - p : L, to.out + 2 * p, to);
+                write_pairs(sums[0][p], Pixels * L, Pixels - p < L ? Pixels - p : L, to.out + 2 * p, a.to);
             return;
         }
 #pragma GCC unroll 2
@@ -181,10 +199,17 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
             transpose<T>(rows);
             T* base = to.out + v * L * to.plane + p0 * to.pixel_stride;
             const T* bias = to.bias ? to.bias + v * L : nullptr;
+            if (to.pixel_stride != 1) {
+                alignas(64) T turned[L][L];
+#pragma GCC unroll 16
+                for (int k = 0; k < L; ++k) store(turned[k], rows[k]);
+                write_rows(turned[0], channels, 1, pixels, base, bias, a.to);
+                continue;
+            }
 #pragma GCC unroll 16
             for (int k = 0; k < L; ++k) {
                 if (k >= channels) break;
-                write_run<T>(base + k * to.plane, rows[k], pixels, bias ? bias[k] : T(0), to);
+                write_near<T>(base + k * to.plane, rows[k], pixels, bias ? bias[k] : T(0), to);
             }
         }
     }
@@ -216,15 +241,25 @@ template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(cons
             for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
         }
     });
-    const Destination<T>& to = a.to;
+    const Destination<T> to = a.to;   // a copy, which no store can change
+    // Without masks, vectors that are not whole are written elsewhere.
+    if (to.pixel_stride != 1 || (!kMaskedStores && a.pixels < Vectors * L)) {
+        alignas(64) T sums[Rows][Vectors][L];
+#pragma GCC unroll 8
+        for (int k = 0; k < Rows; ++k)
+#pragma GCC unroll 4
+            for (int v = 0; v < Vectors; ++v) store(sums[k][v], acc[k][v]);
+        return write_rows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, to.out, to.bias, a.to);
+    }
+    int64_t counts[Vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) counts[v] = kMaskedStores ? smaller(L, a.pixels - v * L) : L;
 #pragma GCC unroll 8
     for (int k = 0; k < Rows; ++k) {
         if (k >= to.channels) break;
         const T bias = to.bias ? to.bias[k] : T(0);
 #pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v)
-            write_run<T>(to.out + k * to.plane + v * L * to.pixel_stride, acc[k][v], smaller(L, a.pixels - v * L), bias,
-                         to);
+        for (int v = 0; v < Vectors; ++v) write_near<T>(to.out + k * to.plane + v * L, acc[k][v], counts[v], bias, to);
     }
 }
 
