@@ -83,6 +83,11 @@ inline DirectProblem backward_input_problem(const ConvShape& s, int64_t fd, int6
 // Multiply-adds of vectors per output vector, with what a tile costs besides: a transposition, or stores alone.
 constexpr double kChannelTileCost = 10, kPixelTileCost = 3;
 
+// In place, tiles along pixels read all input once for every few output channels: of planes so small, of which many
+// channels pass the nearest cache, that costs so many times the rest.
+constexpr int64_t kSmallPlane = 512;
+constexpr double kReadOften = 1.1;
+
 // What a problem costs either way: vectors of output channels, or of pixels, leave lanes idle where those do not fill
 // them.
 struct TileCosts {
@@ -92,7 +97,8 @@ inline TileCosts tile_costs(const DirectProblem& p) {
     constexpr int64_t L = kLanes<float>;
     const double terms = static_cast<double>(p.ic * p.taps()), rows = static_cast<double>(p.d.grid * p.h.grid);
     const double channels = (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) * p.w.grid;
-    const double pixels = (terms + kPixelTileCost) * (ceil_div(p.w.grid, L) * L) * p.oc;
+    const bool often = p.taps() == 1 && p.w.step == 1 && p.w.grid == p.in_plane && p.in_plane < kSmallPlane;
+    const double pixels = (terms + kPixelTileCost) * (ceil_div(p.w.grid, L) * L) * p.oc * (often ? kReadOften : 1);
     return {rows * channels, rows * pixels};
 }
 
@@ -173,8 +179,8 @@ template <bool AlongPixels> const char* backward_input_declines(const ConvShape&
     });
     return loser(AlongPixels, all);
 }
-// Seen from dx, the borders of dy are padding, whatever the layer's own padding.
-inline bool always(const ConvShape&) { return true; }
+// Seen from dx, the borders of dy are padding, whatever the layer's own padding, unless one tap meets each output.
+inline bool pads_columns_back(const ConvShape& s) { return s.kw > 1 || s.pw > 0; }
 
 // Whether some positions of dx receive nothing, their parts being without taps; and whether the one part that has some
 // writes those zeros on its way.
@@ -225,8 +231,8 @@ template <class T, bool AlongPixels> void run_backward_input(const BackwardInput
     });
 }
 template <class T, bool AlongPixels> constexpr BackwardInputAlgorithm<T> backward_input_entry(ConvAlgorithm id) {
-    return {{id, true, always, true, false, backward_input_cannot<T, AlongPixels>, backward_input_declines<AlongPixels>,
-             backward_input_workspace<T, AlongPixels>, backward_input_error},
+    return {{id, true, pads_columns_back, true, false, backward_input_cannot<T, AlongPixels>,
+             backward_input_declines<AlongPixels>, backward_input_workspace<T, AlongPixels>, backward_input_error},
             run_backward_input<T, AlongPixels>};
 }
 
