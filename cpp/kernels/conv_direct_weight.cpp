@@ -27,6 +27,7 @@ struct PlacedX {
     int64_t channel, image, ahead;
 };
 constexpr int64_t kLanesOfPiece = 64;   // of a block whose chunks are added
+constexpr int64_t kLanesAhead = 32;     // of rows of dweight, which lie far apart: called in so many ahead
 
 // The lanes [begin, end) of one tile, in block k.
 template <class T> void run_tile(WeightTile<T>& tile, const WeightProblem& p, int64_t vectors, int64_t lanes) {
@@ -158,7 +159,10 @@ void write_block(T* dweight, const T* sums, const WeightProblem& p, int64_t fold
 #pragma GCC unroll 16
             for (int i = 0; i < L; ++i) {
                 const int64_t k = (begin * L + v) / p.fold + i / p.fold, g = fold_block * p.fold + i % p.fold;
-                if (k < p.oc && g < p.groups) store_first(dweight + (g * p.oc + k) * p.lanes + lane, rows[i], count);
+                if (k >= p.oc || g >= p.groups) continue;
+                T* to = dweight + (g * p.oc + k) * p.lanes + lane;
+                store_first(to, rows[i], count);
+                __builtin_prefetch(to + kLanesAhead, 1);
             }
         }
     }

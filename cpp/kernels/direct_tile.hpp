@@ -161,10 +161,12 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
     Vec<T> acc[Pixels][Vectors];
     accumulate(acc, a, Vectors * L,
                [&](Vec<T>(&sums)[Pixels][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
-                   __builtin_prefetch(x + kInputAhead * a.channel_pitch);
+                   if constexpr (Vectors > 1) {   // with one vector, loads are what bounds
+                       __builtin_prefetch(x + kInputAhead * a.channel_pitch);
 #pragma GCC unroll 4
-                   for (int i = 0; i < Vectors * L; i += kCacheLine<T>)
-                       __builtin_prefetch(w + kWeightsAhead * Vectors * L + i);
+                       for (int i = 0; i < Vectors * L; i += kCacheLine<T>)
+                           __builtin_prefetch(w + kWeightsAhead * Vectors * L + i);
+                   }
                    Vec<T> factor[Vectors];
 #pragma GCC unroll 2
                    for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
