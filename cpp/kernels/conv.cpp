@@ -36,7 +36,8 @@ template <class T> auto backward_input_list() {
 }
 template <class T> auto backward_weight_list() {
     return in_order(depthwise_backward_weight<T>(), matmul_backward_weight<T>(), winograd_f4_backward_weight<T>(),
-                    winograd_f2_backward_weight<T>(), direct_backward_weight<T>(), plain_backward_weight<T>());
+                    winograd_f2_backward_weight<T>(), winograd_strided_backward_weight<T>(),
+                    direct_backward_weight<T>(), plain_backward_weight<T>());
 }
 
 const char* const kNames[] = {

@@ -122,6 +122,8 @@ struct F4 {   // points 0, +-p, +-q, infinity
 };
 
 struct F42 {   // F(4, 2), a part of the two below: points 0, 1/2, -1, 3/2, infinity
+    static constexpr int inputs = 5, points = 5, outputs = 4, taps = 2, step = 4;
+    template <class V> static TK_INLINE void input(V* to, const V* d) { input(to, d[0], d[1], d[2], d[3], d[4]); }
     template <class V, class T = std::remove_reference_t<decltype(V{}[0])>>
     static TK_INLINE void input(V* to, V d0, V d1, V d2, V d3, V d4) {
         to[0] = (d3 - d2) + (T(0.75) * d0 - T(1.25) * d1);
@@ -145,6 +147,20 @@ struct F42 {   // F(4, 2), a part of the two below: points 0, 1/2, -1, 3/2, infi
         to[1] = (T(0.5) * m[1] - m[2]) + T(1.5) * m[3];
         to[2] = (T(0.25) * m[1] + m[2]) + T(2.25) * m[3];
         to[3] = (T(0.125) * m[1] - m[2]) + (T(3.375) * m[3] + m[4]);
+    }
+    template <class V, class T = std::remove_reference_t<decltype(V{}[0])>>
+    static TK_INLINE void adjoint_output(V* to, const V* y) {
+        to[0] = y[0];
+        to[1] = (y[0] + T(0.5) * y[1]) + (T(0.25) * y[2] + T(0.125) * y[3]);
+        to[2] = (y[0] - y[1]) + (y[2] - y[3]);
+        to[3] = (y[0] + T(1.5) * y[1]) + (T(2.25) * y[2] + T(3.375) * y[3]);
+        to[4] = y[3];
+    }
+    template <class V, class T = std::remove_reference_t<decltype(V{}[0])>>
+    static TK_INLINE void adjoint_weight(V* to, const V* m) {
+        constexpr T third(4.0 / 3), fifth(4.0 / 15);
+        to[0] = third * (m[0] - m[1]) + fifth * (m[3] - m[2]);
+        to[1] = (fifth * (m[2] + T(1.5) * m[3]) - T(2.0 / 3) * m[1]) + m[4];
     }
 };
 

@@ -66,5 +66,12 @@ inline const char* declines_f2_tiles(const ConvShape& s, int64_t height, int64_t
     return height == 1 ? "maps of one row: half of every tile would lie beside it" : nullptr;
 }
 
+// Of 4x4, stride 2.
+inline const char* declines_strided_tiles(const ConvShape& s) {
+    constexpr int64_t tile = Strided4::outputs;
+    const int64_t covered = ceil_div(s.oh, tile) * tile * ceil_div(s.ow, tile) * tile;
+    return 5 * covered > 7 * s.oh * s.ow ? "its tiles reach so far past the map that direct saves as much" : nullptr;
+}
+
 }   // namespace
 }   // namespace tk::TK_ISA

@@ -135,10 +135,7 @@ struct WinogradStrided {
         // At 4x4 forward gains at a batch of 16 what it loses at 1. Tiles that cover 2.56 times the outputs (5x5)
         // take 1.2 times direct's time, 1.44 times (10x10) as much, 1.31 times (7x7) 0.7.
         if (height < 7 || width < 7) return "maps smaller than 7x7: transforms would outweigh the products saved";
-        constexpr int64_t tile = Strided4::outputs;
-        const int64_t covered = ceil_div(s.oh, tile) * tile * ceil_div(s.ow, tile) * tile;
-        return 5 * covered > 7 * s.oh * s.ow ? "its tiles reach so far past the map that direct saves as much"
-                                             : nullptr;
+        return declines_strided_tiles(s);
     }
     static double error(const ConvShape&, int64_t terms, double roundoff) {
         return winograd_error(24, 5, terms, roundoff);

@@ -196,17 +196,21 @@ template <class F> TK_INLINE void for_each_tile(const View& v, const Patch& p, F
                     f(r * v.h.step * v.h.dilation + row, c * v.w.step * v.w.dilation + column);
 }
 
-// The input transform of a strip's tiles.
-template <class T, class H, class W>
+// The input transform of a strip's tiles. Positions of a tile that lie `Phases` apart along both axes make a tile of
+// their own, whose points follow each other: the even ones, then those of odd columns, of odd rows, of both.
+template <class T, class H, class W, int Phases = 1>
 void transform_strip(const Points<T>& to, const T* strip, const View& v, const Patch& p) {
     constexpr int L = kLanes<T>;
     const int64_t pitch = v.w.extent(p.columns) * L, down = v.h.dilation * pitch, right = v.w.dilation * L;
     T* out = to.at + p.tile * to.tile_pitch;
     for_each_tile(v, p, [&](int64_t row, int64_t column) TK_ALWAYS {
-        const T* tile = strip + row * pitch + column * L;
-        input_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(tile + i * down + j * right); },
-                            [&](int i, int j, Vec<T> value)
-                                TK_ALWAYS { store(out + (i * W::points + j) * to.point_pitch, value); });
+        T* at = out;
+        for (int phase = 0; phase < Phases * Phases; ++phase, at += kPoints<H, W> * to.point_pitch) {
+            const T* tile = strip + (row * pitch + column * L) + phase / Phases * down + phase % Phases * right;
+            input_both<T, H, W>([&](int i, int j) TK_ALWAYS { return load(tile + Phases * (i * down + j * right)); },
+                                [&](int i, int j, Vec<T> value)
+                                    TK_ALWAYS { store(at + (i * W::points + j) * to.point_pitch, value); });
+        }
         out += to.tile_pitch;
     });
 }

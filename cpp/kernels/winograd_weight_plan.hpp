@@ -12,9 +12,10 @@ constexpr int64_t kLeastSharedBytes = 6 << 20, kSharedBytes = 12 << 20;
 constexpr int64_t kManyPairs = 16;
 constexpr int64_t kMostChunks = 16;
 
-// The transforms of a filter along both axes. The loops are the same for all.
+// The transforms of a filter along both axes. The loops are the same for all. Several points of x, one of each phase of
+// its tile, meet the same point of dy: number p meets p % dy_points.
 template <class T> struct WeightFilter {
-    int64_t points, taps;
+    int64_t points, dy_points, taps;
     TileSizes h, w;
     void (*input)(const Points<T>& to, const T* strip, const View&, const Patch&);
     void (*gradient)(const Points<T>& to, const T* strip, const View&, const Patch&);
@@ -60,7 +61,7 @@ template <class T> WeightPlan plan(const WeightProblem<T>& p) {
     q.shared = q.c_blocks * q.k_blocks >= kManyPairs;
     const int64_t bands = p.n * q.bands.per_image(), tiles = q.bands.most_tiles();
     const int64_t x_bytes = points * q.c_blocks * kBlock<T> * tiles * size;   // of a band, in one plane
-    const int64_t dy_bytes = points * q.k_blocks * kBlock<T> * tiles * size;
+    const int64_t dy_bytes = p.filter.dy_points * q.k_blocks * kBlock<T> * tiles * size;
     const int64_t sums = points * p.depth.taps * q.c_blocks * q.k_blocks * kBlock<T> * kBlock<T> * size;
     const int64_t run_bytes = q.shared ? smaller(kSharedBytes, larger(kLeastSharedBytes, 2 * sums)) : kRunBytes;
     q.slabs = slabs_of(p.depth, run_bytes, x_bytes, dy_bytes);
@@ -72,7 +73,7 @@ template <class T> WeightPlan plan(const WeightProblem<T>& p) {
         while (q.chunks < kMostChunks && q.chunks * 2 <= q.runs * q.slabs.count) q.chunks *= 2;
     }
     q.value_block = points * point_pitch<T>(q.run * tiles * q.slabs.in);
-    q.gradient_block = points * point_pitch<T>(q.run * tiles * q.slabs.out);
+    q.gradient_block = p.filter.dy_points * point_pitch<T>(q.run * tiles * q.slabs.out);
     q.values = q.c_blocks * q.value_block;
     q.gradients = q.k_blocks * q.gradient_block;
     q.x_rows = strip_rows<T>(p.x, q.bands);

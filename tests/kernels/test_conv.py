@@ -61,7 +61,7 @@ def test_padding_contributes_nothing_to_non_finite_weights_under_winograd(
     dx = tk.kernels.conv_backward_input(dy, weight, x.shape, **options, algorithm=algorithm)
     expected = tk.kernels.conv_backward_input(dy, weight, x.shape, **options, algorithm="plain")
     np.testing.assert_array_equal(np.isfinite(dx), np.isfinite(expected))
-    if algorithm == "winograd_strided":
+    if algorithm == "winograd_strided" and taps == 3:
         return  # it has no weight gradient
     dy[1, 4, ..., 0, 0] = np.nan
     dweight = tk.kernels.conv_backward_weight(dy, x, weight.shape, **options, algorithm=algorithm)

@@ -32,6 +32,8 @@ def ratio(direction: str, algorithm: str, rng: np.random.Generator) -> float:
     ic, oc = (int(one) for one in 2 ** rng.uniform(3, 8, 2))
     stride, padding = ALGORITHMS[algorithm], int(rng.integers(0, 3))
     kernel = (3, 3)
+    if algorithm == "winograd_strided" and direction == "backward_weight":
+        kernel = (4, 4)
     if rng.random() < 0.3:
         kernel = {"winograd_f4": (1, 3), "winograd_strided": (4, 4)}.get(algorithm, kernel)
     elif rng.random() < 0.4:  # taps of depth
@@ -53,15 +55,8 @@ def ratio(direction: str, algorithm: str, rng: np.random.Generator) -> float:
     return float(error / next(published for name, _, _, _, published, _ in listed if name == algorithm))
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "direction"),
-    [
-        (algorithm, direction)
-        for algorithm, stride in ALGORITHMS.items()
-        for direction in DIRECTIONS
-        if stride == 1 or direction != "backward_weight"
-    ],
-)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_published_error_holds_with_a_margin_of_no_more_than_three(direction: str, algorithm: str) -> None:
     rng = np.random.default_rng(0)
     ratios = [ratio(direction, algorithm, rng) for _ in range(24)]

@@ -119,6 +119,20 @@ def test_tiles_serve_kernels_of_depth(x, weight, stride, algorithm):
     assert told.chosen("backward_weight").name == ("direct" if stride == 2 else algorithm)
 
 
+@pytest.mark.parametrize(
+    ("x", "weight", "algorithm"),
+    [
+        ((1, 64, 16, 16), (128, 64, 4, 4), "winograd_strided"),
+        ((1, 16, 28, 32), (16, 16, 4, 4), "winograd_strided"),
+        ((1, 8, 64, 64), (64, 8, 4, 4), "direct"),  # few channels
+        ((1, 64, 14, 32), (64, 64, 4, 4), "direct"),  # 7 rows
+        ((1, 64, 18, 18), (64, 64, 4, 4), "direct"),  # tiles reach far past 9x9
+    ],
+)
+def test_weight_gradients_of_4x4_and_stride_2_go_to_tiles(x, weight, algorithm):
+    assert tk.explain_conv(x, weight, stride=2, padding=1).chosen("backward_weight").name == algorithm
+
+
 @pytest.mark.parametrize(("taps", "declined"), [(16, None), (17, "for at most 16 taps of depth")])
 def test_tiles_serve_so_many_taps_of_depth(taps, declined):
     told = tk.explain_conv((1, 16, 40, 8, 8), (16, 16, taps, 3, 3), padding=1)

@@ -224,6 +224,7 @@ TILES = [
     Case("tiles strided 4x4", (3, 38, 14, 19), (36, 19, 4, 4), {"stride": 2, "padding": 1, "groups": 2}),
     Case("tiles strided 4x4, odd", (2, 17, 17, 22), (33, 17, 4, 4), {"stride": 2, "padding": ((1, 2), (0, 1))}),
     Case("tiles strided 4x4, wide padding", (2, 16, 5, 6), (16, 16, 4, 4), {"stride": 2, "padding": (3, 2)}),
+    Case("tiles strided 4x4, same", (1, 17, 12, 21), (18, 17, 4, 4), {"stride": 2, "padding": "same"}),
     # Depth: planes of padding, taps and strides of depth, slabs of long ones, groups, kernels of one plane.
     Case("tiles 3d", (3, 19, 5, 9, 7), (35, 19, 3, 3, 3), {"padding": 1}),
     Case("tiles 3d, one plane and two", (2, 17, 2, 7, 7), (18, 17, 3, 3, 3), {"padding": (2, 1, 1)}, bias=False),
@@ -283,6 +284,7 @@ BIG += [
     Case("big tiles", (20, 40, 28, 28), (36, 40, 3, 3), {"padding": 1}, big=True),
     Case("big tiles dilated", (6, 40, 28, 28), (36, 40, 3, 3), {"padding": 2, "dilation": 2}, big=True),
     Case("big tiles strided", (9, 33, 30, 31), (35, 33, 3, 3), {"stride": 2, "padding": 1}, big=True),
+    Case("big tiles strided 4x4", (9, 128, 17, 20), (130, 128, 4, 4), {"stride": 2, "padding": 1}, big=True),
     Case("big tiles 3d", (3, 40, 6, 28, 28), (36, 40, 3, 3, 3), {"padding": 1}, big=True),
     Case("big tiles 3d, many pairs", (2, 128, 3, 14, 14), (130, 128, 3, 3, 3), {"padding": 1}, big=True),
     Case("big tiles, many pairs", (9, 128, 14, 14), (130, 128, 3, 3), {"padding": 1}, big=True),
