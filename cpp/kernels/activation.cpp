@@ -24,7 +24,7 @@ template <class T> void sigmoid_forward(T* y, const T* x, int64_t count) {
     elementwise(
         count, 16, y,
         [](Vec<T> v) {
-            const Vec<T> e = exp<T>(-absolute<T>(v));
+            const Vec<T> e = exp_negative<T>(-absolute<T>(v));
             return select<T>(v < 0, e, broadcast(T{1})) / (1 + e);
         },
         x);

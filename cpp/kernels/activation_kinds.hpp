@@ -11,14 +11,14 @@ namespace kinds {
 template <class T> TK_INLINE Vec<T> one() { return broadcast(T{1}); }
 template <class T> TK_INLINE Vec<T> held(Vec<T> x, Vec<T> low, Vec<T> high) { return greater(low, lesser(high, x)); }
 
-// 1 / (1 + exp(-x)) and 1 / (1 + exp(x)), neither by subtraction
+// s = 1 / (1 + exp(-x)) is below / whole, 1 - s is above / whole, neither by subtraction; whole lies from 1 to 2.
 template <class T> struct Logistic {
-    Vec<T> below, above;
+    Vec<T> below, above, whole;
 };
 template <class T> TK_INLINE Logistic<T> logistic(Vec<T> x) {
-    const Vec<T> e = exp<T>(-absolute<T>(x)), inverse = 1 / (1 + e);
+    const Vec<T> e = exp_negative<T>(-absolute<T>(x));
     const VecMask<T> negative = x < 0;
-    return {select<T>(negative, e, one<T>()) * inverse, select<T>(negative, one<T>(), e) * inverse};
+    return {select<T>(negative, e, one<T>()), select<T>(negative, one<T>(), e), 1 + e};
 }
 
 // y = x above 0, else a (exp(x / a) - 1)
@@ -28,7 +28,7 @@ template <class T> struct celu {
         return select<T>(x > 0, x, a * expm1_negative<T>(x / a));
     }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T> a, Vec<T>) {
-        return select<T>(x > 0, dy, dy * exp<T>(x / a));
+        return select<T>(x > 0, dy, dy * exp_negative<T>(lesser(Vec<T>{}, x / a)));
     }
 };
 
@@ -39,7 +39,7 @@ template <class T> struct elu {
         return select<T>(x > 0, a * x, b * expm1_negative<T>(x));
     }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T> a, Vec<T> b) {
-        return dy * select<T>(x > 0, a, b * exp<T>(x));
+        return dy * select<T>(x > 0, a, b * exp_negative<T>(lesser(Vec<T>{}, x)));
     }
 };
 
@@ -73,13 +73,14 @@ template <class T> struct gelu_tanh {
     static constexpr int cost = 24;
     static constexpr T kSlope = static_cast<T>(1.5957691216057308), kCube = static_cast<T>(0.044715);
     static TK_INLINE Vec<T> value(Vec<T> x, Vec<T>, Vec<T>) {
-        return x * logistic<T>(kSlope * x * (1 + kCube * x * x)).below;
+        const Logistic<T> s = logistic<T>(kSlope * x * (1 + kCube * x * x));
+        return x * s.below / s.whole;
     }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T>, Vec<T>) {
         x = held<T>(x, broadcast(T{-64}), broadcast(T{64}));
         const Vec<T> square = kCube * x * x;
         const Logistic<T> s = logistic<T>(kSlope * x * (1 + square));
-        return dy * (s.below * (1 + x * s.above * (kSlope * (1 + 3 * square))));
+        return dy * s.below * (s.whole + x * s.above * (kSlope * (1 + 3 * square))) / (s.whole * s.whole);
     }
 };
 
@@ -141,11 +142,11 @@ template <class T> struct mish {
         return {select<T>(negative, e * (e + 2), 1 + 2 * e), select<T>(negative, broadcast(T{2}), 2 * e * e)};
     }
     static TK_INLINE Vec<T> value(Vec<T> x, Vec<T>, Vec<T>) {
-        const Parts p = parts(x, exp<T>(-absolute<T>(x)));
+        const Parts p = parts(x, exp_negative<T>(-absolute<T>(x)));
         return x * (p.above / (p.above + p.below));
     }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T>, Vec<T>) {
-        const Vec<T> e = exp<T>(-absolute<T>(x));
+        const Vec<T> e = exp_negative<T>(-absolute<T>(x));
         const Parts p = parts(x, e);
         const Vec<T> inverse = 1 / (p.above + p.below), t = p.above * inverse;
         const Vec<T> logistic = select<T>(x < 0, e, one<T>()) / (1 + e);
@@ -156,10 +157,13 @@ template <class T> struct mish {
 // y = x s, s = 1 / (1 + exp(-x)); y' = s (1 + x (1 - s))
 template <class T> struct silu {
     static constexpr int cost = 20;
-    static TK_INLINE Vec<T> value(Vec<T> x, Vec<T>, Vec<T>) { return x * logistic<T>(x).below; }
+    static TK_INLINE Vec<T> value(Vec<T> x, Vec<T>, Vec<T>) {
+        const Logistic<T> s = logistic<T>(x);
+        return x * s.below / s.whole;
+    }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T>, Vec<T>) {
         const Logistic<T> s = logistic<T>(x);
-        return dy * (s.below * (1 + x * s.above));
+        return dy * s.below * (s.whole + x * s.above) / (s.whole * s.whole);
     }
 };
 
@@ -168,12 +172,13 @@ template <class T> struct softplus {
     static constexpr int cost = 32;
     static TK_INLINE Vec<T> value(Vec<T> x, Vec<T> a, Vec<T> b) {
         const Vec<T> z = a * x;
-        const Vec<T> y = greater(Vec<T>{}, z) + log1p_unit<T>(exp<T>(-absolute<T>(z)));
+        const Vec<T> y = greater(Vec<T>{}, z) + log1p_unit<T>(exp_negative<T>(-absolute<T>(z)));
         return select<T>(z > b, x, y / a);
     }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T> a, Vec<T> b) {
         const Vec<T> z = a * x;
-        return select<T>(z > b, dy, dy * logistic<T>(z).below);
+        const Logistic<T> s = logistic<T>(z);
+        return select<T>(z > b, dy, dy * s.below / s.whole);
     }
 };
 

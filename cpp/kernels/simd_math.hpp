@@ -1,7 +1,7 @@
 // exp, log, log1p on [0, 1], tanh, the normal distribution and sqrt of vectors. Each lane is computed by the same steps
 // wherever it stands: reduce the argument to a small interval, sum a series there, put the power of two back.
 // Errors over all arguments, in units of the last place of the result (tests/kernels/test_simd_math.py):
-//   exp < 1, log < 1, log1p < 2, tanh < 3, normal < 5; sqrt is correctly rounded.
+//   exp < 1.2, log < 1, log1p < 2, tanh < 3, normal < 5; sqrt is correctly rounded.
 // As in IEEE arithmetic: NaN in, NaN out; exp(-inf) = 0, exp overflows to inf and underflows through the
 // denormals; log(0) = -inf, log(x < 0) = NaN; tanh(-0) = -0; normal(-inf) = 0, normal(inf) = 1.
 #pragma once
@@ -20,8 +20,10 @@ template <> struct Format<float> {
     static constexpr float kLowestExp = -104, kHighestExp = 89;   // beyond: 0 and inf
     // ln 2 = high + low; high has so few bits that k * high is exact for every exponent k.
     static constexpr float kLn2High = 0x1.63p-1f, kLn2Low = -0x1.bd0106p-13f;
-    // |r| <= ln(2)/2: r^8/8! < 2^-27. s^2 < 0.0295: s^10/11 < 2^-28.
-    static constexpr int kExpDegree = 7, kLogTerms = 4;
+    // (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2, the largest error of exp(r) least: 2^-28
+    static constexpr double kExp[] = {0.49999988, 0.1666652, 0.041668389, 0.0083687445, 0.001381454};
+    // s^2 < 0.0295: s^10/11 < 2^-28
+    static constexpr int kLogTerms = 4;
     // M(x) (x + 4), a polynomial in (x - 4) / (x + 4) through Chebyshev's nodes: off by 2^-26 of itself for x <= 16
     static constexpr int kMillsDegree = 9, kMillsCentre = 4;
     static constexpr double kMills[kMillsDegree + 1] = {
@@ -37,8 +39,12 @@ template <> struct Format<double> {
     static constexpr double kSmallestNormal = 0x1p-1022;
     static constexpr double kLowestExp = -746, kHighestExp = 710;
     static constexpr double kLn2High = 0x1.62e42fefa4p-1, kLn2Low = -0x1.8432a1b0e2634p-43;
-    // r^14/14! < 2^-57, s^22/23 < 2^-60
-    static constexpr int kExpDegree = 13, kLogTerms = 10;
+    // The same by Taylor's series: r^14/14! < 2^-57
+    static constexpr double kExp[] = {
+        1.0 / 2,     1.0 / 6,      1.0 / 24,      1.0 / 120,      1.0 / 720,       1.0 / 5040,
+        1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
+    };
+    static constexpr int kLogTerms = 10;   // s^22/23 < 2^-60
     // off by 2^-56 for x <= 40
     static constexpr int kMillsDegree = 22, kMillsCentre = 5;
     static constexpr double kMills[kMillsDegree + 1] = {
@@ -52,66 +58,79 @@ template <> struct Format<double> {
 };
 template <class T> using Bits = typename Format<T>::Bits;
 
-constexpr double kInverseFactorial[] = {
-    1.0,        1.0,         1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
-    1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
-};
-
 template <class T> TK_INLINE Bits<T> bits(Vec<T> v) { return (Bits<T>)v; }
 template <class T> TK_INLINE Vec<T> from_bits(Bits<T> b) { return (Vec<T>)b; }
 template <class T> TK_INLINE Vec<T> absolute(Vec<T> v) { return from_bits<T>(bits<T>(v) & ~Format<T>::kSign); }
 
-// Adding 1.5 * 2^mantissa rounds to an integer and leaves it in the low bits.
-template <class T> constexpr T kRounder = static_cast<T>(int64_t{3} << (Format<T>::kMantissa - 1));
+// Adding 1.5 * 2^mantissa rounds to an integer and leaves it in the low bits; with `Up` more, that integer plus Up.
+template <class T, int Up = 0> constexpr T kRounder = static_cast<T>((int64_t{3} << (Format<T>::kMantissa - 1)) + Up);
 
-// 2^n for whole n within the exponents of normal numbers
-template <class T> TK_INLINE Vec<T> power_of_two(Vec<T> n) {
-    return from_bits<T>((bits<T>(n + kRounder<T>) << Format<T>::kMantissa) + Format<T>::kOne);
+// 2^n of n + kRounder<T, kBias>, for whole n within the exponents of normal numbers
+template <class T> TK_INLINE Vec<T> power_of_two(Vec<T> rounded) {
+    return from_bits<T>(bits<T>(rounded) << Format<T>::kMantissa);
 }
 
-// x = n ln 2 + r with whole n, and expm1(r) = r + r^2 (1/2! + r/3! + ...).
+// expm1(r) = r + r^2 kExp(r), |r| <= ln(2)/2. Terms in pairs, so that few wait for each other.
+template <class T> TK_INLINE Vec<T> series_of_expm1(Vec<T> r) {
+    constexpr auto& c = Format<T>::kExp;
+    constexpr int last = static_cast<int>(sizeof c / sizeof c[0]) - 1;
+    const Vec<T> square = r * r;
+    Vec<T> sum = broadcast(static_cast<T>(c[last]));
+    if constexpr (last % 2) sum = sum * r + static_cast<T>(c[last - 1]);
+#pragma GCC unroll 8
+    for (int i = (last & ~1) - 2; i >= 0; i -= 2)
+        sum = sum * square + (r * static_cast<T>(c[i + 1]) + static_cast<T>(c[i]));
+    return square * sum + r;
+}
+// x = n ln 2 + r with whole n; `rounded` is n + kRounder<T, Up>.
 template <class T> struct ReducedExp {
-    Vec<T> n, expm1;
+    Vec<T> rounded, n, expm1;
 };
-// The same where r = high - low
-template <class T> TK_INLINE ReducedExp<T> series_of_exp(Vec<T> n, Vec<T> high, Vec<T> low) {
+// Of the sum of x and the rest, if any
+template <class T, int Up, class... Rest> TK_INLINE ReducedExp<T> reduce_exp(Vec<T> x, Rest... rest) {
     typedef Format<T> F;
-    const Vec<T> r = high - low;
-    Vec<T> sum = broadcast(static_cast<T>(kInverseFactorial[F::kExpDegree]));
-#pragma GCC unroll 16
-    for (int i = F::kExpDegree - 1; i >= 2; --i) sum = sum * r + static_cast<T>(kInverseFactorial[i]);
-    return {n, high + (r * r * sum - low)};
+    const Vec<T> rounded = x * static_cast<T>(1.4426950408889634) + kRounder<T, Up>, n = rounded - kRounder<T, Up>;
+    const Vec<T> high = x - n * F::kLn2High;   // exact
+    return {rounded, n, series_of_expm1<T>(((high - n * F::kLn2Low) + ... + rest))};
 }
-template <class T> TK_INLINE Vec<T> whole_exponent(Vec<T> x) {
-    return x * static_cast<T>(1.4426950408889634) + kRounder<T> - kRounder<T>;
-}
-template <class T> TK_INLINE ReducedExp<T> reduce_exp(Vec<T> x) {
-    typedef Format<T> F;
-    const Vec<T> n = whole_exponent<T>(x);
-    return series_of_exp<T>(n, x - n * F::kLn2High, n * F::kLn2Low);   // high is exact
-}
-// (1 + expm1) 2^n, rounded once. n may lie a little beyond the exponents of normal numbers.
+
+// (1 + expm1) 2^n, rounded once: restore_exp() for n a little beyond the exponents of normal numbers,
+// restore_small_exp() for n <= 0 and Up = kSmall, by which 2^n is lifted out of the denormals.
+template <class T> constexpr int kSmall = Format<T>::kBias + Format<T>::kBias / 2 + 1;
 #if defined(__AVX512F__)
 TK_INLINE Vec<float> restore_exp(ReducedExp<float> e) { return _mm512_maskz_scalef_ps(0xffff, 1 + e.expm1, e.n); }
 TK_INLINE Vec<double> restore_exp(ReducedExp<double> e) { return _mm512_maskz_scalef_pd(0xff, 1 + e.expm1, e.n); }
+template <class T> TK_INLINE Vec<T> restore_small_exp(ReducedExp<T> e) { return restore_exp(e); }
 #else
 template <class T> TK_INLINE Vec<T> restore_exp(ReducedExp<T> e) {   // two factors, of which only the second rounds
+    constexpr T up = kRounder<T, Format<T>::kBias>;
     const Vec<T> half = e.n * static_cast<T>(0.5) + kRounder<T> - kRounder<T>;
-    return (1 + e.expm1) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
+    return (1 + e.expm1) * power_of_two<T>(half + up) * power_of_two<T>(e.n - half + up);
+}
+template <class T> TK_INLINE Vec<T> restore_small_exp(ReducedExp<T> e) {
+    constexpr T back = sizeof(T) == 4 ? 0x1p-64 : 0x1p-512;
+    const Vec<T> lifted = power_of_two<T>(e.rounded);
+    return (lifted * e.expm1 + lifted) * back;
 }
 #endif
 
 template <class T> TK_INLINE Vec<T> exp(Vec<T> x) {
     typedef Format<T> F;
     x = lesser(broadcast(F::kHighestExp), greater(broadcast(F::kLowestExp), x));   // NaN passes both
-    return restore_exp(reduce_exp<T>(x));
+    return restore_exp(reduce_exp<T, 0>(x));
+}
+
+// exp(x) for x <= 0
+template <class T> TK_INLINE Vec<T> exp_negative(Vec<T> x) {
+    x = greater(broadcast(Format<T>::kLowestExp), x);   // NaN passes
+    return restore_small_exp<T>(reduce_exp<T, kSmall<T>>(x));
 }
 
 // exp(x) - 1 for x <= 0
 template <class T> TK_INLINE Vec<T> expm1_negative(Vec<T> x) {
     x = greater(broadcast(T{-40}), x);   // exp(-40) is lost beside 1; NaN passes
-    const ReducedExp<T> e = reduce_exp<T>(x);
-    const Vec<T> scale = power_of_two<T>(e.n);
+    const ReducedExp<T> e = reduce_exp<T, Format<T>::kBias>(x);
+    const Vec<T> scale = power_of_two<T>(e.rounded);
     return scale * e.expm1 + (scale - 1);
 }
 
@@ -185,9 +204,8 @@ template <class T> TK_INLINE Normal<T> normal(Vec<T> x) {
     typedef Format<T> F;
     constexpr T end = sizeof(T) == 4 ? 16 : 40;   // exp(-end^2 / 2) is 0
     const Vec<T> size = lesser(broadcast(end), absolute<T>(x)), half = size * static_cast<T>(-0.5);   // NaN passes
-    const Vec<T> square = half * size, n = whole_exponent<T>(square);
-    const Vec<T> low = n * F::kLn2Low - rest_of_product(half, size, square);
-    const Vec<T> bell = restore_exp(series_of_exp<T>(n, square - n * F::kLn2High, low));
+    const Vec<T> square = half * size;
+    const Vec<T> bell = restore_small_exp<T>(reduce_exp<T, kSmall<T>>(square, rest_of_product(half, size, square)));
     const Vec<T> twice = 2 / (size + F::kMillsCentre), w = size * twice - 1;
     Vec<T> mills = broadcast(static_cast<T>(F::kMills[F::kMillsDegree] / 2));
 #pragma GCC unroll 32

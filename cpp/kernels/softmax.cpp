@@ -11,7 +11,7 @@ template <class T> void softmax_forward(T* y, const T* x, const SoftmaxShape& s)
         const Vec<T> most = largest(x, line);
         Vec<T> sum{};
         line.for_each([&](int64_t at, int64_t count) {
-            const Vec<T> e = exp<T>(load_first(x + at, count) - most);
+            const Vec<T> e = exp_negative<T>(load_first(x + at, count) - most);
             store_first(y + at, e, count);
             sum += keep_first<T>(e, count, 0);
         });

@@ -75,7 +75,7 @@ template <class T> TK_INLINE void log_softmax_line(T* y, const T* x, const Line<
     Vec<T> sum{};
     line.for_each([&](int64_t at, int64_t count) {
         const Vec<T> shifted = load_first(x + at, count) - most;
-        sum += keep_first<T>(exp<T>(shifted), count, 0);
+        sum += keep_first<T>(exp_negative<T>(shifted), count, 0);
     });
     const Vec<T> scale = log<T>(line.total(sum));
     line.for_each(

@@ -75,6 +75,9 @@ template <class Wide, class T> Wide normal(T x) {
 template <class T, class Word, class Wide> void measure_all(const char* type, unsigned long long step) {
     using V = tk::Vec<T>;
     measure<T, Word>("exp", type, step, [](V v) { return tk::exp<T>(v); }, [](T x) { return std::exp(Wide(x)); });
+    measure<T, Word>(
+        "exp_negative", type, step, [](V v) { return v > 0 ? v - v : tk::exp_negative<T>(v); },
+        [](T x) { return x > 0 ? Wide(x) - x : std::exp(Wide(x)); });
     measure<T, Word>("log", type, step, [](V v) { return tk::log<T>(v); }, [](T x) { return std::log(Wide(x)); });
     measure<T, Word>(
         "log1p", type, step, [](V v) { return v < 0 || v > 1 ? v - v : tk::log1p_unit<T>(v); },
