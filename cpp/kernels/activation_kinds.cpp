@@ -21,14 +21,16 @@ template <class T> struct Entry {
 
 template <class T, class Kind> void forward_chunk(const Arrays<T>& arrays, int64_t begin, int64_t end) {
     const Vec<T> a = broadcast(arrays.a), b = broadcast(arrays.b);
-    each_vector(arrays.to, begin, end, arrays.streams,
-                [=, x = arrays.x](int64_t i, int64_t left) { return Kind::value(read(x + i, left), a, b); });
+    each_vector<at_once<T>(Kind::cost)>(
+        arrays.to, begin, end, arrays.streams,
+        [=, x = arrays.x](int64_t i, int64_t left) { return Kind::value(read(x + i, left), a, b); });
 }
 template <class T, class Kind> void backward_chunk(const Arrays<T>& arrays, int64_t begin, int64_t end) {
     const Vec<T> a = broadcast(arrays.a), b = broadcast(arrays.b);
-    each_vector(arrays.to, begin, end, arrays.streams, [=, x = arrays.x, dy = arrays.dy](int64_t i, int64_t left) {
-        return Kind::gradient(read(dy + i, left), read(x + i, left), a, b);
-    });
+    each_vector<at_once<T>(Kind::cost)>(arrays.to, begin, end, arrays.streams,
+                                        [=, x = arrays.x, dy = arrays.dy](int64_t i, int64_t left) {
+                                            return Kind::gradient(read(dy + i, left), read(x + i, left), a, b);
+                                        });
 }
 
 // In the order of TK_ACTIVATIONS

@@ -21,9 +21,16 @@ TK_INLINE void elementwise(int64_t count, int64_t cost, T* y, F f, const In*... 
 }
 
 // The same with y[i ..] = f(i, elements left), whose vectors are read(): one loop for whole vectors and the tail.
-template <class T, class F> TK_INLINE void each_vector(T* y, int64_t begin, int64_t end, bool streams, F f) {
+// Before it, where f costs less than a loop's step does, whole vectors AtOnce by AtOnce.
+template <int AtOnce, class T, class F>
+TK_INLINE void each_vector(T* y, int64_t begin, int64_t end, bool streams, F f) {
     constexpr int L = kLanes<T>;
-    for (int64_t i = begin; i < end; i += L) {
+    int64_t i = begin;
+    if constexpr (AtOnce > 1)
+        for (; !streams && i + AtOnce * L <= end; i += AtOnce * L)
+#pragma GCC unroll 4
+            for (int j = 0; j < AtOnce; ++j) store(y + i + j * L, f(i + j * L, L));
+    for (; i < end; i += L) {
         const int64_t left = end - i;
         const Vec<T> v = f(i, left);
         if (left < L) store_first(y + i, v, left);
@@ -31,6 +38,7 @@ template <class T, class F> TK_INLINE void each_vector(T* y, int64_t begin, int6
         else store(y + i, v);
     }
 }
+template <class T> constexpr int at_once(int64_t cost) { return kTuned<T> && cost <= 4 ? 4 : 1; }
 template <class T> TK_INLINE Vec<T> read(const T* from, int64_t left) {
     return left < kLanes<T> ? load_first(from, left) : whole<T>(load(from));
 }

@@ -27,7 +27,7 @@ template <class T> void prelu_forward(T* y, const T* x, const T* weight, const N
     const bool streams = s.s % kLanes<T> == 0 && past_cache(y, s.n * s.c * s.s);
     each_segment(s, [=](int64_t begin, int64_t end, int64_t channel, int64_t) {
         const Vec<T> w = broadcast(weight[channel]);
-        each_vector(y, begin, end, streams, [=](int64_t i, int64_t left) {
+        each_vector<at_once<T>(1)>(y, begin, end, streams, [=](int64_t i, int64_t left) {
             const Vec<T> v = read(x + i, left);
             return select<T>(v > 0, v, w * v);
         });
@@ -42,7 +42,7 @@ void prelu_backward(T* dx, T* dweight, const T* dy, const T* x, const T* weight,
     each_segment(s, [=](int64_t begin, int64_t end, int64_t channel, int64_t unit) {
         const Vec<T> w = broadcast(weight[channel]);
         Vec<T> sum{};
-        each_vector(dx, begin, end, streams, [=, &sum](int64_t i, int64_t left) {
+        each_vector<at_once<T>(1)>(dx, begin, end, streams, [=, &sum](int64_t i, int64_t left) {
             const Vec<T> v = read(x + i, left), g = read(dy + i, left);
             sum += select<T>(v > 0, Vec<T>{}, g * v);
             return select<T>(v > 0, g, w * g);
