@@ -90,6 +90,10 @@ private:
     Lease lease_;
 };
 
+// A C-contiguous array whose memory belongs to the pool and goes back there when the array dies. A shape that passes
+// 2**63 bytes is out of memory as well; a dimension of 0 counts as 1 there, as NumPy has it.
+py::array new_array(const py::dtype& dtype, int axes, const py::ssize_t* sizes);
+
 void bind_conv(py::module_& m);
 void bind_linear(py::module_& m);
 void bind_pool(py::module_& m);

@@ -4,34 +4,12 @@
 namespace tk::bindings {
 namespace {
 
-// A C-contiguous array whose memory belongs to the pool and goes back there when the array dies: with the capsule that
-// holds a block's address, and its size as the context. A shape that passes 2**63 bytes is out of memory as well; a
-// dimension of 0 counts as 1 there, as NumPy has it.
 py::array pool_empty(const py::tuple& shape, const py::dtype& dtype) {
     std::vector<py::ssize_t> sizes(shape.size());
-    py::ssize_t bytes = dtype.itemsize();
-    bool fits = true, none = false;
-    for (size_t i = 0; i < sizes.size(); ++i) {
+    for (size_t i = 0; i < sizes.size(); ++i)
         sizes[i] = PyNumber_AsSsize_t(shape[i].ptr(), nullptr);   // cut to the range of ssize_t
-        fits = fits && !__builtin_mul_overflow(bytes, sizes[i] ? sizes[i] : 1, &bytes);
-        none = none || sizes[i] == 0;
-    }
     if (PyErr_Occurred()) throw py::error_already_set();
-    const Block block = fits ? pool_acquire(none ? 0 : static_cast<size_t>(bytes)) : Block{nullptr, 0};
-    if (!block.address) {
-        PyErr_SetString(PyExc_MemoryError, "no memory for an array");
-        throw py::error_already_set();
-    }
-    const auto release = [](PyObject* capsule) {
-        pool_release({PyCapsule_GetPointer(capsule, nullptr), reinterpret_cast<size_t>(PyCapsule_GetContext(capsule))});
-    };
-    const auto owner = py::reinterpret_steal<py::object>(PyCapsule_New(block.address, nullptr, release));
-    if (!owner) {
-        pool_release(block);
-        throw py::error_already_set();
-    }
-    PyCapsule_SetContext(owner.ptr(), reinterpret_cast<void*>(block.size));
-    return py::array(dtype, std::move(sizes), block.address, owner);
+    return new_array(dtype, static_cast<int>(sizes.size()), sizes.data());
 }
 
 Dict<py::str, py::int_> memory_stats() {
@@ -73,6 +51,36 @@ Dict<py::str, List<py::str>> shape_fields() {
 }
 
 }   // namespace
+
+// The block's address is a capsule's pointer, its size that capsule's context.
+py::array new_array(const py::dtype& dtype, int axes, const py::ssize_t* sizes) {
+    py::ssize_t bytes = dtype.itemsize();
+    bool fits = true, none = false;
+    for (int i = 0; i < axes; ++i) {
+        fits = fits && !__builtin_mul_overflow(bytes, sizes[i] ? sizes[i] : 1, &bytes);
+        none = none || sizes[i] == 0;
+    }
+    const Block block = fits ? pool_acquire(none ? 0 : static_cast<size_t>(bytes)) : Block{nullptr, 0};
+    if (!block.address) throw NoMemory("no memory for an array");
+    const auto release = [](PyObject* capsule) {
+        pool_release({PyCapsule_GetPointer(capsule, nullptr), reinterpret_cast<size_t>(PyCapsule_GetContext(capsule))});
+    };
+    const auto owner = py::reinterpret_steal<py::object>(PyCapsule_New(block.address, nullptr, release));
+    if (!owner) {
+        pool_release(block);
+        throw py::error_already_set();
+    }
+    PyCapsule_SetContext(owner.ptr(), reinterpret_cast<void*>(block.size));
+    // As py::array's constructor, which would reckon the strides that NumPy reckons anyway.
+    const auto& api = py::detail::npy_api::get();
+    const int writeable = py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+    auto array = py::reinterpret_steal<py::array>(api.PyArray_NewFromDescr_(
+        api.PyArray_Type_, py::dtype(dtype).release().ptr(), axes, sizes, nullptr, block.address, writeable, nullptr));
+    if (!array) throw py::error_already_set();
+    api.PyArray_SetBaseObject_(array.ptr(), owner.inc_ref().ptr());
+    return array;
+}
+
 }   // namespace tk::bindings
 
 PYBIND11_MODULE(_native, m) {

@@ -40,7 +40,7 @@ from tatamikomi.kernels.reference.half import (
     linear_bfloat16,
     linear_half,
 )
-from tatamikomi.kernels.reference.linear import matmul
+from tatamikomi.kernels.reference.linear import matmul, plain_matmul
 from tatamikomi.kernels.reference.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from tatamikomi.kernels.reference.norm import (
     batch_norm_backward,
@@ -123,6 +123,7 @@ __all__ = [
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
+    "plain_matmul",
     "prelu_backward",
     "prelu_forward",
     "relu_backward",
