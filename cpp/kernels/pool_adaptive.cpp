@@ -19,19 +19,88 @@ inline PoolShape windowed(PoolShape s) {
     return s;
 }
 
-// Elements of a thread's scratch: kLanes lines of shares, transposed, and the lines of dx that rows of dy are spread
-// to.
+// Whether a vector holds a row of dy, and an element of dx lies in two windows at most: shares are permuted to it.
+template <class T> bool permutes(const PoolShape& s) {
+    return kTuned<T> && kPermutes && s.ow <= kLanes<T> && s.ow <= s.iw;
+}
+
+// Elements of a thread's scratch: kLanes lines of shares, transposed, or what permutes them; and the lines of dx that
+// rows of dy are spread to.
 template <class T> struct SpreadLines {
     static constexpr int64_t L = kLanes<T>;
-    int64_t rows, planes, shares, width;   // of dy in a plane; planes at a time; elements
+    int64_t rows, planes, width, shares;   // of dy in a plane; planes at a time; elements
 
     explicit SpreadLines(const PoolShape& s)
         : rows(s.od * s.oh),
-          planes(rows < L ? L / rows : 1),
-          shares((s.ow + L - 1) / L * L * L),
-          width((s.iw + L - 1) / L * L) {}
+          planes(rows < L && !permutes<T>(s) ? L / rows : 1),
+          width(ceil_div(s.iw, L) * L),
+          shares(permutes<T>(s) ? 2 * width : ceil_div(s.ow, L) * L * L) {}
     int64_t elements() const { return apart<T>(shares + planes * rows * width); }
 };
+
+// Rows of dx, each the sum of the lines that hold it: those of neighbours that the same lines hold are equal.
+template <class T>
+__attribute__((noinline)) void write_planes(T* dx, const T* wide, const PoolShape& s, int64_t width, int64_t planes,
+                                            const Windows& front, const Windows& top) {
+    for (int64_t plane = 0; plane < planes; ++plane, wide += s.od * s.oh * width) {
+        Windows depth = front;
+        for (int64_t i = 0; i < s.id; ++i) {
+            const Range d = depth.next();
+            Windows height = top;
+            Range h = height.next();
+            for (int64_t j = 0, equal; j < s.ih; j += equal, dx += equal * s.iw) {
+                const Range same = h;
+                for (equal = 1; j + equal < s.ih; ++equal) {
+                    h = height.next();
+                    if (h.begin != same.begin || h.end != same.end) break;
+                }
+                for_each_vector<T>({0, s.iw}, [&](int64_t k, int64_t count, auto full) {
+                    Vec<T> sum{};
+                    for (int64_t a = d.begin; a < d.end; ++a)
+                        for (int64_t b = same.begin; b < same.end; ++b) sum += load(wide + (a * s.oh + b) * width + k);
+                    for (int64_t row = 0; row < equal; ++row) {
+                        if constexpr (decltype(full)::value) store(dx + row * s.iw + k, sum);
+                        else store_first(dx + row * s.iw + k, sum, count);
+                    }
+                });
+            }
+        }
+    }
+}
+
+// Planes [first, last) where permutes().
+template <class T>
+__attribute__((noinline)) void permute_planes(T* dx, const T* dy, T* scratch, const PoolShape& s, int64_t first,
+                                              int64_t last) {
+    constexpr int64_t L = kLanes<T>;
+    typedef LaneInt<T> Lane;
+    const SpreadLines<T> sizes(s);
+    Lane* lanes = reinterpret_cast<Lane*>(scratch);   // of the first window and the last one of every element
+    const Windows front(s.od, s.id), top(s.oh, s.ih);
+    Windows holding(s.ow, s.iw), across(s.iw, s.ow);
+    for (int64_t k = 0; k < sizes.width; ++k) {
+        const Range w = k < s.iw ? holding.next() : Range{0, 1};
+        lanes[k] = static_cast<Lane>(w.begin);
+        lanes[sizes.width + k] = static_cast<Lane>(w.end - 1);
+    }
+    T widths[L];
+    for (int64_t o = 0; o < L; ++o) widths[o] = static_cast<T>(o < s.ow ? length(across.next()) : 1);
+    T* wide = scratch + sizes.shares;
+    AdaptiveLines following(s, 0);
+    for (int64_t plane = first; plane < last; ++plane) {
+        for (int64_t row = 0; row < sizes.rows; ++row) {
+            const LineWindows seen = following.next();
+            const T rows = static_cast<T>(length(seen.d) * length(seen.h));
+            const Vec<T> shares = load_first(dy + (plane * sizes.rows + row) * s.ow, s.ow) / (rows * load(widths));
+            for (int64_t k = 0; k < sizes.width; k += L) {
+                const VecMask<T> a = load_lanes<L>(lanes + k), b = load_lanes<L>(lanes + sizes.width + k);
+                const Vec<T> one = permuted<T>(shares, a);
+                store(wide + row * sizes.width + k, select<T>(a == b, one, one + permuted<T>(shares, b)));
+            }
+        }
+        write_planes(dx + plane * s.id * s.ih * s.iw, wide, s, sizes.width, 1, front, top);
+    }
+}
 
 // Planes [first, last) of dx: rows of dy, divided, are spread to lines as wide as dx, kLanes of them at a time, a line
 // in each lane; a row of dx is the sum of the lines that hold it.
@@ -74,23 +143,7 @@ __attribute__((noinline)) void spread_planes(T* dx, const T* dy, T* scratch, con
             for (int64_t i = 0; i < lines; ++i) store(wide + (row + i) * sizes.width + k, load(tile + i * L));
         }
     }
-    for (int64_t plane = first; plane < last; ++plane, wide += sizes.rows * sizes.width) {
-        Windows depth(s.od, s.id);
-        for (int64_t i = 0; i < s.id; ++i) {
-            const Range d = depth.next();
-            Windows height(s.oh, s.ih);
-            for (int64_t j = 0; j < s.ih; ++j, dx += s.iw) {
-                const Range h = height.next();
-                for_each_vector<T>({0, s.iw}, [&](int64_t k, int64_t count, auto full) {
-                    Vec<T> sum{};
-                    for (int64_t a = d.begin; a < d.end; ++a)
-                        for (int64_t b = h.begin; b < h.end; ++b) sum += load(wide + (a * s.oh + b) * sizes.width + k);
-                    if constexpr (decltype(full)::value) store(dx + k, sum);
-                    else store_first(dx + k, sum, count);
-                });
-            }
-        }
-    }
+    write_planes(dx, wide, s, sizes.width, last - first, Windows(s.od, s.id), Windows(s.oh, s.ih));
 }
 
 template <class T, bool Max> void reduce(T* y, int64_t* indices, const T* x, const PoolShape& s) {
@@ -118,10 +171,13 @@ template <class T> void adaptive_avg_pool_backward(T* dx, const T* dy, const Poo
     }
     if (plain(s)) return avg_pool_backward(dx, dy, windowed(s));
     const SpreadLines<T> sizes(s);
-    const int64_t units = (s.planes + sizes.planes - 1) / sizes.planes;
-    parallel_for(units, s.planes * (in_plane + 4 * out_plane), [&](int64_t unit, int thread) {
-        const int64_t first = unit * sizes.planes, last = first + sizes.planes;
-        spread_planes(dx, dy, workspace + thread * sizes.elements(), s, first, last < s.planes ? last : s.planes);
+    const int64_t step = permutes<T>(s) ? pool_grain(in_plane) : sizes.planes;
+    parallel_for(ceil_div(s.planes, step), s.planes * (in_plane + 4 * out_plane), [&](int64_t unit, int thread) {
+        const int64_t first = unit * step, last = smaller(first + step, s.planes);
+        T* scratch = workspace + thread * sizes.elements();
+        if constexpr (kTuned<T> && kPermutes)
+            if (permutes<T>(s)) return permute_planes(dx, dy, scratch, s, first, last);
+        spread_planes(dx, dy, scratch, s, first, last);
     });
 }
 
