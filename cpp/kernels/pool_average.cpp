@@ -4,18 +4,14 @@
 // of taps inside. The taps are added in their order, for every output alike, so that an edge needs no masks: a tap in
 // the padding would add zero. Where windows are wider than rows of outputs a vector holds neighbouring taps instead,
 // and where one window is the whole plane (global pooling) neighbouring elements; the shape alone decides.
-#include "kernels/pool_pairs.hpp"
+#include "kernels/pool_average_pairs.hpp"
+#include "kernels/pool_global.hpp"
+#include "kernels/pool_windows.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
 inline bool wide_windows(const PoolShape& s) { return s.kw > s.ow; }
-// One window that is the whole plane: global pooling.
-inline bool global(const PoolShape& s) {
-    return s.od * s.oh * s.ow == 1 && s.pd == 0 && s.ph == 0 && s.pw == 0 && s.kd == s.id && s.kh == s.ih &&
-           s.kw == s.iw;
-}
-
 // The part of the window at `start` on one axis that counts.
 inline int64_t counted(int64_t start, int64_t size, int64_t kernel, int64_t after, bool padding) {
     int64_t begin = start, end = start + kernel;
@@ -136,26 +132,6 @@ template <class T> bool average_lines(T* y, const T* x, const PoolShape& s) {
     return true;
 }
 
-// Windows of 2x2, stride 2: rows, then columns, then the division.
-template <class T, Packing P> void average_pairs(T* y, const T* x, const PoolShape& s) {
-    const PairTaps<T, P> taps(s);
-    const T divisor = static_cast<T>(s.divisor ? s.divisor : 4);
-    for_each_pair_vector<T, P>(x, s, [=](const PairOutputs<T>& o) __attribute__((always_inline)) {
-        taps.fetch_ahead(o.first);
-        const Vec<T> v = taps.sum(o) / broadcast(divisor);
-        if (o.whole) store(y + o.at, v);
-        else store_first(y + o.at, v, o.count);
-    });
-}
-// False where windows are others, or rows too short.
-template <class T> bool average_of_pairs(T* y, const T* x, const PoolShape& s) {
-    const Packing packing = packing_of<T>(s);
-    if (packing == Packing::kRow) average_pairs<T, Packing::kRow>(y, x, s);
-    if constexpr (kPacksTwoRows<T>)
-        if (packing == Packing::kTwoRows) average_pairs<T, Packing::kTwoRows>(y, x, s);
-    return packing != Packing::kNone;
-}
-
 // line[c] += share for the taps inside of one window.
 template <class T> TK_INLINE void spread_window(T* line, T share, int64_t start_w, const PoolShape& s) {
     const Range w = taps_inside(start_w, s.iw, s.kw, 1);
@@ -265,56 +241,6 @@ template <class T, int Stride> bool gather_lines(T* dx, const T* dy, const PoolS
     return true;
 }
 
-// sum_halves() of kLanes vectors at once: lane i of the result is that of sums[i].
-template <class T, int Half = kLanes<T> / 2> TK_INLINE Vec<T> sums_by_halves(Vec<T>* sums) {
-    if constexpr (Half == 0) return sums[0];
-    else {
-        constexpr int L = kLanes<T>;
-        const auto side = [](int i, int half) {
-            return i / Half % 2 * L + i / (2 * Half) * (2 * Half) + i % Half + half;
-        };
-#pragma GCC unroll 8
-        for (int i = 0; i < Half; ++i) {
-            const Vec<T> a = sums[i], b = sums[i + Half];
-            sums[i] = pick_lanes<T, L>(a, b, [&](int lane) { return side(lane, 0); }) +
-                      pick_lanes<T, L>(a, b, [&](int lane) { return side(lane, Half); });
-        }
-        return sums_by_halves<T, Half / 2>(sums);
-    }
-}
-
-// Global pooling: a plane is one run of elements.
-template <class T> void average_planes(T* y, const T* x, const PoolShape& s) {
-    constexpr int64_t L = kLanes<T>;
-    const int64_t size = s.id * s.ih * s.iw, rest = size % L;
-    const T divisor = static_cast<T>(s.divisor ? s.divisor : size);
-    parallel_chunks(s.planes, ceil_div(pool_grain(size), L) * L, size, [=](int64_t begin, int64_t end) {
-        for (int64_t plane = begin; plane < end; plane += L) {
-            const int64_t count = smaller(L, end - plane);
-            Vec<T> sums[L];
-            const T* from = x + plane * size;
-            for (int64_t p = 0; p < count; ++p, from += rest) {
-                Vec<T> sum{};
-                for (const T* stop = from + (size - rest); from != stop; from += L)
-                    fetch(from + 1024, L), sum += load(from);
-                if (rest) sum += load_first(from, rest);
-                sums[p] = sum;
-            }
-            for (int64_t p = count; p < L; ++p) sums[p] = Vec<T>{};
-            store_first(y + plane, sums_by_halves<T>(sums) / broadcast(divisor), count);
-        }
-    });
-}
-template <class T> void fill_planes(T* dx, const T* dy, const PoolShape& s) {
-    const int64_t size = s.id * s.ih * s.iw;
-    const T divisor = static_cast<T>(s.divisor ? s.divisor : size);
-    for_each_plane(s.planes, size, [&](int64_t plane) {
-        const T share = dy[plane] / divisor;
-        T* to = dx + plane * size;
-        for (int64_t i = 0; i < size; ++i) to[i] = share;
-    });
-}
-
 }   // namespace
 
 template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shape) {
@@ -331,6 +257,7 @@ template <class T> void avg_pool_forward(T* y, const T* x, const PoolShape& shap
 // outputs in order, so that each dx sums in an order that the shape alone fixes.
 template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& shape) {
     if (global(shape)) return fill_planes(dx, dy, shape);
+    if (pairs(shape) && shape.ih == 2 * shape.oh && shape.iw == 2 * shape.ow) return spread_pairs(dx, dy, shape);
     constexpr int64_t kBlock = 64;   // outputs whose quotients are held at a time
     const PoolShape s = flatten(shape);
     if (!wide_windows(s) && (s.sw == 1   ? gather_lines<T, 1>(dx, dy, s)

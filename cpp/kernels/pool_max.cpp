@@ -100,7 +100,7 @@ struct LineBlocks {
     int64_t planes, rows;              // of a block: whole planes, or some output rows of one
     bool copied, usable;
 
-    // Not usable: a block does not fit, nothing is gained, or windows have a depth, or gaps that may skip the element
+    // Not usable: a block does not fit, nothing is gained, or planes have a depth, or gaps that may skip the element
     // that padding repeats.
     explicit LineBlocks(const PoolShape& shape) : s(shape) {
         const int64_t reach_w = (s.kw - 1) * s.dil_w + 1;
@@ -111,7 +111,7 @@ struct LineBlocks {
         const bool padded = s.pw > 0 || (s.ow - 1) * s.sw + reach_w > s.iw;
         const bool pays = s.kw <= s.ow && (s.ow <= 16 || (padded && s.sw == 1));
         copied = padded || length != s.iw;
-        usable = pays && s.id == 1 && !(padded && s.dil_w > 1) && length <= kElements / reach_h;
+        usable = pays && s.id == 1 && s.od == 1 && !(padded && s.dil_w > 1) && length <= kElements / reach_h;
         planes = usable ? kElements / (length * s.ih) : 0;
         rows = planes ? planes * s.oh : usable ? (kElements / length - reach_h) / s.sh + 1 : 0;
     }

@@ -8,11 +8,13 @@ namespace {
 
 enum class Packing { kNone, kRow, kTwoRows };   // of outputs in a vector
 
+inline bool pairs(const PoolShape& s) {
+    return s.id == 1 && s.od == 1 && s.kd == 1 && s.kh == 2 && s.kw == 2 && s.sh == 2 && s.sw == 2 && s.dil_h == 1 &&
+           s.dil_w == 1 && s.ph + s.pw == 0 && 2 * s.oh <= s.ih && 2 * s.ow <= s.iw;
+}
 template <class T> constexpr bool kPacksTwoRows = kTuned<T> && kLanes<T> >= 16;
 template <class T> Packing packing_of(const PoolShape& s) {
-    const bool pairs = s.id == 1 && s.kh == 2 && s.kw == 2 && s.sh == 2 && s.sw == 2 && s.dil_h == 1 && s.dil_w == 1 &&
-                       s.ph + s.pw == 0 && 2 * s.oh <= s.ih && 2 * s.ow <= s.iw && s.ih * s.iw < int64_t{1} << 31;
-    if (!pairs) return Packing::kNone;
+    if (!pairs(s) || s.ih * s.iw >= int64_t{1} << 31) return Packing::kNone;
     if (2 * s.ow > kLanes<T>) return Packing::kRow;
     return kPacksTwoRows<T> && 4 * s.ow > kLanes<T> ? Packing::kTwoRows : Packing::kNone;
 }
