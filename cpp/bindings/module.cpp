@@ -5,11 +5,14 @@ namespace tk::bindings {
 namespace {
 
 py::array pool_empty(const py::tuple& shape, const py::dtype& dtype) {
-    std::vector<py::ssize_t> sizes(shape.size());
-    for (size_t i = 0; i < sizes.size(); ++i)
-        sizes[i] = PyNumber_AsSsize_t(shape[i].ptr(), nullptr);   // cut to the range of ssize_t
+    constexpr size_t kMost = 64;   // axes that NumPy knows
+    const size_t axes = shape.size();
+    if (axes > kMost) throw std::logic_error("kernels passed a shape of too many axes");
+    py::ssize_t sizes[kMost];
+    for (size_t i = 0; i < axes; ++i)
+        sizes[i] = PyNumber_AsSsize_t(PyTuple_GET_ITEM(shape.ptr(), i), nullptr);   // cut to the range of ssize_t
     if (PyErr_Occurred()) throw py::error_already_set();
-    return new_array(dtype, static_cast<int>(sizes.size()), sizes.data());
+    return new_array(dtype, static_cast<int>(axes), sizes);
 }
 
 Dict<py::str, py::int_> memory_stats() {
@@ -52,7 +55,8 @@ Dict<py::str, List<py::str>> shape_fields() {
 
 }   // namespace
 
-// The block's address is a capsule's pointer, its size that capsule's context.
+// The block's address is a capsule's pointer, its size that capsule's context. Not by py::array, which makes vectors of
+// shape and strides first.
 py::array new_array(const py::dtype& dtype, int axes, const py::ssize_t* sizes) {
     py::ssize_t bytes = dtype.itemsize();
     bool fits = true, none = false;
@@ -65,19 +69,19 @@ py::array new_array(const py::dtype& dtype, int axes, const py::ssize_t* sizes) 
     const auto release = [](PyObject* capsule) {
         pool_release({PyCapsule_GetPointer(capsule, nullptr), reinterpret_cast<size_t>(PyCapsule_GetContext(capsule))});
     };
-    const auto owner = py::reinterpret_steal<py::object>(PyCapsule_New(block.address, nullptr, release));
+    auto owner = py::reinterpret_steal<py::object>(PyCapsule_New(block.address, nullptr, release));
     if (!owner) {
         pool_release(block);
         throw py::error_already_set();
     }
     PyCapsule_SetContext(owner.ptr(), reinterpret_cast<void*>(block.size));
-    // As py::array's constructor, which would reckon the strides that NumPy reckons anyway.
-    const auto& api = py::detail::npy_api::get();
-    const int writeable = py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
-    auto array = py::reinterpret_steal<py::array>(api.PyArray_NewFromDescr_(
-        api.PyArray_Type_, py::dtype(dtype).release().ptr(), axes, sizes, nullptr, block.address, writeable, nullptr));
+    using Api = py::detail::npy_api;
+    const Api& numpy = Api::get();
+    auto array = py::reinterpret_steal<py::array>(numpy.PyArray_NewFromDescr_(
+        numpy.PyArray_Type_, py::dtype(dtype).release().ptr(), axes, sizes, nullptr, block.address,
+        Api::NPY_ARRAY_WRITEABLE_ | Api::NPY_ARRAY_ALIGNED_ | Api::NPY_ARRAY_C_CONTIGUOUS_, nullptr));
     if (!array) throw py::error_already_set();
-    api.PyArray_SetBaseObject_(array.ptr(), owner.inc_ref().ptr());
+    numpy.PyArray_SetBaseObject_(array.ptr(), owner.release().ptr());
     return array;
 }
 
