@@ -16,10 +16,11 @@ namespace {
 
 // Constants of a unit's channels, d = x - mean in y = d * scale + shift.
 template <class T> struct Affine {
-    T mean[kMostChannels] = {}, scale[kMostChannels] = {}, shift[kMostChannels] = {};
+    T mean[kMostChannels], scale[kMostChannels], shift[kMostChannels];
 
     // Of `count` channels: the scale still lacks their deviations.
     Affine(const T* weight, const T* bias, int64_t first, int64_t count) {
+        store(mean, Vec<T>{});   // lanes of no channel
         values_or<T>(scale, weight, first, count, 1);
         values_or<T>(shift, bias, first, count, 0);
     }
@@ -232,7 +233,8 @@ void batch_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, c
     };
     const auto apply = [&](int64_t unit, int64_t chunk) TK_ONCE {
         const Affine<T> constants = constants_of(unit);
-        T offset[kMostChannels] = {}, slope[kMostChannels] = {};
+        T offset[kMostChannels], slope[kMostChannels];
+        store(offset, Vec<T>{}), store(slope, Vec<T>{});
         for (int64_t i = 0; i < u.channels(unit); ++i) {
             const int64_t channel = u.first(unit) + i;
             const Pair both = total(sums, u, channel);

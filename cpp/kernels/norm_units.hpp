@@ -181,7 +181,8 @@ TK_INLINE void sum_chunk(Pair* to, const Units<T>& u, int64_t unit, int64_t chun
     constexpr int64_t L = kLanes<T>, kBlock = 32;
     for (int64_t i = 0; i < u.run_channels(unit); ++i) {
         const auto term = of_channel(i);
-        Sums<T> all[2] = {};
+        Sums<T> all[2];
+        for (int k = 0; k < 2; ++k) all[k] = widen(Vec<T>{});
         Vec<T> a[2] = {}, b[2] = {}, c[2] = {}, d[2] = {};
         int64_t vectors = 0;
         const auto flush = [&]() __attribute__((always_inline)) {
