@@ -186,7 +186,7 @@ void square_groups(const BackwardWeightCall<T>& a, const WeightPlan& plan, T* su
             const T* y = a.y ? a.y + plane * p.out_plane : nullptr;
             square_sums<T, Step, Two>(sums + g / side * of_group, a.dy + plane * p.out_plane, y,
                                       a.x + plane * p.in_plane, ahead * p.out_plane, ahead * p.in_plane, p, plan.square,
-                                      g + 1 < groups);
+                                      g + 1 < groups, dbias);
         }
     for (int64_t g = 0; g < groups; ++g) {
         const T* own = sums + g / side * of_group + g % side * lanes;

@@ -62,7 +62,7 @@ template <class T, int Step, bool Two, bool Spread = false> struct SquareReader 
             lanes.low = lanes_inside<T>(at, width);
         }
     }
-    TK_INLINE bool holds(int64_t row) const { return row >= 0 && row < height; }
+    TK_INLINE bool holds(int64_t row) const { return static_cast<uint64_t>(row) < static_cast<uint64_t>(height); }
     TK_INLINE Neighbours<T> operator()(int64_t row) const {
         constexpr int L = kLanes<T>;
         const T* p = from + row * width;
@@ -108,11 +108,12 @@ template <class T, int Step, bool Two, bool Spread = false> struct SquareReader 
     // The block's taps begin at column `at`.
     SquareReader(const RowProblem& p, int64_t at, Ahead<T, false>* next, int64_t, bool)
         : from(nullptr), height(p.h.in), width(p.w.in), ahead(next) {
+#pragma GCC unroll 4
         for (int i = 0; i < kLoads; ++i) inside[i] = lanes_inside<T>(at + shift(i), width);
     }
     // Where a load begins: at each tap, or at stride 2 two vectors from the first and from the second one on.
     static constexpr int shift(int i) { return Step == 2 ? i / 2 + i % 2 * kLanes<T> : i; }
-    TK_INLINE bool holds(int64_t row) const { return row >= 0 && row < height; }
+    TK_INLINE bool holds(int64_t row) const { return static_cast<uint64_t>(row) < static_cast<uint64_t>(height); }
     TK_INLINE Neighbours<T> operator()(int64_t row) const {
         constexpr int L = kLanes<T>;
         const T* p = from + row * width;

@@ -85,7 +85,7 @@ TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, cons
         lanes.store(to, finish(v));
     };
     if constexpr (Step == 1) {
-        for (int64_t r = begin - pad; r < end + 2 - pad; ++r) {
+        const auto add = [&](int64_t r) __attribute__((always_inline)) {
             Vec<T> begun{};
             if (read.holds(r)) {
                 const Neighbours<T> x = read(r);
@@ -93,9 +93,19 @@ TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, cons
                 next = w.add(next, 1, x);
                 begun = w.add(begun, 0, x);
             }
-            if (r + pad >= begin + 2) put(r + pad - 2, sum);
+            return begun;
+        };
+        const auto step = [&](Vec<T> begun) __attribute__((always_inline)) {
             sum = next;
             next = begun;
+        };
+        int64_t i = begin - 2;   // outputs that end with a row; the two before the first are not of this block
+        if constexpr (!Two)
+            for (; i < begin; ++i) step(add(i + 2 - pad));
+        for (; i < end; ++i) {
+            const Vec<T> begun = add(i + 2 - pad);
+            if (!Two || i >= begin) put(i, sum);
+            step(begun);
         }
     } else {
         int64_t r = 2 * begin - pad;
@@ -191,10 +201,25 @@ template <class T, int Step, bool Spread, bool Two>
     }
 }
 
-// The weight gradient: to sums[tap][lane] and then the bias's adds the products of one plane, or of two.
+// The lanes of a plane of dy added up, where y > 0 if there is one.
+template <class T> TK_INLINE Vec<T> plane_sum(const T* dy, const T* y, int64_t count) {
+    constexpr int L = kLanes<T>;
+    Vec<T> sums[4]{};
+    for (int64_t i = 0; i < count; i += 4 * L)
+#pragma GCC unroll 4
+        for (int64_t part = 0; part < 4; ++part) {
+            const int64_t at = smaller(i + part * L, count), lanes = smaller(count - at, L);
+            const Vec<T> g = load_first(dy + at, lanes);
+            sums[part] += y ? load_first(y + at, lanes) > 0 ? g : Vec<T>{} : g;
+        }
+    return sums[0] + sums[1] + (sums[2] + sums[3]);
+}
+
+// The weight gradient: to sums[tap][lane] and then, if it is wanted, the bias's adds the products of one plane, or of
+// two.
 template <class T, int Step, bool Two>
 [[gnu::noinline]] void square_sums(T* sums, const T* dy, const T* y, const T* x, int64_t dy_ahead, int64_t x_ahead,
-                                   const RowProblem& p, const SquarePlan& plan, bool both) {
+                                   const RowProblem& p, const SquarePlan& plan, bool both, bool wants_bias) {
     Ahead<T, false> ahead{x + x_ahead, Two ? 2 * p.w.in : plan.lanes * Step};
     Ahead<T, false> of_dy{dy + dy_ahead, Two ? 2 * p.w.out : plan.lanes};
     Vec<T> acc[3][3], bias = load(sums + 9 * kLanes<T>);
@@ -215,7 +240,7 @@ template <class T, int Step, bool Two>
             of_dy.template call_in<1>();
             Vec<T> g = lanes.load(dy + at);
             if (y) g = lanes.load(y + at) > 0 ? g : Vec<T>{};
-            bias += g;
+            if constexpr (kFans<T>) bias += g;
             return g;
         };
         if constexpr (Step == 1) {
@@ -244,6 +269,7 @@ template <class T, int Step, bool Two>
     }
 #pragma GCC unroll 9
     for (int i = 0; i < 9; ++i) store(sums + i * kLanes<T>, acc[i / 3][i % 3]);
+    if (!kFans<T> && wants_bias) bias += plane_sum(dy, y, p.out_plane);   // there is no register for it above
     store(sums + 9 * kLanes<T>, bias);
 }
 #endif
