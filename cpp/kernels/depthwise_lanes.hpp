@@ -114,19 +114,28 @@ template <class T, int Step, bool Two, bool Spread = false> struct SquareReader 
     // Where a load begins: at each tap, or at stride 2 two vectors from the first and from the second one on.
     static constexpr int shift(int i) { return Step == 2 ? i / 2 + i % 2 * kLanes<T> : i; }
     TK_INLINE bool holds(int64_t row) const { return static_cast<uint64_t>(row) < static_cast<uint64_t>(height); }
+    // At stride 2 lanes are in another order: see in_order().
     TK_INLINE Neighbours<T> operator()(int64_t row) const {
-        constexpr int L = kLanes<T>;
         const T* p = from + row * width;
         ahead->template call_in<1>();
         const auto part = [&](int i) { return load_masked(p + shift(i), inside[i]); };
         if constexpr (Step == 2) {
             const Vec<T> near = part(0), far = part(1), next = part(2), beyond = part(3);
-            return {even_lanes<T, L>(near, far), odd_lanes<T, L>(near, far), odd_lanes<T, L>(next, beyond)};
+            return {every_other<0>(near, far), every_other<1>(near, far), every_other<1>(next, beyond)};
         }
         return {part(0), part(1), part(2)};
     }
 };
 #endif
+
+// Outputs whose input rows were read at this step, as they lie in memory; the same the other way round.
+template <int Step, class T> TK_INLINE Vec<T> in_order(Vec<T> v) {
+#if defined(__AVX512F__)
+    return v;
+#else
+    return Step == 2 ? crossed(v) : v;
+#endif
+}
 #endif
 
 }   // namespace

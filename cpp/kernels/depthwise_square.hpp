@@ -82,7 +82,7 @@ TK_INLINE void square_block(T* out, const SquareReader<T, Step, Two>& read, cons
     const auto put = [&](int64_t i, Vec<T> v) {
         T* to = out + i * width;
         if (!Two) ahead.template call_in<1>();
-        lanes.store(to, finish(v));
+        lanes.store(to, in_order<Step, T>(finish(v)));
     };
     if constexpr (Step == 1) {
         const auto add = [&](int64_t r) __attribute__((always_inline)) {
@@ -241,7 +241,7 @@ template <class T, int Step, bool Two>
             Vec<T> g = lanes.load(dy + at);
             if (y) g = lanes.load(y + at) > 0 ? g : Vec<T>{};
             if constexpr (kFans<T>) bias += g;
-            return g;
+            return in_order<Step, T>(g);
         };
         if constexpr (Step == 1) {
             Vec<T> above = row_of(p.h.pad - 2), g = row_of(p.h.pad - 1);

@@ -75,12 +75,12 @@ private:
     template <class F, int... I> TK_INLINE void read(const T* x, F&& tap, std::integer_sequence<int, I...>) const {
         const auto part = [&](int i) { return load_masked(x + shift(i), inside[i]); };
         const auto pass = [&](auto i) {
-            constexpr int c = Step * i, L = kLanes<T>;
+            constexpr int c = Step * i;
             if constexpr (Step == 1) tap(i, part(i));
             else {
                 const Vec<T> near = part(c), far = part(c + 1);
-                tap(std::integral_constant<int, c>{}, even_lanes<T, L>(near, far));
-                if constexpr (c + 1 < K) tap(std::integral_constant<int, c + 1>{}, odd_lanes<T, L>(near, far));
+                tap(std::integral_constant<int, c>{}, every_other<0>(near, far));
+                if constexpr (c + 1 < K) tap(std::integral_constant<int, c + 1>{}, every_other<1>(near, far));
             }
         };
         (pass(std::integral_constant<int, I>{}), ...);
@@ -125,7 +125,7 @@ TK_INLINE void wide_block(const WideBlock<T>& a, const RowTaps<T, K, Step>& taps
         if (k >= begin + kSums - 1) {
             T* to = a.to + (k - kSums + 1) * a.out_width * a.dilation;
             __builtin_prefetch(to + a.out_ahead, 1);
-            a.written.store(to, finish(sums[0]));
+            a.written.store(to, in_order<Step, T>(finish(sums[0])));
         }
         shift_sums<1>(sums, std::make_integer_sequence<int, kSums - 1>{});
         if (Step == 2 && k < end + kSums - 2) add(k, std::integral_constant<int, 1>{});

@@ -219,6 +219,23 @@ template <class T, int L> TK_INLINE VecOf<T, L> low_pairs(VecOf<T, L> a, VecOf<T
 template <class T, int L> TK_INLINE VecOf<T, L> high_pairs(VecOf<T, L> a, VecOf<T, L> b) {
     return pick_lanes<T, L>(a, b, [](int i) { return (i + L) / 2 + i % 2 * L; });
 }
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// Of floats, whose lanes cross the middle of a register at a price: even or odd lanes in another order, which crossed()
+// puts right, and back again.
+template <int Odd> TK_INLINE VecOf<float, 8> every_other(VecOf<float, 8> a, VecOf<float, 8> b) {
+    return _mm256_shuffle_ps(a, b, Odd ? 0xdd : 0x88);
+}
+TK_INLINE VecOf<float, 8> crossed(VecOf<float, 8> v) {
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0xd8));
+}
+#define TK_HALVES(name, result) \
+    template <> TK_INLINE VecOf<float, 8> name<float, 8>(VecOf<float, 8> a, VecOf<float, 8> b) { return result; }
+TK_HALVES(even_lanes, crossed(every_other<0>(a, b)))
+TK_HALVES(odd_lanes, crossed(every_other<1>(a, b)))
+TK_HALVES(low_pairs, _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20))
+TK_HALVES(high_pairs, _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31))
+#undef TK_HALVES
+#endif
 
 // Lane i of the result is lane lanes[i] of v, modulo their number. Without AVX2 it is done one by one.
 #if defined(__AVX2__)
