@@ -27,7 +27,7 @@ TK_INLINE void spread_block(const SpreadBlock<T>& a, const RowTaps<T, (K + 1) / 
                             int64_t begin, int64_t end) {
     constexpr int pad = K / 2, L = kLanes<T>;
     Vec<T> even[K]{}, odd[K]{};   // of rows 2 j - pad and on
-    const auto put = [&](int64_t row, Vec<T> e, Vec<T> o) {
+    const auto put = [&](int64_t row, Vec<T> e, Vec<T> o) __attribute__((always_inline)) {
         if (row < 2 * begin || row >= smaller(2 * end, p.h.out)) return;
         T* to = a.to + row * p.w.out;
         fetch_to_write(to + a.out_ahead, 2 * L);

@@ -129,7 +129,7 @@ TK_INLINE void spread_block(T* dx, const SquareReader<T, 1, Two, true>& read, co
                             Ahead<T, true>& ahead, int64_t begin, int64_t end) {
     constexpr int L = kLanes<T>;
     const int64_t second = Two ? p.out_plane : L;
-    const auto put = [&](int64_t row, Vec<T> even, Vec<T> odd) {
+    const auto put = [&](int64_t row, Vec<T> even, Vec<T> odd) __attribute__((always_inline)) {
         T* to = dx + row * p.w.out;
         if (!Two) ahead.template call_in<2>();
         low.store(to, low_pairs<T, L>(even, odd));
