@@ -125,7 +125,8 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                            a.relu && c_block == p.c_blocks - 1,
                            false};
                 if (tiles_first) fetch_input(tile, p, block * share, share);
-                if (AlongPixels) fetch_outputs(tile.to.out + p.tile_pixels, p, tile.to.channels, p.tile_pixels);
+                if (AlongPixels || p.far_outputs)
+                    fetch_outputs(tile.to.out + p.tile_pixels, p, tile.to.channels, p.tile_pixels);
                 tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
             }
     }

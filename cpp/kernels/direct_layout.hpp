@@ -119,6 +119,8 @@ void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t
 template <class T> TK_INLINE void copy_even(T* to, const T* from, const T* mask, int64_t count) {
     constexpr int64_t L = kLanes<T>;
     for (int64_t q = 0; q < count; q += L) {
+        // The last vector is whole, too: lanes beyond the end would wait for a line that nobody needs.
+        if (count - q < L && count > L) q = count - L;
         const int64_t lanes = smaller(L, count - q), low = smaller(L, 2 * lanes - 1), high = 2 * lanes - 1 - low;
         const auto even = [&](const T* p) {
             return even_lanes<T, L>(load_first(p + 2 * q, low), load_first(p + 2 * q + L, high));
@@ -162,6 +164,7 @@ template <class T> struct Rows {
     T* to;
     const T *from, *mask;
     int64_t to_channel, from_channel, channels;
+    int64_t ahead;   // every other element is called in so many channels ahead, unless that is 0
 };
 
 // copy_row() of two phases whose positions alternate: the input is read once.
@@ -199,8 +202,11 @@ template <class T> void copy_row(const Rows<T>& a, const Axis& w, int64_t phases
             const T* mask = a.mask ? a.mask + c * a.from_channel + at : nullptr;
             zero_run(to, run.begin);
             if (stride == 1) copy_run(to + run.begin, from, mask, count);
-            else if (stride == 2) copy_even(to + run.begin, from, mask, count);
-            else
+            else if (stride == 2) {
+                const T* later = from + a.ahead * a.from_channel;
+                if (a.ahead) fetch(later, 2 * count - 1), fetch(later + 2 * count - 2, 1);
+                copy_even(to + run.begin, from, mask, count);
+            } else
                 for (int64_t i = 0; i < count; ++i)
                     to[run.begin + i] = !mask || mask[i * stride] > 0 ? from[i * stride] : T(0);
             zero_run(to + run.end, pitch - run.end);
@@ -241,12 +247,16 @@ inline void list_columns(int64_t* columns, const DirectProblem& p) {
 
 // Where rows are taken one after the other, some channels at a time: each is a run, which the processor foresees.
 constexpr int64_t kCopiedChannels = 8;
+// And of runs whose input comes from memory, those so many channels ahead are called in.
+constexpr int64_t kChannelsAhead = 24, kNearInputBytes = 4 << 20;
 
 template <class T>
 void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, const Strip& s, int64_t c0,
                 int64_t channels) {
     const int64_t pitch = p.slot_pitch(), run = (s.rows - 1) * p.h.step + 1;
     const int64_t together = p.h.taps > 1 ? kCopiedChannels : channels;
+    const int64_t input = p.n * p.groups * p.ic * p.in_plane * static_cast<int64_t>(sizeof(T));
+    const int64_t ahead = input > kNearInputBytes ? kChannelsAhead : 0;
     for (int64_t c = 0; c < channels; c += together)
         for (int64_t a = 0; a < p.d.taps; ++a) {
             const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
@@ -260,7 +270,7 @@ void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, c
                         ((s.image * p.groups + s.group) * p.ic + c0 + c) * p.in_plane + (zd * p.h.in + zh) * p.w.in;
                     T* to = scratch + (a * p.h_slots + b * pitch + i) * p.row_pitch + c * p.channel_pitch;
                     copy_row<T>({to, x + from, mask ? mask + from : nullptr, p.channel_pitch, p.in_plane,
-                                 smaller(together, channels - c)},
+                                 smaller(together, channels - c), ahead},
                                 p.w, p.phases, p.position_pitch, s.w0 * p.w.step);
                 }
         }

@@ -105,6 +105,7 @@ struct DirectProblem : StripLayout {
     int64_t w_pair;      // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
     bool alone;          // what lies between its outputs is 0, and written on the way
     bool in_place;       // 1x1 of stride 1: a plane is one row, and needs no copy
+    bool far_outputs;    // they outgrow the caches
     bool blocks_first;   // in place, along pixels: blocks of output channels before tiles
     // derived by plan():
     int64_t width, outputs, tile_pixels;   // of a tile: numbers of a packed line, output channels in it, and pixels
@@ -208,7 +209,8 @@ template <class T> void plan(DirectProblem& p) {
     const int64_t taps = p.taps();
     p.in_place = taps == 1 && p.w.stride == 1 && p.w.origin == 0 && p.w.grid == p.in_plane && p.w.in == p.in_plane &&
                  p.out_plane == p.in_plane;
-    p.blocks_first = p.oc >= 2 * p.ic && p.n * p.groups * p.oc * p.out_plane * bytes <= kNearOutputBytes;
+    p.far_outputs = p.n * p.groups * p.oc * p.out_plane * bytes > kNearOutputBytes;
+    p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs;
     p.tile_pixels = tile_pixels<T>(p);
     if (p.along_pixels) p.width = ceil_div(p.oc, ceil_div(p.oc, kPixelRows));
     else p.width = p.w_pair || p.oc > L ? kBlock<T> : L;

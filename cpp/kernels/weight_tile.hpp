@@ -64,16 +64,14 @@ template <int Count, class T> TK_INLINE Vec<T> repeat(const T* p) {
 template <class T, int Fold, int Lanes, int Vectors> [[gnu::noinline]] void sum_tile(const WeightTile<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Lanes][Vectors];
-    T* const sums = a.sums;
-    const int64_t pitch = a.lane_pitch, step = a.x_step;
-    const bool first = a.first;
 #pragma GCC unroll 10
     for (int j = 0; j < Lanes; ++j)
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
             acc[j][v] = Vec<T>{};
-            __builtin_prefetch(sums + j * pitch + v * L, 1);
+            __builtin_prefetch(a.sums + j * a.lane_pitch + v * L, 1);
         }
+    const int64_t step = a.x_step;
     for (int64_t i = 0; i < a.images; ++i)
         for (int64_t r = 0; r < a.rows; ++r) {
             const T* base = a.x + i * a.x_image + r * a.x_row;
@@ -98,8 +96,8 @@ template <class T, int Fold, int Lanes, int Vectors> [[gnu::noinline]] void sum_
     for (int j = 0; j < Lanes; ++j)
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
-            T* to = sums + j * pitch + v * L;
-            store(to, first ? acc[j][v] : load(to) + acc[j][v]);
+            T* to = a.sums + j * a.lane_pitch + v * L;
+            store(to, a.first ? acc[j][v] : load(to) + acc[j][v]);
         }
 }
 
