@@ -42,6 +42,21 @@ def test_padding_contributes_nothing_to_non_finite_factors(bad: float, tap: tupl
     assert np.isfinite(np.delete(dweight, 4, axis=0)).all()
 
 
+@pytest.mark.parametrize("algorithm", ["auto", "direct", "direct_pixels"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_weight_of_1x1_that_is_not_finite_reaches_what_it_meets_and_nothing_else(algorithm: str, stride: int) -> None:
+    """No padding lies around 1x1: its weights are not searched, the plain loops not taken."""
+    rng = np.random.default_rng(1)
+    dy = rng.integers(1, 5, (2, 20, 9, 9)).astype(np.float32)
+    weight = rng.integers(1, 5, (20, 37, 1, 1)).astype(np.float32)
+    shape = (2, 37, 9 * stride, 9 * stride)
+    expected = tk.kernels.conv_backward_input(dy, weight, shape, stride=stride, algorithm="plain")
+    weight[3, 2] = np.inf
+    dx = tk.kernels.conv_backward_input(dy, weight, shape, stride=stride, algorithm=algorithm)
+    expected[:, 2, ::stride, ::stride] = np.inf
+    np.testing.assert_array_equal(dx, expected)
+
+
 @pytest.mark.parametrize(
     ("algorithm", "taps"), [("winograd_f4", 3), ("winograd_f2", 3), ("winograd_strided", 3), ("winograd_strided", 4)]
 )
