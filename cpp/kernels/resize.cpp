@@ -33,8 +33,11 @@ template <class T> struct Plan {
             pass.find_near();
             sizes[axis] = goals[axis];
             work += pass.outer * pass.taps() * pass.inner;
-            if (count && pass.takes_in(passes[count - 1])) pass.take_in(passes[--count]);
-            passes[count++] = pass;
+            if (count && passes[count - 1].takes_after(pass)) passes[count - 1].take_rows(pass, false);
+            else {
+                if (count && pass.takes_before(passes[count - 1])) pass.take_rows(passes[--count], true);
+                passes[count++] = pass;
+            }
         }
         out = product(0, 3);
         int64_t largest = larger(in, out), rows = kLanes<T>;
@@ -67,7 +70,7 @@ void resample(T* y, const T* x, const ResampleShape& s, const AxisTable<T>* tabl
     Plan<T> plan(s, tables, count);
     for (int i = 0; i < plan.count; ++i) {   // several end in rows of one element
         Pass<T>& pass = plan.passes[i];
-        if (pass.near) pass.list_neighbours(workspace);
+        if (pass.near) pass.list(workspace);
         workspace += pass.listed();
     }
     T* const between = workspace + max_threads() * plan.lanes;

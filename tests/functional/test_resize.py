@@ -107,3 +107,15 @@ def test_passes_are_made_plane_by_plane_or_one_by_one(threads, height, goal):
         both = tk.kernels.resample(x, [rows, columns])
         half = tk.kernels.resample(x, [rows, None])
         assert np.array_equal(both, tk.kernels.resample(half, [None, columns]))
+
+
+@pytest.mark.parametrize("make", [linear_table, nearest_table])
+@pytest.mark.parametrize(("rows", "columns"), [((30, 61), (41, 50)), ((7, 900), (17, 33)), ((9, 10), (5, 6))])
+def test_rows_added_as_outputs_give_the_bits_of_two_calls(make, rows, columns):
+    """Columns first, since rows grow by more: rows of outputs are made once and added, in units of several rows."""
+    x = np.random.default_rng(0).standard_normal((2, 3, rows[0], columns[0])).astype(np.float32)
+    both = tk.kernels.resample(x, [make(*rows), make(*columns)])
+    half = tk.kernels.resample(x, [None, make(*columns)])
+    assert np.array_equal(both, tk.kernels.resample(half, [make(*rows), None]))
+    with tk.threads(3):
+        assert np.array_equal(both[1:], tk.kernels.resample(x[1:], [make(*rows), make(*columns)]))
