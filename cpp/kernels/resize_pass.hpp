@@ -140,6 +140,12 @@ private:
             const T *const a = source(first), *const b = source(first + 1);
             const Vec<T> wa = broadcast(table.weights[first]), wb = broadcast(table.weights[first + 1]);
             each([=](auto&& at) { return two_rows<T>(wa, at(a), wb, at(b)); });
+        } else if (end - first == 4) {   // mostly, where sizes are halved
+            const T *const a = source(first), *const b = source(first + 1);
+            const T *const c = source(first + 2), *const d = source(first + 3);
+            const T* const w = table.weights + first;
+            const Vec<T> wa = broadcast(w[0]), wb = broadcast(w[1]), wc = broadcast(w[2]), wd = broadcast(w[3]);
+            each([=](auto&& at) { return two_rows<T>(wb, at(b), wa, at(a)) + wc * at(c) + wd * at(d); });
         } else {
             each([&](auto&& at) {
                 return sum_taps(table.weights, first, end, [&](int64_t t) { return at(source(t)); });
