@@ -64,6 +64,12 @@ template <class T> struct NearRows {
     int64_t count, in, out;
 };
 
+// The first `count` elements of a row, mostly all: a mask of AVX2's goes through memory.
+template <class T> TK_INLINE Vec<T> load_inside(const T* p, int64_t count) {
+    if (TK_VECTOR_BYTES < 64 && count == kLanes<T>) return load(p);
+    return load_first(p, count);
+}
+
 // One vector of a row of outputs.
 template <class T, int Most, bool Wide> struct NearVector {
     static constexpr int64_t L = kLanes<T>;
@@ -86,18 +92,21 @@ template <class T, int Most, bool Wide> struct NearVector {
         return sum;
     }
     TK_INLINE Vec<T> of_row(int64_t row) const {
-        return sum_of([=](const T* p, int64_t count) { return load_first(p + row, count); });
+        return sum_of([=](const T* p, int64_t count) { return load_inside(p + row, count); });
     }
 };
 
-// Vectors of rows of outputs: those that start at w[i]. Two share what a row costs; they may overlap.
+// Vectors of rows of outputs: those that begin at starts[i]. They share what a row costs, and may overlap.
+constexpr int kMostVectors = 4;
 template <class T, int Most, bool Wide, RowSums Sums, int Vectors>
-void near_rows(const NearRows<T>& call, const int64_t* w, const Neighbours<T>* const* outputs) {
+void near_rows(const NearRows<T>& call, const int64_t* starts, const Neighbours<T>* const* outputs) {
     constexpr int64_t L = kLanes<T>;
     NearVector<T, Most, Wide> v[Vectors];
-#pragma GCC unroll 2
+    int64_t w[Vectors];
+#pragma GCC unroll 4
     for (int i = 0; i < Vectors; ++i) {
         const Neighbours<T>& n = *outputs[i];
+        w[i] = starts[i];
         const int64_t left = call.in - n.base;
         v[i] = {{n.lane[0], n.lane[1]},         n.two, {n.weight[0], n.weight[1]}, call.x + n.base, smaller(left, L),
                 smaller(larger(left - L, 0), L)};
@@ -105,37 +114,39 @@ void near_rows(const NearRows<T>& call, const int64_t* w, const Neighbours<T>* c
     Vec<T> sum_a[Vectors] = {}, sum_b[Vectors] = {};   // of the rows that came last
     int64_t a = -1, b = -1;
     const int64_t pitch = call.out;
-    T* to[Vectors];
-#pragma GCC unroll 2
-    for (int i = 0; i < Vectors; ++i) to[i] = call.y + w[i];
+    T* to = call.y;
     for (const RowSum<T>*row = call.rows, *end = row + call.count; row < end; ++row) {
         if constexpr (Sums != RowSums::before) {
             if (row->a != a) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
                 for (int i = 0; i < Vectors; ++i) sum_a[i] = row->a == b ? sum_b[i] : v[i].of_row(row->a);
                 a = row->a;
             }
             if (Sums == RowSums::after && row->b >= 0 && row->b != b) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
                 for (int i = 0; i < Vectors; ++i) sum_b[i] = v[i].of_row(row->b);
                 b = row->b;
             }
         }
         const Vec<T> wa = broadcast(row->wa), wb = broadcast(row->wb);
-#pragma GCC unroll 2
+        Vec<T> sum[Vectors];
+#pragma GCC unroll 4
         for (int i = 0; i < Vectors; ++i) {
-            Vec<T> sum = sum_a[i];
-            if constexpr (Sums == RowSums::after) sum = row->b < 0 ? wa * sum : two_rows<T>(wa, sum, wb, sum_b[i]);
+            sum[i] = sum_a[i];
+            if constexpr (Sums == RowSums::after)
+                sum[i] = row->b < 0 ? wa * sum_a[i] : two_rows<T>(wa, sum_a[i], wb, sum_b[i]);
             if constexpr (Sums == RowSums::before)
-                sum = v[i].sum_of([&](const T* p, int64_t count) {
-                    const Vec<T> first = load_first(p + row->a, count);
+                sum[i] = v[i].sum_of([&](const T* p, int64_t count) {
+                    const Vec<T> first = load_inside(p + row->a, count);
                     if (row->b < 0) return wa * first;
-                    return two_rows<T>(wa, first, wb, load_first(p + row->b, count));
+                    return two_rows<T>(wa, first, wb, load_inside(p + row->b, count));
                 });
-            if (pitch >= L) store(to[i], sum);
-            else store_first(to[i], sum, pitch);
-            to[i] += pitch;
         }
+        if (pitch < L) store_first(to, sum[0], pitch);   // then all vectors are the same
+        else
+#pragma GCC unroll 4
+            for (int i = 0; i < Vectors; ++i) store(to + w[i], sum[i]);
+        to += pitch;
     }
 }
 
@@ -146,7 +157,7 @@ template <class T> struct NearFunction {
 };
 template <class T> NearFunction<T> near_function(bool wide, int taps, RowSums sums) {
     using S = RowSums;
-    constexpr int kCopies = TK_VECTOR_BYTES == 64 ? 2 : 1;   // on AVX2 two gained nothing
+    constexpr int kCopies = TK_VECTOR_BYTES == 64 ? 2 : 4;
     if constexpr (kTuned<T>) {
         if (sums == S::copies && taps == 1 && !wide) return {near_rows<T, 1, false, S::copies, kCopies>, kCopies};
         if (sums != S::before)

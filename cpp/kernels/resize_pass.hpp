@@ -35,6 +35,7 @@ template <class T> struct Pass {
     int64_t rows_in = kLoneRows, rows_out = kLoneRows;
     RowSums sums = RowSums::copies;
     const RowSum<T>* row_sums = nullptr;
+    NearFunction<T> function = {};
 
     int64_t start(int64_t o) const { return larger(0, smaller(o, out - kLanes<T>)); }
     Neighbours<T> neighbours_from(int64_t o) const { return {table, in, start(o), smaller(out, kLanes<T>)}; }
@@ -74,7 +75,13 @@ template <class T> struct Pass {
     void list(T* to) {
         auto* const list = reinterpret_cast<Neighbours<T>*>(to);
         const int64_t blocks = ceil_div(out, kLanes<T>);
-        for (int64_t i = 0; i < blocks; ++i) list[i] = neighbours_from(i * kLanes<T>);
+        bool wide = false;
+        int taps = 1;
+        for (int64_t i = 0; i < blocks; ++i) {
+            list[i] = neighbours_from(i * kLanes<T>);
+            wide = wide || list[i].wide, taps = static_cast<int>(larger(taps, list[i].taps));
+        }
+        function = near_function<T>(wide, taps, sums);
         auto* const sums_of_rows = reinterpret_cast<RowSum<T>*>(list + blocks);
         for (int64_t o = 0; o < rows_out; ++o) {
             sums_of_rows[o] = {o * in, -1, 1, 0};
@@ -164,14 +171,14 @@ private:
         // What the next unit reads.
         fetch(call.x + row_sums[begin].a + read, smaller(read, kNearRowBytes / static_cast<int64_t>(sizeof(T))));
         const int64_t blocks = ceil_div(out, kLanes<T>);
-        for (int64_t block = 0; block < blocks;) {
-            const int64_t second = smaller(block + 1, blocks - 1);
-            const Neighbours<T>&one = neighbours[block], &other = neighbours[second];
-            const NearFunction<T> f = near_function<T>(one.wide || other.wide, larger(one.taps, other.taps), sums);
-            const int64_t w[2] = {start(block * kLanes<T>), start(second * kLanes<T>)};
-            const Neighbours<T>* const outputs[2] = {&one, &other};
-            f.run(call, w, outputs);
-            block += f.vectors;
+        for (int64_t block = 0; block < blocks; block += function.vectors) {
+            int64_t w[kMostVectors];
+            const Neighbours<T>* outputs[kMostVectors];
+            for (int i = 0; i < function.vectors; ++i) {
+                const int64_t at = smaller(block + i, blocks - 1);
+                w[i] = start(at * kLanes<T>), outputs[i] = neighbours + at;
+            }
+            function.run(call, w, outputs);
         }
     }
 
