@@ -157,11 +157,11 @@ template <class T> struct NearFunction {
 };
 template <class T> NearFunction<T> near_function(bool wide, int taps, RowSums sums) {
     using S = RowSums;
-    constexpr int kCopies = TK_VECTOR_BYTES == 64 ? 2 : 4;
+    constexpr int kCopies = TK_VECTOR_BYTES == 64 ? 2 : 4, kSums = TK_VECTOR_BYTES == 64 ? 4 : 2;   // as measured
     if constexpr (kTuned<T>) {
         if (sums == S::copies && taps == 1 && !wide) return {near_rows<T, 1, false, S::copies, kCopies>, kCopies};
-        if (sums != S::before)
-            return {wide ? near_rows<T, 2, true, S::after, 2> : near_rows<T, 2, false, S::after, 2>, 2};
+        if (sums != S::before && !wide) return {near_rows<T, 2, false, S::after, kSums>, kSums};
+        if (sums != S::before) return {near_rows<T, 2, true, S::after, 2>, 2};
     }
     if constexpr (!kPermutes) return {nullptr, 1};
     else return {wide ? near_rows<T, 2, true, S::before, 1> : near_rows<T, 2, false, S::before, 1>, 1};
