@@ -122,10 +122,27 @@ template <class T> void multiply_dots(const MatmulShape& s, const Part<T>& part,
     }
 }
 
+// A single term: each row of c is a multiple of b's.
+template <class T> void multiply_outer(const MatmulShape& s, const Part<T>& part) {
+    constexpr int64_t L = kLanes<T>;
+    for (int64_t m = part.m_begin; m < part.m_end; ++m) {
+        const Vec<T> value = broadcast(part.a[m]);
+        T* c = part.c + m * s.n;
+        int64_t n = part.n_begin;
+        for (; n + 4 * L <= part.n_end; n += 4 * L)
+#pragma GCC unroll 4
+            for (int64_t v = 0; v < 4 * L; v += L) store(c + n + v, value * load(part.b + n + v) + Vec<T>{});
+        for (; n < part.n_end; n += L) {
+            const int64_t count = smaller(L, part.n_end - n);
+            store_first(c + n, value * load_first(part.b + n, count) + Vec<T>{}, count);
+        }
+    }
+}
+
 template <class T> void multiply_streamed(const MatmulShape& s, const Part<T>& part) {
     const int64_t run = s.k * s.n <= kNear ? kTerms : kStreamedTerms;
     TileArguments<T> p{};
-    p.c_row = s.n, p.b_step = s.n, p.relu = part.relu;
+    p.c_row = s.n, p.b_step = s.n, p.relu = part.relu, p.far = run < kTerms;
     p.a_row = s.transpose_a ? 1 : s.k, p.a_step = s.transpose_a ? s.m : 1;
     for (int64_t m = part.m_begin; m < part.m_end; m += kStreamedRows) {
         const int64_t rows = smaller(kStreamedRows, part.m_end - m), most = streamed_vectors<T>(rows);
@@ -194,6 +211,8 @@ void matmul(T* c, const T* a, const T* b, const T* bias, const MatmulShape& s, b
                            smaller(s.n, n + cuts.unit_columns)};
         T *packed_a = workspace + thread * cuts.scratch, *panel = packed_a + cuts.a_size;
         if (cuts.path == Path::dots) return multiply_dots(s, part, packed_a, panel);
+        if constexpr (kNarrow<T>)
+            if (s.k == 1 && cuts.path == Path::streamed && !bias && !relu) return multiply_outer(s, part);
         if (cuts.path == Path::streamed) return multiply_streamed(s, part);
         multiply_packed(s, part, packed_a, panel);
     });

@@ -23,5 +23,9 @@ constexpr int64_t kInPlaceRows = 28;           // up to as many rows, b is read 
 constexpr int64_t kShortRun = 32;              // so many of its rows at a time
 constexpr int64_t kProductsPerOperation = 8;   // multiply-adds that take as long as one elementary operation
 
+// AVX2: one term by one row of c after another; a row of b that is far is called in so many elements ahead
+template <class T> constexpr bool kNarrow = kTuned<T> && kTilePixels < 14;
+constexpr int64_t kAhead = 128;
+
 }   // namespace
 }   // namespace tk::TK_ISA

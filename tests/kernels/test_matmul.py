@@ -81,3 +81,15 @@ def test_what_has_anything_to_coerce_or_to_tell_goes_the_long_way(change: dict[s
     plain = {"a": X, "b": WEIGHT, "transpose_a": False, "transpose_b": False, "bias": BIAS, "activation": "relu"}
     assert _native.plain_matmul(**plain) is not None
     assert _native.plain_matmul(**plain | change) is None
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 31, 32, 33, 67])
+def test_one_term_is_added_to_nothing(n: int) -> None:
+    """c = 0 + a b, as of more terms: a product -0 becomes 0; NaN and inf go through."""
+    a, b = np.array([[-1.0, 0.0, np.inf]], np.float32), np.zeros((1, n), np.float32)
+    with tk.backend("native"):
+        c = tk.kernels.matmul(a, b, transpose_a=True)
+    np.testing.assert_array_equal(np.signbit(c[:2]), False)
+    np.testing.assert_array_equal(c, np.broadcast_to([[0.0], [0.0], [np.nan]], (3, n)))
+    with tk.backend("native"):
+        np.testing.assert_array_equal(tk.kernels.matmul(a.T, b + 3), np.broadcast_to([[-3.0], [0.0], [np.inf]], (3, n)))
