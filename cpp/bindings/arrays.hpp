@@ -26,6 +26,14 @@ template <class T> bool holds(const py::array& array) {
     return dtype.normalized_num() == py::dtype::num_of<T>() && dtype.byteorder() == '=';
 }
 
+// Whether there is nothing to coerce: an ndarray itself, contiguous and aligned, of T.
+template <class T> bool plain(const py::handle& value) {
+    constexpr int wanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+    if (Py_TYPE(value.ptr()) != py::detail::npy_api::get().PyArray_Type_) return false;
+    const auto array = py::reinterpret_borrow<py::array>(value);
+    return (array.flags() & wanted) == wanted && holds<T>(array);
+}
+
 // Pointer to `count` contiguous elements of T.
 template <class T> const T* in(const py::array& array, int64_t count) {
     if (!holds<T>(array) || !(array.flags() & py::array::c_style) || array.size() != count)

@@ -18,12 +18,8 @@ void matmul(py::array c, const py::array& a, const py::array& b, const py::objec
     });
 }
 
-// Nothing to coerce: an ndarray itself, contiguous and aligned, of T.
 template <class T> bool plain(const py::handle& value, py::ssize_t axes) {
-    constexpr int wanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-    if (Py_TYPE(value.ptr()) != py::detail::npy_api::get().PyArray_Type_) return false;
-    const auto array = py::reinterpret_borrow<py::array>(value);
-    return (array.flags() & wanted) == wanted && array.ndim() == axes && holds<T>(array);
+    return bindings::plain<T>(value) && py::reinterpret_borrow<py::array>(value).ndim() == axes;
 }
 
 template <class T>

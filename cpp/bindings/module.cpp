@@ -106,6 +106,10 @@ PYBIND11_MODULE(_native, m) {
     m.def("default_threads", &default_threads);
     m.def("set_max_threads", &set_max_threads, py::arg("count"));
     m.def("compute_alone", &compute_alone);
+    m.def(
+        "is_plain",
+        [](const py::handle& value) { return bindings::plain<float>(value) || bindings::plain<double>(value); },
+        py::arg("value"), "a contiguous, aligned, native ndarray of float32 or float64");
     m.def("empty", &bindings::pool_empty, py::arg("shape"), py::arg("dtype"));
     m.def("memory_stats", &bindings::memory_stats);
     m.def("empty_cache", &pool_trim);

@@ -102,6 +102,28 @@ const Entry& choose(const List<Entry, Count>& list, const LiveTaps& live, const 
     return *list.entries[Count - 1];
 }
 
+template <class Entry> struct Choice {
+    LiveTaps live;
+    const Entry* entry;
+};
+// The same for a whole shape, remembered: a call asks for its workspace and then to run, and the next may be like it.
+template <class T, class Entry, int Count>
+Choice<Entry> chosen(List<Entry, Count> (*list)(), const ConvShape& s, const ConvPolicy& policy) {
+    struct Answer {
+        ConvShape shape;
+        ConvPolicy policy;
+        Choice<Entry> choice;
+    };
+    static thread_local Answer last;   // zeros: no entry
+    const ConvPolicy& p = last.policy;
+    if (!last.choice.entry || __builtin_memcmp(&last.shape, &s, sizeof s) || p.exact != policy.exact ||
+        p.fastest != policy.fastest || p.preferred != policy.preferred || p.limit != policy.limit) {
+        const LiveTaps live = live_taps(s);
+        last = {s, policy, {live, &choose<T>(list(), live, policy)}};
+    }
+    return last.choice;
+}
+
 template <class T, class Entry, int Count>
 AlgorithmReport report(const List<Entry, Count>& list, int index, const LiveTaps& live, const ConvPolicy& policy,
                        int threads) {
@@ -188,14 +210,14 @@ AlgorithmReport conv_algorithm(ConvDirection direction, int index, const ConvSha
 
 template <class T>
 int64_t conv_forward_workspace(const ConvShape& s, const ConvPolicy& policy, int threads, bool packed) {
-    const LiveTaps live = live_taps(s);
-    const auto& entry = choose<T>(forward_list<T>(), live, policy);
+    const auto [live, found] = chosen<T>(forward_list<T>, s, policy);
+    const auto& entry = *found;
     return entry.workspace(live.shape, threads, packed) + (packed ? 0 : copy_size(entry, live));
 }
 // The algorithm's pack, and after it the live weights where some are left out.
 template <class T> void conv_pack_weight(T* packed, const T* weight, const ConvShape& s, const ConvPolicy& policy) {
-    const LiveTaps live = live_taps(s);
-    const auto& entry = choose<T>(forward_list<T>(), live, policy);
+    const auto [live, found] = chosen<T>(forward_list<T>, s, policy);
+    const auto& entry = *found;
     if (copy_size(entry, live)) {
         T* copy = packed + entry.packed(live.shape);
         take_live(copy, weight, s, live);
@@ -206,8 +228,8 @@ template <class T> void conv_pack_weight(T* packed, const T* weight, const ConvS
 template <class T>
 void conv_forward(T* y, const T* x, const T* weight, const T* bias, const T* packed, const ConvShape& s, bool relu,
                   const ConvPolicy& policy, T* workspace) {
-    const LiveTaps live = live_taps(s);
-    const auto& entry = choose<T>(forward_list<T>(), live, policy);
+    const auto [live, found] = chosen<T>(forward_list<T>, s, policy);
+    const auto& entry = *found;
     const int64_t copy = copy_size(entry, live);
     ForwardCall<T> a{y, x, weight, bias, relu, packed, workspace};
     if (copy && packed) {
@@ -224,16 +246,16 @@ void conv_forward(T* y, const T* x, const T* weight, const T* bias, const T* pac
 
 template <class T>
 int64_t conv_backward_input_workspace(const ConvShape& s, const ConvPolicy& policy, int threads, bool masked) {
-    const LiveTaps live = live_taps(s);
-    const auto& entry = choose<T>(backward_input_list<T>(), live, policy);
+    const auto [live, found] = chosen<T>(backward_input_list<T>, s, policy);
+    const auto& entry = *found;
     return entry.workspace(live.shape, threads, false) + mask_size(entry, s, masked) + copy_size(entry, live);
 }
 template <class T>
 void conv_backward_input(T* dx, const T* dy, const T* y, const T* weight, const ConvShape& s, const ConvPolicy& policy,
                          T* workspace) {
     if (no_input(s)) return;
-    const LiveTaps live = live_taps(s);
-    const auto& entry = choose<T>(backward_input_list<T>(), live, policy);
+    const auto [live, found] = chosen<T>(backward_input_list<T>, s, policy);
+    const auto& entry = *found;
     BackwardInputCall<T> a = masked(BackwardInputCall<T>{dx, dy, y, weight, workspace}, entry, s);
     if (const int64_t copy = copy_size(entry, live)) {
         take_live(a.workspace, weight, s, live);
@@ -248,8 +270,8 @@ void conv_backward_input(T* dx, const T* dy, const T* y, const T* weight, const 
 template <class T>
 int64_t conv_backward_weight_workspace(const ConvShape& s, const ConvPolicy& policy, int threads, bool masked) {
     if (no_input(s)) return 0;
-    const LiveTaps live = live_taps(s);
-    const auto& entry = choose<T>(backward_weight_list<T>(), live, policy);
+    const auto [live, found] = chosen<T>(backward_weight_list<T>, s, policy);
+    const auto& entry = *found;
     return entry.workspace(live.shape, threads, false) + mask_size(entry, s, masked) + copy_size(entry, live);
 }
 template <class T>
@@ -260,8 +282,8 @@ void conv_backward_weight(T* dweight, T* dbias, const T* dy, const T* y, const T
         if (dbias) conv_backward_bias(dbias, dy, y, s);
         return;
     }
-    const LiveTaps live = live_taps(s);
-    const auto& entry = choose<T>(backward_weight_list<T>(), live, policy);
+    const auto [live, found] = chosen<T>(backward_weight_list<T>, s, policy);
+    const auto& entry = *found;
     BackwardWeightCall<T> a = masked(BackwardWeightCall<T>{dweight, dbias, dy, y, x, workspace}, entry, s);
     const int64_t copy = copy_size(entry, live);
     const ConvShape& shape = shape_for(entry, live, s);

@@ -192,6 +192,9 @@ def group_norm_forward(
 ) -> None: ...
 def half_to_float(y: NDArray[Any], x: NDArray[Any]) -> None: ...
 def im2col(cols: NDArray[Any], x: NDArray[Any], shape: tuple[int, ...]) -> None: ...
+def is_plain(value: Any) -> bool:
+    """a contiguous, aligned, native ndarray of float32 or float64"""
+
 def isas() -> list[tuple[str, str, bool]]:
     """(name, x86-64 level, supported here), best first"""
 

@@ -18,8 +18,6 @@ from tatamikomi.geometry import count_elements
 
 Array = NDArray[Any]
 
-# In native byte order; another one makes another dtype.
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 INT64 = np.dtype(np.int64)
 
 
@@ -30,10 +28,7 @@ def as_float(op: str, argument: str, value: ArrayLike, ndim: int | None = None) 
         TypeError: None, an integer, complex or object array, or something that is no array.
         ValueError: a ragged list, or the wrong number of dimensions.
     """
-    if type(value) is np.ndarray and value.dtype in _FLOATS and value.flags.carray:
-        array = value
-    else:
-        array = _coerce(op, argument, value)
+    array: Array = value if _native.is_plain(value) else _coerce(op, argument, value)  # type: ignore[assignment]
     if ndim is not None and array.ndim != ndim:
         raise bad_value(op, argument, f"shape {array.shape}", f"{ndim} dimensions")
     return array

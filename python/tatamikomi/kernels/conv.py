@@ -24,7 +24,10 @@ _Options = tuple[object, object, object, object]  # stride, padding, dilation, g
 
 
 def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
-    return (s[0], s[2]) + s[10 - axes : 10]  # n, oc and the last of od, oh, ow
+    """n, oc and the last of od, oh, ow."""
+    if axes == 2:  # as mostly, and soon said
+        return s[0], s[2], s[8], s[9]
+    return (s[0], s[2]) + s[10 - axes : 10]
 
 
 def conv_forward(
@@ -81,7 +84,9 @@ def conv_forward(
         bias = as_float(op, "bias", bias)
         if bias.shape != (s.oc,):
             raise bad_value(op, "bias", f"shape {bias.shape}", f"shape ({s.oc},), one per output channel")
-    dtype = same_dtype(op, "x weight bias", x, w, bias)
+    dtype = x.dtype
+    if dtype is not w.dtype or bias is not None:
+        same_dtype(op, "x weight bias", x, w, bias)
     relu = is_relu(op, activation)
     packed = None
     if pack is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -62,9 +61,9 @@ def matmul(
     """
     op = "matmul"
     if out is None:  # two matrices as they are: what follows would take as long as a small product does
-        c = active().plain_matmul(a, b, transpose_a, transpose_b, bias, activation)
-        if c is not None:
-            return cast(Array, c)
+        product: Array | None = active().plain_matmul(a, b, transpose_a, transpose_b, bias, activation)
+        if product is not None:
+            return product
     a, b = as_float(op, "a", a), as_float(op, "b", b)
     dtype = a.dtype if a.dtype is b.dtype else same_dtype(op, "a b", a, b)
     if type(transpose_a) is not bool or type(transpose_b) is not bool:
