@@ -29,6 +29,9 @@ Path path_of(const MatmulShape& s) {
     return s.m <= kStreamedRows || s.k <= kFewTerms ? Path::streamed : Path::packed;
 }
 
+// For few tiles of packed rows b is read as it lies.
+bool in_place(const MatmulShape& s) { return !s.transpose_b && s.m <= kInPlaceRows; }
+
 template <class T> int64_t whole_vectors(int64_t count) { return ceil_div(count, kLanes<T>) * kLanes<T>; }
 
 // Terms of a dot product at a time: equal runs, of whole vectors.
@@ -42,7 +45,8 @@ template <class T> Blocks cut(const MatmulShape& s) {
     const int64_t row_step = packed ? kTilePixels : streamed ? kStreamedRows : kDotRows;
     const int64_t row_steps = ceil_div(s.m, row_step), column_steps = ceil_div(s.n, kBlock<T>);
     int64_t rows = streamed ? row_steps : smaller(row_steps, packed ? kUnitTiles : kDotTiles);
-    int64_t columns = streamed ? column_steps : smaller(column_steps, kUnitColumns);
+    int64_t columns =
+        streamed ? column_steps : smaller(column_steps, packed && in_place(s) ? kInPlaceColumns : kUnitColumns);
     const int64_t few = streamed ? max_threads() : kFewUnits;   // streams are long: each thread has one
     const auto units = [&] {
         b.row_units = ceil_div(row_steps, larger(rows, 1));
@@ -163,8 +167,8 @@ template <class T> void multiply_streamed(const MatmulShape& s, const Part<T>& p
 template <class T> void multiply_packed(const MatmulShape& s, const Part<T>& part, T* packed_a, T* panel) {
     const int64_t rows = part.m_end - part.m_begin, tiles = ceil_div(rows, kTilePixels);
     const int64_t a_pitch = whole_vectors<T>(rows);
-    const bool in_place = !s.transpose_b && s.m <= kInPlaceRows;
-    const int64_t run = in_place ? kShortRun : kTerms;
+    const bool as_it_lies = in_place(s);
+    const int64_t run = as_it_lies ? kShortRun : kTerms;
     for (int64_t k = 0; k < s.k || k == 0; k += run) {
         const int64_t terms = smaller(run, s.k - k);
         pack_rows(packed_a, a_pitch, part.a, s.transpose_a ? s.m : s.k, s.transpose_a, part.m_begin, part.m_end, k,
@@ -173,7 +177,7 @@ template <class T> void multiply_packed(const MatmulShape& s, const Part<T>& par
             const int64_t columns = smaller(kBlock<T>, part.n_end - n);
             const int vectors = columns > kLanes<T> ? 2 : 1;
             const int64_t width = vectors * kLanes<T>;
-            const bool packed = !in_place || columns < width;
+            const bool packed = !as_it_lies || columns < width;
             const T* b = packed ? panel : part.b + k * s.n + n;
             const int64_t b_step = packed ? width : s.n;
             if (packed) pack_rows(panel, width, part.b, s.transpose_b ? s.k : s.n, !s.transpose_b, n, s.n, k, terms);

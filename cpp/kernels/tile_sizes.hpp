@@ -21,6 +21,7 @@ constexpr int64_t kDotTiles = 16;              // rows of a unit of dot products
 constexpr int64_t kCopiedRows = 48;            // from as many on, rows along k are copied to whole vectors
 constexpr int64_t kInPlaceRows = 28;           // up to as many rows, b is read once and never packed, and
 constexpr int64_t kShortRun = 32;              // so many of its rows at a time
+constexpr int64_t kInPlaceColumns = 32;        // of 2 vectors, that a unit then reads of each row
 constexpr int64_t kProductsPerOperation = 8;   // multiply-adds that take as long as one elementary operation
 
 // AVX2: one term by one row of c after another; a row of b that is far is called in so many elements ahead
