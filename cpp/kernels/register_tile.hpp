@@ -28,5 +28,32 @@ void transpose_in(T* to, int64_t pitch, const T* from, int64_t plane, int64_t ch
         }
 }
 
+// to[k][i] = every third element, from the k-th on, of three vectors that follow each other: from[j] of stride `step`.
+template <class T> TK_INLINE void deal_thirds(Vec<T>* to, const Vec<T>* from, int step) {
+    constexpr int L = kLanes<T>;
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; ++k) {
+        const auto source = [k](int i) { return 3 * i + k; };
+        const Vec<T> two = pick_lanes<T, L>(from[0], from[step], [&](int i) { return source(i) % (2 * L); });
+        to[k] = pick_lanes<T, L>(two, from[2 * step], [&](int i) { return source(i) < 2 * L ? i : source(i) - L; });
+    }
+}
+
+// to[position * pitch + 0..L) = from[channel * 9 + position] for 9 positions of L channels
+template <class T> void deal_nine(T* to, int64_t pitch, const T* from) {
+    constexpr int L = kLanes<T>;
+    Vec<T> in[9], thirds[9], out[9];
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; ++i) in[i] = load(from + i * L);
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; ++i) deal_thirds<T>(thirds + 3 * i, in + 3 * i, 1);
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; ++i) {   // positions i, i + 3, i + 6
+        deal_thirds<T>(out + 3 * i, thirds + i, 3);
+#pragma GCC unroll 3
+        for (int k = 0; k < 3; ++k) store(to + (3 * k + i) * pitch, out[3 * i + k]);
+    }
+}
+
 }   // namespace
 }   // namespace tk::TK_ISA
