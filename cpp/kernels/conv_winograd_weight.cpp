@@ -7,7 +7,8 @@
 //
 //   values     [c block][point][plane][tile][2 vectors], as long as a block has both
 //   gradients  [k block][point][plane][tile][2 vectors]
-//   sums       [point][c][2 vectors] of one pair of blocks and one tap of depth, transformed and added to
+//   sums       [point][c][2 vectors] of one pair of blocks, or some channels of it, and one tap of depth, transformed
+//              and added to
 //   parts      [k block][c][tap][2 vectors], one such array for each chunk of the batch; of one pair of blocks where
 //              there is nothing to add
 //
@@ -22,18 +23,18 @@ namespace {
 
 // Sums of one tap of depth, [point][c][width], transformed; set in `to`, [c][tap][2 vectors], or added there.
 template <class T, class H, class W, int Phases>
-void add_sums(T* to, int64_t pitch, const T* sums, int64_t width, int64_t channels, bool set) {
-    for (int64_t c = 0; c < channels; ++c, to += pitch)
+void add_sums(T* to, int64_t pitch, const T* sums, int64_t sums_pitch, int64_t width, int64_t channels, bool set) {
+    for (int64_t c = 0; c < channels; ++c, to += pitch, sums += width)
         for (int64_t v = 0; v < width; v += kLanes<T>)
             for (int phase = 0; phase < Phases * Phases; ++phase) {
-                const T* from = sums + (phase * kPoints<H, W> * kBlock<T> + c) * width + v;
+                const T* from = sums + phase * kPoints<H, W> * sums_pitch + v;
                 T* const first = to + (phase / Phases * Phases * W::taps + phase % Phases) * kBlock<T> + v;
-                adjoint_weight_both<T, H, W>(
-                    [&](int i, int j) TK_ALWAYS { return load(from + (i * W::points + j) * kBlock<T> * width); },
-                    [&](int i, int j, Vec<T> value) TK_ALWAYS {
-                        T* tap = first + Phases * (i * Phases * W::taps + j) * kBlock<T>;
-                        store(tap, set ? value : load(tap) + value);
-                    });
+                adjoint_weight_both<T, H, W>([&](int i, int j)
+                                                 TK_ALWAYS { return load(from + (i * W::points + j) * sums_pitch); },
+                                             [&](int i, int j, Vec<T> value) TK_ALWAYS {
+                                                 T* tap = first + Phases * (i * Phases * W::taps + j) * kBlock<T>;
+                                                 store(tap, set ? value : load(tap) + value);
+                                             });
             }
 }
 // H, W: the filters of a phase; TilesH, TilesW: those whose tiles hold all phases.
@@ -101,32 +102,56 @@ template <class T> struct WinogradWeight {
     // The sums of a pair of blocks over a run, transformed; set in `to`, [c][tap][2 vectors], or added there.
     void multiply(T* to, const T* values, const T* gradients, T* sums, const TileRun& run, int64_t c_block,
                   int64_t k_block, bool set) const {
+        const int64_t width = width_of<T>(p.oc, k_block), x_width = width_of<T>(p.ic, c_block);
         for (int64_t t = 0; t < p.depth.taps; ++t, to += p.filter.taps * kBlock<T>) {
             // Planes of dy whose planes of x are no padding.
             const int64_t shift = t * p.depth.dilation + p.depth.origin, stride = p.depth.stride;
             Run d = positions_inside(p.depth.out, p.depth.in, stride, shift);
             d = {larger(d.begin, run.d.begin), smaller(d.end, run.d.end)};
             const int64_t z = d.begin * stride + shift - run.z.begin;
-            multiply_planes(sums, values + c_block * q.value_block, gradients + k_block * q.gradient_block, run, z,
-                            d.begin - run.d.begin, d.end - d.begin, c_block, k_block);
-            p.filter.add(to, taps * kBlock<T>, sums, width_of<T>(p.oc, k_block),
-                         smaller(kBlock<T>, p.ic - c_block * kBlock<T>), set);
+            const int64_t x_plane = run.tiles * x_width, dy_plane = run.tiles * width;
+            multiply_planes({sums, values + c_block * q.value_block + z * x_plane,
+                             gradients + k_block * q.gradient_block + (d.begin - run.d.begin) * dy_plane, run.tiles,
+                             x_width, d.end - d.begin, stride * x_plane, points, 0, run.x_pitch(), run.dy_pitch()},
+                            to, width, smaller(kBlock<T>, p.ic - c_block * kBlock<T>), set);
         }
     }
-    void multiply_planes(T* sums, const T* values, const T* gradients, const TileRun& run, int64_t z, int64_t d,
-                         int64_t planes, int64_t c_block, int64_t k_block) const {
-        const int64_t width = width_of<T>(p.oc, k_block), x_width = width_of<T>(p.ic, c_block);
-        const int64_t lanes = smaller(kBlock<T>, p.ic - c_block * kBlock<T>), cuts = ceil_div(lanes, kTilePixels);
+
+    // The sums of one tap of depth, transformed: of some channels at all points while they are near, or of all channels
+    // point after point.
+    void multiply_planes(const ProductArguments<T>& all, T* to, int64_t width, int64_t lanes, bool set) const {
+        const int64_t bytes = points * all.tiles * all.planes * (width + all.values_pitch) * int64_t{sizeof(T)};
+        const bool near = bytes <= kNearBytes;
+        const int64_t cuts = ceil_div(lanes, near ? smaller(kNearChannels, kTilePixels) : kTilePixels);
+        const int64_t at_once = near ? p.filter.dy_points : 1;   // points, of one phase
+        const auto multiply = [&](int64_t point, int64_t begin, int64_t count, T* sums, int64_t pitch) {
+            ProductArguments<T> a = all;
+            a.points = at_once;
+            a.sums = sums + point * pitch;
+            a.sums_point = pitch;
+            a.values += point * a.values_point + begin;
+            a.gradients += point % p.filter.dy_points * a.gradients_point;
+            product_tile_of<T, kTilePixels>(count, width / L, a);
+        };
+        const auto add = [&](int64_t begin, int64_t count, int64_t pitch) {
+            p.filter.add(to + begin * taps * kBlock<T>, taps * kBlock<T>, all.sums, pitch, width, count, set);
+        };
+        const auto channels = [&](int64_t cut) { return lanes * cut / cuts; };
+        if (near) {
+            for (int64_t cut = 0; cut < cuts; ++cut) {
+                const int64_t begin = channels(cut), count = channels(cut + 1) - begin;
+                for (int64_t point = 0; point < points; point += at_once)
+                    multiply(point, begin, count, all.sums, count * width);
+                add(begin, count, count * width);
+            }
+            return;
+        }
         for (int64_t point = 0; point < points; ++point)
             for (int64_t cut = 0; cut < cuts; ++cut) {
-                const int64_t begin = lanes * cut / cuts, end = lanes * (cut + 1) / cuts;
-                product_tile_of<T, kTilePixels>(
-                    end - begin, width / L,
-                    {sums + (point * kBlock<T> + begin) * width,
-                     values + point * run.x_pitch() + z * run.tiles * x_width + begin,
-                     gradients + point % p.filter.dy_points * run.dy_pitch() + d * run.tiles * width, run.tiles,
-                     x_width, planes, p.depth.stride * run.tiles * x_width});
+                const int64_t begin = channels(cut);
+                multiply(point, begin, channels(cut + 1) - begin, all.sums + begin * width, lanes * width);
             }
+        add(0, lanes, lanes * width);
     }
     void sum_chunks(T* parts, T* scratch, int64_t work) const {
         parallel_for(p.groups * q.chunks, work, [&](int64_t unit, int thread) {

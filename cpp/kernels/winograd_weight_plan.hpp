@@ -19,7 +19,7 @@ template <class T> struct WeightFilter {
     TileSizes h, w;
     void (*input)(const Points<T>& to, const T* strip, const View&, const Patch&);
     void (*gradient)(const Points<T>& to, const T* strip, const View&, const Patch&);
-    void (*add)(T* to, int64_t pitch, const T* sums, int64_t width, int64_t channels, bool set);
+    void (*add)(T* to, int64_t pitch, const T* sums, int64_t sums_pitch, int64_t width, int64_t channels, bool set);
 };
 
 template <class T> struct WeightProblem {
@@ -85,36 +85,45 @@ template <class T> WeightPlan plan(const WeightProblem<T>& p) {
     return q;
 }
 
-// sums[lane][v] = sum over planes and tiles of values[plane][tile][lane] * gradients[plane][tile][v]
+// Up to as many values and gradients of a pair of blocks lie in L1 beside the sums of some input channels: those are
+// made point after point, and transformed at once. Else each point's meet all channels while they are near.
+constexpr int64_t kNearBytes = 64 * 1024, kNearChannels = 8;
+
+// sums[lane][v] = sum over planes and tiles of values[plane][tile][lane] * gradients[plane][tile][v], at some points
 template <class T> struct ProductArguments {
     T* sums;
     const T *values, *gradients;
-    int64_t tiles, values_pitch, planes, values_plane;   // from one tile, from one plane to the next
+    int64_t tiles, values_pitch, planes, values_plane;           // from one tile, from one plane to the next
+    int64_t points, sums_point, values_point, gradients_point;   // from one point to the next
 };
 
 template <class T, int Lanes, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
     constexpr int L = kLanes<T>;
-    Vec<T> acc[Lanes][Vectors];
-    TK_UNROLL
-    for (int i = 0; i < Lanes; ++i) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) acc[i][v] = Vec<T>{};
-    const T* g = a.gradients;
-    for (int64_t plane = 0; plane < a.planes; ++plane)
-        for (int64_t tile = 0; tile < a.tiles; ++tile, g += Vectors * L) {
-            const T* x = a.values + plane * a.values_plane + tile * a.values_pitch;
-            Vec<T> factor[Vectors];
-            TK_UNROLL
-            for (int v = 0; v < Vectors; ++v) factor[v] = load(g + v * L);
-            TK_UNROLL
-            for (int i = 0; i < Lanes; ++i) {
-                const Vec<T> value = broadcast(x[i]);
+    for (int64_t point = 0; point < a.points; ++point) {
+        Vec<T> acc[Lanes][Vectors];
+        TK_UNROLL
+        for (int i = 0; i < Lanes; ++i) TK_UNROLL
+        for (int v = 0; v < Vectors; ++v) acc[i][v] = Vec<T>{};
+        const T *values = a.values + point * a.values_point, *g = a.gradients + point * a.gradients_point;
+        for (int64_t plane = 0; plane < a.planes; ++plane, values += a.values_plane) {
+            const T* x = values;
+            for (int64_t tile = 0; tile < a.tiles; ++tile, g += Vectors * L, x += a.values_pitch) {
+                Vec<T> factor[Vectors];
                 TK_UNROLL
-                for (int v = 0; v < Vectors; ++v) acc[i][v] += value * factor[v];
+                for (int v = 0; v < Vectors; ++v) factor[v] = load(g + v * L);
+                TK_UNROLL
+                for (int i = 0; i < Lanes; ++i) {
+                    const Vec<T> value = broadcast(x[i]);
+                    TK_UNROLL
+                    for (int v = 0; v < Vectors; ++v) acc[i][v] += value * factor[v];
+                }
             }
         }
-    TK_UNROLL
-    for (int i = 0; i < Lanes; ++i) TK_UNROLL
-    for (int v = 0; v < Vectors; ++v) store(a.sums + (i * Vectors + v) * L, acc[i][v]);
+        T* sums = a.sums + point * a.sums_point;
+        TK_UNROLL
+        for (int i = 0; i < Lanes; ++i) TK_UNROLL
+        for (int v = 0; v < Vectors; ++v) store(sums + (i * Vectors + v) * L, acc[i][v]);
+    }
 }
 
 template <class T, int Lanes> void product_tile_of(int64_t lanes, int64_t vectors, const ProductArguments<T>& a) {
