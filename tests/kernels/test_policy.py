@@ -298,3 +298,24 @@ def test_explain_conv_tells_all():
         tk.explain_conv(X, W, dtype="int64")
     with pytest.raises(ValueError, match="explain_conv: weight: expected"):
         tk.explain_conv(X, (32, 15, 3, 3))
+
+
+def test_a_call_is_not_answered_with_the_choice_of_another_policy():
+    """The choice for a shape is remembered from call to call: exact, a preference and the limit all count."""
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((1, 32, 14, 14)).astype(np.float32)
+    weight = rng.standard_normal((32, 32, 3, 3)).astype(np.float32)
+    with tk.backend("native"):
+        plain = tk.kernels.conv_forward(x, weight, padding=1, algorithm="plain")
+        auto = tk.kernels.conv_forward(x, weight, padding=1)
+        exact = tk.kernels.conv_forward(x, weight, padding=1, algorithm="exact")
+        assert not np.array_equal(auto, exact)
+        for name, want in (("auto", auto), ("exact", exact), ("auto", auto), ("plain", plain), ("exact", exact)):
+            with tk.set_conv_algorithm(name):
+                np.testing.assert_array_equal(tk.kernels.conv_forward(x, weight, padding=1), want)
+        tk.set_workspace_limit(0)
+        try:
+            np.testing.assert_array_equal(tk.kernels.conv_forward(x, weight, padding=1), plain)
+        finally:
+            tk.set_workspace_limit(None)
+        np.testing.assert_array_equal(tk.kernels.conv_forward(x, weight, padding=1), auto)
