@@ -50,7 +50,7 @@ template <class T, int Channels, int Vectors> [[gnu::noinline]] void few_tile(co
         for (int v = 0; v < Vectors; ++v) acc[k][v] = Vec<T>{};
     const T *channel = a.in, *of_channel = a.weight;
     for (int64_t c = 0; c < a.channels; ++c, channel += a.channel_pitch, of_channel += a.w_ic) {
-        if (kTuned<T> && Channels == kMostResults) fetch(a.next + c * a.share, a.share);
+        if (kTuned<T> && Channels >= 3) fetch(a.next + c * a.share, a.share);
         for (int64_t t = 0; t < a.tap_count; ++t) {
             const T *x = channel + a.taps[t].in, *w = of_channel + a.taps[t].weight;
             Vec<T> factor[Channels];

@@ -19,6 +19,13 @@ constexpr double kWidestStrip = 4 << 20;   // bytes; a shape whose narrowest str
 
 constexpr int kVectorStep = 2;   // of tiles: half the code, and one vector too many at most for a strip
 
+// Channels of a tile. On AVX2 three of them by four vectors are the faster where results are many or apart: four by two
+// keep too few multiply-adds under way.
+template <class T> int64_t tile_results(int64_t groups, int64_t results, bool gradient) {
+    constexpr bool narrow = kTuned<T> && TK_VECTOR_BYTES == 32;
+    return narrow && groups > 1 && (gradient || results > 16) ? 3 : kMostResults;
+}
+
 // Vectors of pixels per channel, so that accumulators, weights and vectors of pixels fit into the registers.
 template <class T> constexpr int tile_vectors(int channels) {
     if (!kTuned<T>) return channels > 2 ? 2 : 4;
@@ -113,7 +120,7 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     p.w_group = p.ic * p.oc * taps;
     p.w_oc = gradient ? taps : p.ic * taps;
     p.w_ic = gradient ? p.oc * taps : taps;
-    p.k_blocks = ceil_div(p.oc, kMostResults);
+    p.k_blocks = ceil_div(p.oc, tile_results<T>(s.groups, p.oc, gradient));
     p.c_blocks = ceil_div(p.ic, kMostSummed);
     p.c_block = ceil_div(p.ic, p.c_blocks);
     p.c_blocks = ceil_div(p.ic, p.c_block);
