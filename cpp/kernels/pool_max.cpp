@@ -245,6 +245,19 @@ template <class T> bool max_values(T* y, const T* x, const PoolShape& s) {
     return true;
 }
 
+// to[index[o]] += from[o], if Masked where y[o] > 0; false when an index lies outside of `size`. Aligned: a comparison
+// that lies across two cache lines, as the linker may have it, costs this loop a quarter.
+template <class T, bool Masked>
+__attribute__((noinline, aligned(64))) bool add_at(T* to, int64_t size, const T* from, const int64_t* index, const T* y,
+                                                   int64_t count) {
+    bool inside = true;
+    for (int64_t o = 0; o < count; ++o) {
+        if (static_cast<uint64_t>(index[o]) >= static_cast<uint64_t>(size)) inside = false;
+        else to[index[o]] += Masked && !(y[o] > 0) ? 0 : from[o];
+    }
+    return inside;
+}
+
 }   // namespace
 
 template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
@@ -272,13 +285,9 @@ int64_t max_pool_backward(T* dx, const T* dy, const int64_t* indices, const T* y
         const T* from = dy + plane * out_plane;
         const int64_t* index = indices + plane * out_plane;
         for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
-        bool wrong = false;
-        const T* mask = y ? y + plane * out_plane : nullptr;
-        for (int64_t o = 0; o < out_plane; ++o) {
-            if (static_cast<uint64_t>(index[o]) >= static_cast<uint64_t>(in_plane)) wrong = true;
-            else to[index[o]] += !mask || mask[o] > 0 ? from[o] : 0;
-        }
-        if (wrong) __atomic_store_n(&outside, int64_t{1}, __ATOMIC_RELAXED);
+        const auto add = y ? add_at<T, true> : add_at<T, false>;
+        if (!add(to, in_plane, from, index, y ? y + plane * out_plane : nullptr, out_plane))
+            __atomic_store_n(&outside, int64_t{1}, __ATOMIC_RELAXED);
     });
     return outside;
 }
