@@ -19,8 +19,8 @@
 // The input gradient is the same problem: it reads dy, by flipped taps, and computes dx by phases modulo the stride,
 // each with the taps that meet it; two phases along a row are computed side by side and stored interleaved.
 // Every output adds its products in the same order wherever it lies: channel by channel, column by column, downwards.
-// Neighbouring taps of 3x3, and at stride 1 of 5x5 and 7x7, have kernels of their own where lanes permute
-// (depthwise_square.hpp, depthwise_wide.hpp).
+// Of float32, on AVX2 and AVX-512, taps of 3x3, 5x5 and 7x7 have kernels of their own, which run down planes
+// (depthwise_square.hpp, depthwise_wide.hpp, depthwise_spread.hpp).
 #pragma once
 #include "kernels/depthwise_plan.hpp"
 

@@ -1,7 +1,7 @@
-// Depthwise convolution by 3x3, 5x5 or 7x7 taps, dilated, strided by 2 or of any depth, for what 3x3 neighbours alone
-// (depthwise_square.hpp) are not: a vector of outputs runs down a plane. Two vectors of each row of the input are
-// loaded once and permuted for the taps along it; sums of as many rows as meet a row stay in registers, the weight is
-// read as it is added. Rows of a dilated kernel are as many planes between each other as the dilation.
+// Depthwise convolution by 5x5 (of stride 2 too, forward) or 7x7 taps, or by 3x3 dilated or with taps of depth, as by
+// 3x3 neighbours (depthwise_square.hpp): a vector of outputs runs down a plane. Sums of as many rows as meet a row stay
+// in registers, the weight is read as it is added. With AVX-512 two vectors of each row of the input are loaded once
+// and permuted for the taps along it. Of a kernel dilated by d every d-th row is a plane by itself.
 // An output adds its products row by row downwards, of a row plane by plane, in a plane from left to right.
 #pragma once
 #include <utility>

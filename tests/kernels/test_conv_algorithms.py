@@ -300,15 +300,26 @@ def test_an_image_alone_has_its_bits_in_a_batch(
         np.testing.assert_array_equal(alone, dx[one])
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1)])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
 def test_depthwise_layers_that_outgrow_the_caches_are_their_images_one_by_one(kernel: int, stride: int) -> None:
     """Rows are called in ahead then, on a path of its own; whole numbers, so that sums over images are equal too."""
     rng = np.random.default_rng(8)
     x = rng.integers(-2, 3, (16, 70, 65, 67)).astype(np.float32)
     weight = rng.integers(-2, 3, (70, 1, kernel, kernel)).astype(np.float32)
     options = {"stride": stride, "padding": kernel // 2, "groups": 70, "algorithm": "depthwise"}
+    images_are_computed_one_by_one(x, weight, options)
+
+
+def test_depthwise_signals_that_outgrow_the_caches_are_their_images_one_by_one() -> None:
+    rng = np.random.default_rng(10)
+    x = rng.integers(-2, 3, (16, 140, 1003)).astype(np.float32)
+    weight = rng.integers(-2, 3, (140, 1, 5)).astype(np.float32)
+    images_are_computed_one_by_one(x, weight, {"padding": 2, "groups": 140, "algorithm": "depthwise"})
+
+
+def images_are_computed_one_by_one(x: np.ndarray, weight: np.ndarray, options: dict[str, Any]) -> None:
     y = tk.kernels.conv_forward(x, weight, **options)
-    dy, ones = y % 5 - 2, [slice(i, i + 1) for i in range(16)]
+    dy, ones = y % 5 - 2, [slice(i, i + 1) for i in range(len(x))]
     dx = tk.kernels.conv_backward_input(dy, weight, x.shape, **options)
     dweight = tk.kernels.conv_backward_weight(dy, x, weight.shape, **options)
     total = np.zeros_like(dweight)

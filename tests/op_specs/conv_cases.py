@@ -179,6 +179,32 @@ DEPTHWISE = [
     Case("depthwise 5x5 unevenly", (2, 3, 9, 37), (3, 1, 5, 5), {"groups": 3, "padding": ((4, 1), (0, 3))}),
     Case("depthwise 7x7 unevenly", (3, 3, 5, 33), (3, 1, 7, 7), {"groups": 3, "padding": ((6, 2), (2, 5))}),
     Case("depthwise 5x5 tall", (1, 2, 220, 20), (2, 1, 5, 5), {"groups": 2, "padding": 2}),
+    *(
+        Case(f"depthwise 5x5 s2, width {w}", (2, 3, 11, w), (3, 1, 5, 5), {"groups": 3, "padding": 2, "stride": 2})
+        for w in (5, 15, 27, 33, 58)
+    ),
+    *(
+        Case(
+            f"depthwise dilated by {d}, width {w}",
+            (2, 3, 11, w),
+            (3, 1, 3, 3),
+            {"groups": 3, "padding": 2, "dilation": d},
+        )
+        for d, w in ((2, 7), (2, 28), (2, 37), ((3, 1), 13), ((1, 3), 35))
+    ),
+    *(
+        Case(f"depthwise 3d, width {w}", (2, 3, 5, 6, w), (6, 1, 3, 3, 3), {"groups": 3, "padding": 1})
+        for w in (7, 8, 28, 37)
+    ),
+    Case(
+        "depthwise 3d unevenly", (2, 3, 7, 6, 13), (3, 1, 2, 3, 3), {"groups": 3, "padding": ((1, 0), (2, 0), (0, 1))}
+    ),
+    Case(
+        "depthwise 3d in depth",
+        (2, 3, 9, 6, 13),
+        (3, 1, 3, 3, 3),
+        {"groups": 3, "stride": (2, 1, 1), "dilation": (2, 1, 1)},
+    ),
     Case("depthwise tall strided", (1, 2, 131, 70), (2, 1, 3, 3), {"groups": 2, "padding": 1, "stride": 2}),
     *(Case(f"depthwise rows {h}", (1, 2, h, 9), (2, 1, 3, 3), {"groups": 2, "padding": 1}) for h in (1, 8, 9, 16, 17)),
 ]
