@@ -43,17 +43,21 @@ def test_padding_contributes_nothing_to_non_finite_factors(bad: float, tap: tupl
 
 
 @pytest.mark.parametrize("algorithm", ["auto", "direct", "direct_pixels"])
+@pytest.mark.parametrize("taps", [1, 3])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_a_weight_of_1x1_that_is_not_finite_reaches_what_it_meets_and_nothing_else(algorithm: str, stride: int) -> None:
+def test_a_weight_that_is_not_finite_reaches_what_it_meets_on_its_way_back(
+    algorithm: str, taps: int, stride: int
+) -> None:
     """No padding lies around 1x1: its weights are not searched, the plain loops not taken."""
     rng = np.random.default_rng(1)
     dy = rng.integers(1, 5, (2, 20, 9, 9)).astype(np.float32)
-    weight = rng.integers(1, 5, (20, 37, 1, 1)).astype(np.float32)
+    weight = rng.integers(1, 5, (20, 37, taps, taps)).astype(np.float32)
+    weight[3, 2, 0, 0] = np.inf
     shape = (2, 37, 9 * stride, 9 * stride)
-    expected = tk.kernels.conv_backward_input(dy, weight, shape, stride=stride, algorithm="plain")
-    weight[3, 2] = np.inf
-    dx = tk.kernels.conv_backward_input(dy, weight, shape, stride=stride, algorithm=algorithm)
-    expected[:, 2, ::stride, ::stride] = np.inf
+    options = {"stride": stride, "padding": taps // 2}
+    dx = tk.kernels.conv_backward_input(dy, weight, shape, **options, algorithm=algorithm)
+    expected = tk.kernels.conv_backward_input(dy, weight, shape, **options, algorithm="plain")
+    assert 0 < np.isinf(expected).sum() <= 2 * 9 * 9
     np.testing.assert_array_equal(dx, expected)
 
 
