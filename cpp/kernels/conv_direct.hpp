@@ -65,6 +65,12 @@ template <class T, bool AlongPixels> Run tile_run(const DirectProblem& p, int64_
     return {units * i / tiles * unit, smaller(length, units * (i + 1) / tiles * unit)};
 }
 
+// The same in whole tiles, the last of which overlaps the one before.
+inline Run whole_tile(const DirectProblem& p, int64_t length, int64_t i) {
+    const int64_t begin = smaller(i * p.tile_pixels, length - p.tile_pixels);
+    return {begin, begin + p.tile_pixels};
+}
+
 // Whether a strip is read where it lies. Vectors of pixels run on into the next channel, but not past the last one.
 template <class T, bool AlongPixels> bool is_in_place(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
     if (!kTuned<T> || !p.in_place || a.mask) return false;
@@ -140,19 +146,22 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     RowTap* lists = reinterpret_cast<RowTap*>(workspace);
     const int64_t list_pitch = p.d.taps * p.h.taps + 1;
     int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
-    for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r);
-    list_columns(columns, p);
+    const bool straight = !staged && p.straight && !a.mask;
+    const int64_t pixel = straight ? 2 : 1;   // from one to the next
+    for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r, straight);
+    list_columns(columns, p, straight);
     const Zones zones = zones_of(p, s);
     TileArguments<T> tile{};
     tile.columns = columns;
     tile.taps = p.taps();
     tile.c_sum = p.c_sum;
-    tile.channel_pitch = p.channel_pitch;
+    tile.channel_pitch = straight ? p.in_plane : p.channel_pitch;
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
         tile.channels = smaller(p.c_block, p.ic - c0);
         const T* scratch = staged ? staged + p.lead + c_block * p.strip : workspace + p.lists;
-        if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, s, c0, tile.channels);
+        if (straight) scratch = a.x + (s.image * p.groups + s.group) * p.ic * p.in_plane + p.w.origin + s.w0 * pixel;
+        else if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, s, c0, tile.channels);
         for (int64_t k_block = k_begin; k_block < k_end; ++k_block) {
             tile.width = width_of<T>(p, k_block);
             tile.packed = packed + (k_block - k_begin) * pitch + c0 * tile.taps * tile.width;
@@ -168,14 +177,15 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
                 for (int64_t i = 0; i < ceil_div(length, p.tile_pixels); ++i) {
-                    const Run range = tile_run<T, AlongPixels>(p, length, i);
+                    const Run range = straight ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(p, length, i);
                     const int64_t begin = w0 + range.begin, end = w0 + range.end;
                     const Run seen = taps_seen(p, s, begin, end);
                     tile.tap_begin = seen.begin;
                     tile.tap_end = seen.end;
                     tile.pixels = end - begin;
-                    tile.in = scratch + begin;
-                    const TileFunction<T> run = tile_of<T, AlongPixels>(tile.pixels, tile.width);
+                    tile.in = scratch + begin * pixel;
+                    const TileFunction<T> run =
+                        straight ? strided_tile<T, AlongPixels>() : tile_of<T, AlongPixels>(tile.pixels, tile.width);
                     for (int64_t r = 0; r < s.rows; ++r) {
                         tile.rows = lists + r * list_pitch;
                         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;

@@ -240,25 +240,26 @@ inline int64_t slot_of(const DirectProblem& p, int64_t r, int64_t b) { return r 
 
 // The rows of taps that output row h0 + r of the strip sees, ended by one of index -1; those that lie in the padding
 // are left out.
-inline void list_taps(RowTap* taps, const DirectProblem& p, const Strip& s, int64_t r) {
+inline void list_taps(RowTap* taps, const DirectProblem& p, const Strip& s, int64_t r, bool straight) {
     for (int64_t a = 0; a < p.d.taps; ++a) {
         const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
         if (zd < 0 || zd >= p.d.in) continue;
         for (int64_t b = 0; b < p.h.taps; ++b) {
             const int64_t zh = p.h.origin + p.h.stride * ((s.h0 + r) * p.h.step + b * p.h.reach);
             if (zh < 0 || zh >= p.h.in) continue;
-            *taps++ = {(a * p.h_slots + slot_of(p, r, b)) * p.row_pitch, (a * p.h.taps + b) * p.w.taps};
+            const int64_t staged = (a * p.h_slots + slot_of(p, r, b)) * p.row_pitch;
+            *taps++ = {straight ? (zd * p.h.in + zh) * p.w.in : staged, (a * p.h.taps + b) * p.w.taps};
         }
     }
     *taps = {0, -1};
 }
 
 // Where the taps of a row start, from its first.
-inline void list_columns(int64_t* columns, const DirectProblem& p) {
+inline void list_columns(int64_t* columns, const DirectProblem& p, bool straight) {
     const int64_t step = larger(p.w.step, 1);
     for (int64_t e = 0; e < p.w.taps; ++e) {
         const int64_t q = e * p.w.reach;
-        columns[e] = q % step * p.position_pitch + q / step;
+        columns[e] = straight ? q * p.w.stride : q % step * p.position_pitch + q / step;
     }
 }
 

@@ -21,6 +21,7 @@ constexpr int64_t kManyUnits = 32;                // where that many are left, s
 constexpr int64_t kFewUnits = 4;                  // where fewer are left, strips are cut until there are as many, if
 constexpr int64_t kReadAgainBytes = 256 * 1024;   // weights, which each of them reads, are no more than this
 constexpr int64_t kNearOutputBytes = 4 << 20;     // outputs that are written within the caches
+constexpr int64_t kStraightRows = 256;            // rows of input of a tile that are read where they lie, in L1
 constexpr int64_t kPackedBytes = 2 << 20;         // more weights than this are packed block by block
 constexpr int64_t kStagedBytes = 4 << 20;         // strips that then lie ready for all blocks
 
@@ -106,6 +107,7 @@ struct DirectProblem : StripLayout {
     bool alone;          // what lies between its outputs is 0, and written on the way
     bool in_place;       // 1x1 of stride 1: a plane is one row, and needs no copy
     bool far_outputs;    // they outgrow the caches
+    bool straight;       // along channels, pixels two apart, each input met once at most: rows need no copy
     bool blocks_first;   // in place, along pixels: blocks of output channels before tiles
     // derived by plan():
     int64_t width, outputs, tile_pixels;   // of a tile: numbers of a packed line, output channels in it, and pixels
@@ -126,6 +128,12 @@ struct DirectProblem : StripLayout {
     int64_t row_slots() const { return d.taps * slots(); }
     int64_t strips() const { return d.grid * row_strips * column_strips; }
 };
+
+// Whether no tap of any output lies beside the input, and whether none meets what another output's meets.
+inline bool is_inside(const Axis& w) {
+    return w.origin >= 0 && w.origin + w.stride * ((w.grid - 1) * w.step + (w.taps - 1) * w.reach) < w.in;
+}
+inline bool is_read_once(const Axis& w) { return (w.taps - 1) * w.reach < larger(w.step, 1); }
 
 // Of the phases modulo the step only those that a tap falls into.
 inline int64_t stored_phases(const Axis& w) { return larger(smaller(w.step, (w.taps - 1) * w.reach + 1), 1); }
@@ -233,6 +241,11 @@ template <class T> void plan(DirectProblem& p) {
     const int64_t others = larger(p.n * p.groups * p.d.grid * p.column_strips * p.k_blocks, 1);
     const int64_t wanted = smaller(ceil_div(kFewUnits, others), ceil_div(p.h.grid, 2));
     if (p.row_strips < wanted && p.k_blocks * p.packed_block * bytes <= kReadAgainBytes) cut_rows(p, wanted);
+    p.straight = kTuned<T> && !p.along_pixels && p.w.stride * p.w.step == 2 && p.out_w == 1 && p.d.taps == 1 &&
+                 is_inside(p.d) && is_inside(p.h) && is_inside(p.w) && is_read_once(p.h) && is_read_once(p.w) &&
+                 p.ic * p.h.taps <= kStraightRows && p.c_blocks * p.column_strips == 1 &&
+                 8 * ceil_div(p.w.grid, p.tile_pixels) * p.tile_pixels <= 9 * p.w.grid &&
+                 width_of<T>(p, p.k_blocks - 1) == kBlock<T>;
     p.h_slots = p.slots();
     // The row taps of each row, the offsets of column taps; then a strip.
     p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;

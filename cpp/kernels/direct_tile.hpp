@@ -156,7 +156,9 @@ template <class T>
 // Channels ahead whose input and weights are called into the nearest cache; what runs past the end does no harm.
 constexpr int kInputAhead = 8, kWeightsAhead = 16;
 
-template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(const TileArguments<T>& a) {
+// Pixels lie `Apart` from each other in the input.
+template <class T, int Pixels, int Vectors, int Apart = 1>
+[[gnu::noinline]] void channel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Pixels][Vectors];
     accumulate(acc, a, Vectors * L,
@@ -172,13 +174,13 @@ template <class T, int Pixels, int Vectors> [[gnu::noinline]] void channel_tile(
                    for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
 #pragma GCC unroll 32
                    for (int p = 0; p < Pixels; ++p) {
-                       const Vec<T> value = broadcast(x[p]);
+                       const Vec<T> value = broadcast(x[p * Apart]);
 #pragma GCC unroll 2
                        for (int v = 0; v < Vectors; ++v) sums[p][v] += value * factor[v];
                    }
                });
     const Destination<T> to = a.to;   // a copy, which no store can change
-    if constexpr (Vectors == 2)
+    if constexpr (Vectors == 2 && Apart == 1)
         if (to.pairs) {
             alignas(64) T sums[2][Pixels][L];
 #pragma GCC unroll 2
@@ -225,6 +227,12 @@ template <class T, int Pixels> TileFunction<T> channel_tile_of(int64_t pixels, i
         return channel_tile_of<T, Pixels - 1>(pixels, width);
     }
     return nullptr;
+}
+
+// Of the most pixels, two apart.
+template <class T, bool AlongPixels> TileFunction<T> strided_tile() {
+    if constexpr (kTuned<T> && !AlongPixels) return channel_tile<T, kChannelPixels<T>, 2, 2>;
+    else return nullptr;
 }
 
 // ---- along pixels -------------------------------------------------------------------------------------------------
