@@ -4,10 +4,10 @@
 // With AVX-512 a block is up to 14 outputs along a row at stride 1 (16 elements of the input), 15 at stride 2 (32
 // elements) and, of the input gradient at stride 2, 15 elements of dy, which make 30 of dx, interleaved. Of maps of up
 // to 7 outputs along a row, two planes run down side by side, each in half of the lanes. With AVX2 it is a whole vector
-// of 8, the last of a row laid over the one before it, or all of a shorter row. Lanes beyond a row are loaded as zeros, rows
-// beyond a plane are left out. Planes run in strips of rows; while one is computed the lines of the next are called in,
-// in their order in memory: processors see no stream of lines down a block.
-// An output adds its products row by row downwards, in a row from left to right.
+// of 8, the last of a row laid over the one before it, or all of a shorter row. Lanes beyond a row are loaded as zeros,
+// rows beyond a plane are left out. Planes run in strips of rows; while one is computed the lines of the next are
+// called in, in their order in memory: processors see no stream of lines down a block. An output adds its products row
+// by row downwards, in a row from left to right.
 #pragma once
 #include "kernels/depthwise_lanes.hpp"
 
