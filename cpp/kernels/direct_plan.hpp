@@ -243,7 +243,7 @@ template <class T> void plan(DirectProblem& p) {
     if (p.row_strips < wanted && p.k_blocks * p.packed_block * bytes <= kReadAgainBytes) cut_rows(p, wanted);
     p.straight = kTuned<T> && !p.along_pixels && p.w.stride * p.w.step == 2 && p.out_w == 1 && p.d.taps == 1 &&
                  is_inside(p.d) && is_inside(p.h) && is_inside(p.w) && is_read_once(p.h) && is_read_once(p.w) &&
-                 p.ic * p.h.taps <= kStraightRows && p.c_blocks * p.column_strips == 1 &&
+                 p.ic * p.h.taps <= kStraightRows && p.c_blocks * p.column_strips == 1 && p.w.grid >= p.tile_pixels &&
                  8 * ceil_div(p.w.grid, p.tile_pixels) * p.tile_pixels <= 9 * p.w.grid &&
                  width_of<T>(p, p.k_blocks - 1) == kBlock<T>;
     p.h_slots = p.slots();

@@ -330,6 +330,7 @@ STRIDED = [
     Case("zeros in strips of columns", (1, 70, 5000), (20, 70, 1), {"stride": 3}, bias=False),
     Case("read in place", (2, 18, 7, 57), (64, 9, 2, 2), {"stride": 2, "groups": 2}),
     Case("read in place, overlapping tiles", (2, 17, 5, 82), (32, 17, 1, 1), {"stride": 2}),
+    Case("read in place, were a row a tile", (2, 18, 9, 26), (32, 18, 2, 2), {"stride": 2}),
     Case("read in place, 1d", (1, 70, 111), (32, 70, 1), {"stride": 2}, bias=False),
     Case("zeros, 3d", (2, 20, 5, 6, 7), (18, 20, 1, 1, 1), {"stride": 2}),
 ]
