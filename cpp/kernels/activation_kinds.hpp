@@ -80,7 +80,7 @@ template <class T> struct gelu_tanh {
         x = held<T>(x, broadcast(T{-64}), broadcast(T{64}));
         const Vec<T> square = kCube * x * x;
         const Logistic<T> s = logistic<T>(kSlope * x * (1 + square));
-        return dy * s.below * (s.whole + x * s.above * (kSlope * (1 + 3 * square))) / (s.whole * s.whole);
+        return dy * (s.below * (s.whole + x * s.above * (kSlope * (1 + 3 * square))) / (s.whole * s.whole));
     }
 };
 
@@ -163,7 +163,7 @@ template <class T> struct silu {
     }
     static TK_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x, Vec<T>, Vec<T>) {
         const Logistic<T> s = logistic<T>(x);
-        return dy * s.below * (s.whole + x * s.above) / (s.whole * s.whole);
+        return dy * (s.below * (s.whole + x * s.above) / (s.whole * s.whole));
     }
 };
 

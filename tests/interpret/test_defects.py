@@ -49,7 +49,7 @@ def test_cam_points_at_the_defect():
     x, labels, _ = textures(128, seed=1)
     trainer = tk.Trainer(net, tk.optim.Adam(net.parameters(), lr=0.01))
     loader = tk.data.DataLoader(tk.data.ArrayDataset(x, labels), 16, shuffle=True, seed=1)
-    trainer.fit(loader, epochs=5)
+    trainer.fit(loader, epochs=8)
 
     x, labels, where = textures(100, seed=2)
     assert trainer.evaluate([(x, labels)])["accuracy"] >= 0.9
