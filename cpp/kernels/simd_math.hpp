@@ -1,7 +1,7 @@
 // exp, log, log1p on [0, 1], tanh, the normal distribution and sqrt of vectors. Each lane is computed by the same steps
 // wherever it stands: reduce the argument to a small interval, sum a series there, put the power of two back.
 // Errors over all arguments, in units of the last place of the result (tests/kernels/test_simd_math.py):
-//   exp < 1.2, log < 1, log1p < 2, tanh < 3, normal < 5; sqrt is correctly rounded.
+//   exp < 1, log < 1, log1p < 2, tanh < 3, normal < 5; sqrt is correctly rounded.
 // As in IEEE arithmetic: NaN in, NaN out; exp(-inf) = 0, exp overflows to inf and underflows through the
 // denormals; log(0) = -inf, log(x < 0) = NaN; tanh(-0) = -0; normal(-inf) = 0, normal(inf) = 1.
 #pragma once
@@ -70,17 +70,18 @@ template <class T> TK_INLINE Vec<T> power_of_two(Vec<T> rounded) {
     return from_bits<T>(bits<T>(rounded) << Format<T>::kMantissa);
 }
 
-// expm1(r) = r + r^2 kExp(r), |r| <= ln(2)/2. Terms in pairs, so that few wait for each other.
-template <class T> TK_INLINE Vec<T> series_of_expm1(Vec<T> r) {
+// expm1(r) = r + r^2 kExp(r) for r = high - low, |r| <= ln(2)/2, with the digits of low that r has lost. Terms in
+// pairs, so that few wait for each other.
+template <class T> TK_INLINE Vec<T> series_of_expm1(Vec<T> high, Vec<T> low) {
     constexpr auto& c = Format<T>::kExp;
     constexpr int last = static_cast<int>(sizeof c / sizeof c[0]) - 1;
-    const Vec<T> square = r * r;
+    const Vec<T> r = high - low, square = r * r;
     Vec<T> sum = broadcast(static_cast<T>(c[last]));
     if constexpr (last % 2) sum = sum * r + static_cast<T>(c[last - 1]);
 #pragma GCC unroll 8
     for (int i = (last & ~1) - 2; i >= 0; i -= 2)
         sum = sum * square + (r * static_cast<T>(c[i + 1]) + static_cast<T>(c[i]));
-    return square * sum + r;
+    return high + (square * sum - low);
 }
 // x = n ln 2 + r with whole n; `rounded` is n + kRounder<T, Up>.
 template <class T> struct ReducedExp {
@@ -91,7 +92,7 @@ template <class T, int Up, class... Rest> TK_INLINE ReducedExp<T> reduce_exp(Vec
     typedef Format<T> F;
     const Vec<T> rounded = x * static_cast<T>(1.4426950408889634) + kRounder<T, Up>, n = rounded - kRounder<T, Up>;
     const Vec<T> high = x - n * F::kLn2High;   // exact
-    return {rounded, n, series_of_expm1<T>(((high - n * F::kLn2Low) + ... + rest))};
+    return {rounded, n, series_of_expm1<T>(high, ((n * F::kLn2Low) - ... - rest))};
 }
 
 // (1 + expm1) 2^n, rounded once: restore_exp() for n a little beyond the exponents of normal numbers,
