@@ -105,6 +105,14 @@ template <class T> struct Scratch {
     T* sums;
 };
 
+// Calls in what a tile of folded rows at output o reads of a plane: the next image's.
+template <class T>
+TK_INLINE void fetch_folded(const BackwardWeightCall<T>& a, const RowProblem& p, int64_t plane, int64_t rows,
+                            int64_t o) {
+    fetch(a.x + plane * p.sources * p.in_plane + o * p.w.step, rows * p.lanes * p.w.step);
+    fetch(a.dy + plane * p.targets * p.out_plane + o, rows * p.lanes);
+}
+
 // One group over images [begin, end): to dweight and dbias of that group.
 template <class T, int L, bool CalledIn>
 void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tables<T>& tables,
@@ -132,11 +140,7 @@ void sum_group(const BackwardWeightCall<T>& a, const WeightPlan& plan, const Tab
             tile.at = o * p.w.step;
             if constexpr (CalledIn) next.call_in(tile.at, p.lanes * p.w.step);
             tile.lanes = smaller(p.lanes, p.w.out - o);
-            if (p.ahead) {   // the same of the next image
-                const int64_t next = plane + p.groups;
-                fetch(a.x + next * p.sources * p.in_plane + tile.at, rows * p.lanes * p.w.step);
-                fetch(a.dy + next * p.targets * p.out_plane + o, rows * p.lanes);
-            }
+            if (p.ahead) fetch_folded(a, p, plane + p.groups, rows, o);
             for (int64_t k = 0; k < p.targets; ++k)
                 for (int64_t c = 0; c < p.sources; ++c) {
                     const int64_t from = (plane * p.targets + k) * p.out_plane + (jd * p.h.out + row) * p.w.out + o;
