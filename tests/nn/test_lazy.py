@@ -18,17 +18,23 @@ CASES = [
     (nn.LazyConv2d, nn.Conv2d, (4, 3), {"stride": 2, "dilation": 2}, (6, 7, 7), 6),
     (nn.LazyConv2d, nn.Conv2d, (4, 3), {"padding": 1, "padding_mode": "reflect"}, (2, 6, 7, 7), 6),
     (nn.LazyConv3d, nn.Conv3d, (4, 2), {}, (2, 6, 3, 3, 3), 6),
+    (nn.LazyConvTranspose1d, nn.ConvTranspose1d, (4, 3), {"padding": 1}, (2, 6, 7), 6),
+    (nn.LazyConvTranspose2d, nn.ConvTranspose2d, (4, 3), {"groups": 2, "stride": 2}, (2, 6, 7, 7), 6),
+    (nn.LazyConvTranspose3d, nn.ConvTranspose3d, (4, 2), {"bias": False}, (6, 3, 3, 3), 6),
     (nn.LazyBatchNorm1d, nn.BatchNorm1d, (), {"eps": 0.1}, (4, 6), 6),
     (nn.LazyBatchNorm2d, nn.BatchNorm2d, (), {"momentum": None}, (4, 6, 2, 2), 6),
     (nn.LazyBatchNorm2d, nn.BatchNorm2d, (), {"affine": False}, (4, 6, 2, 2), 6),
     (nn.LazyBatchNorm3d, nn.BatchNorm3d, (), {}, (4, 6, 2, 2, 2), 6),
+    (nn.LazyInstanceNorm1d, nn.InstanceNorm1d, (), {"affine": True, "track_running_stats": False}, (4, 6, 5), 6),
+    (nn.LazyInstanceNorm2d, nn.InstanceNorm2d, (), {"affine": False, "track_running_stats": True}, (4, 6, 2, 3), 6),
+    (nn.LazyInstanceNorm3d, nn.InstanceNorm3d, (), {"affine": True, "track_running_stats": True}, (4, 6, 2, 2, 2), 6),
 ]
 EACH = pytest.mark.parametrize(("lazy", "kind", "args", "options", "shape", "channels"), CASES)
 
 
 def drawn(kind, *args, **options):
     """Layers with parameters from the same seed."""
-    if "BatchNorm" not in kind.__name__:
+    if "Norm" not in kind.__name__:
         options = {**options, "generator": tk.Generator(3)}
     return kind(*args, dtype="f8", **options)
 
@@ -71,6 +77,26 @@ def test_state_from_torch(lazy, kind, args, options, shape, channels):
         ours = lazy(*args, dtype="f8", **options)
         ours.load_state_dict(theirs.state_dict())
         np.testing.assert_allclose(ours.eval()(x).numpy(), theirs.eval()(torch.tensor(x)).numpy(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(nn.LazyInstanceNorm2d(), (2, 3, 4, 4)), (nn.LazyBatchNorm1d(affine=False, track_running_stats=False), (4, 3))],
+)
+def test_a_layer_without_a_state_waits_for_its_batch(layer, shape):
+    net = nn.Sequential(nn.Linear(2, 2), layer)
+    assert net.load_state_dict(nn.Sequential(nn.Linear(2, 2)).state_dict()) == ([], [])
+    assert net[1](np.random.default_rng(0).standard_normal(shape).astype("f")).shape == shape
+    assert net[1].num_features == 3
+
+
+def test_instance_normalisation_without_a_batch():
+    layer = nn.LazyInstanceNorm2d(affine=True)
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype("f")
+    assert layer(x).numpy().tobytes() == layer(x[None]).numpy().tobytes()
+    assert layer.num_features == 3
+    with pytest.raises(ValueError, match=r"LazyInstanceNorm1d: .*x: expected 3 axes, or 2 without a batch, got shape"):
+        nn.LazyInstanceNorm1d()(np.ones((1, 2, 3, 4), "f"))
 
 
 def test_before_the_first_batch_there_is_nothing_to_train():
@@ -124,6 +150,10 @@ def test_a_state_that_does_not_fit_leaves_the_layer_lazy():
     del state["0.weight"]
     with pytest.raises(ValueError, match=r"missing key '0.weight'"):
         nn.Sequential(nn.LazyLinear(3), nn.LazyLinear(2)).load_state_dict(state)
+    with pytest.raises(ValueError, match=r"missing key '1.weight'"):
+        nn.Sequential(nn.Linear(5, 3), nn.LazyBatchNorm1d()).load_state_dict(
+            nn.Sequential(nn.Linear(5, 3)).state_dict()
+        )
     result = (part := nn.Sequential(nn.LazyLinear(3), nn.LazyLinear(2))).load_state_dict(state, strict=False)
     assert result == (["0.weight"], ["0.bias"])
     assert [type(one).__name__ for one in part] == ["LazyLinear", "Linear"]

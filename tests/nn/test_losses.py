@@ -26,6 +26,7 @@ CASES = [
     (nn.BCELoss, F.binary_cross_entropy, Q, {"weight": WEIGHT}),
     (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits, Q, {"weight": WEIGHT, "pos_weight": WEIGHT[::-1]}),
     (nn.SoftMarginLoss, F.soft_margin_loss, Q, {}),
+    (nn.FocalLoss, F.focal_loss, Q, {"alpha": 0.5, "gamma": 1.0}),
 ]
 
 
@@ -48,7 +49,18 @@ DEFAULT = {
     "reduction": {"reduction": "mean"},
     "beta": {"beta": 1.0},
     "delta": {"delta": 1.0},
+    "alpha": {"alpha": -1},
+    "gamma": {"gamma": 0.0},
 }
+
+
+def test_dice_is_its_function():
+    masks = np.array([[[0.25, 0.75, 0.0]], [[0.0, 0.0, 0.0]]]), np.array([[[0.0, 1.0, 1.0]], [[0.0, 0.0, 0.0]]])
+    for reduction in ("mean", "sum", "none"):
+        given = nn.DiceLoss(reduction=reduction, eps=0.5)(*masks)
+        assert np.array_equal(given, F.dice_loss(*masks, reduction=reduction, eps=0.5))
+    assert np.array_equal(nn.DiceLoss()(*masks), F.dice_loss(*masks))
+    assert not np.array_equal(nn.DiceLoss(eps=0.5)(*masks), nn.DiceLoss()(*masks))
 
 
 def test_weights_are_buffers_of_their_own():
@@ -83,6 +95,9 @@ def test_weights_are_buffers_of_their_own():
             'L1Loss: reduction: expected one of "none", "mean", "sum",',
         ),
         (lambda: nn.SmoothL1Loss(beta=-1), ValueError, "SmoothL1Loss: beta: expected a finite number >= 0, got -1"),
+        (lambda: nn.FocalLoss(alpha=-0.5), ValueError, "FocalLoss: alpha: expected 0 <= alpha <= 1, or -1, got -0.5"),
+        (lambda: nn.FocalLoss(gamma="2"), TypeError, "FocalLoss: gamma: "),
+        (lambda: nn.DiceLoss(eps=-1), ValueError, "DiceLoss: eps: expected a finite number >= 0, got -1"),
         (lambda: nn.HuberLoss(delta=0), ValueError, "HuberLoss: delta: expected a number > 0, got 0"),
         (
             lambda: nn.BCEWithLogitsLoss(pos_weight=[[1.0], [1.0, 2.0]]),
@@ -101,7 +116,7 @@ def test_what_is_wrong_is_told(build, error, message):
         build()
 
 
-@pytest.mark.parametrize("name", sorted({case[0].__name__ for case in CASES}))
+@pytest.mark.parametrize("name", sorted({case[0].__name__ for case in CASES} - {"FocalLoss"}))
 def test_repr_is_that_of_torch(name):
     torch = pytest.importorskip("torch")
     assert repr(getattr(nn, name)()) == repr(getattr(torch.nn, name)())

@@ -162,6 +162,7 @@ SPECS = (
     _choosing("argmin", lambda a: ag.argmin(a), lambda a: a.argmin(), [(2, 3, 4)], smooth=False),
     _choosing("reshape", lambda a: ag.reshape(a, 2, -1), lambda a: a.reshape(2, 6), [(3, 4)]),
     _choosing("flatten", lambda a: ag.flatten(a, 1), lambda a: a.reshape(2, 12), [(2, 3, 4)]),
+    _choosing("unflatten", lambda a: ag.unflatten(a, 1, (2, -1)), lambda a: a.reshape(3, 2, 4), [(3, 8)]),
     _choosing("transpose", lambda a: ag.transpose(a, 0, -1), lambda a: a.swapaxes(0, 2), [(2, 3, 4)]),
     _choosing("permute", lambda a: ag.permute(a, 2, 0, 1), lambda a: np.moveaxis(a, 2, 0), [(2, 3, 4)]),
     _choosing("squeeze", lambda a: ag.squeeze(a, 1), lambda a: a[:, 0], [(2, 1, 4)]),

@@ -25,6 +25,7 @@ from tatamikomi.autograd.shaping import (
     squeeze,
     stack,
     transpose,
+    unflatten,
     unsqueeze,
 )
 
@@ -81,6 +82,7 @@ __all__ = [
     "tensor",
     "to",
     "transpose",
+    "unflatten",
     "unsqueeze",
     "var",
     "where",

@@ -75,6 +75,13 @@ def _parts(op: str, tensors: Iterable[Any]) -> list[Tensor]:
     return [as_tensor(one, op, "tensors") for one in tensors]
 
 
+def _fits(wanted: tuple[int, ...], elements: int) -> bool:
+    """Whether sizes, of which one may be -1, are those of so many elements."""
+    known, unknown = math.prod(size for size in wanted if size != -1), wanted.count(-1)
+    matches = known == elements if unknown == 0 else unknown == 1 and known > 0 and elements % known == 0
+    return matches and min(wanted, default=0) >= -1
+
+
 def reshape(input: ArrayLike | Tensor, *shape: Any) -> Tensor:
     """The same elements in C order in another shape, of which one size may be -1; shares memory where it can.
 
@@ -87,10 +94,7 @@ def reshape(input: ArrayLike | Tensor, *shape: Any) -> Tensor:
             [3., 4.]])
     """
     x, wanted = as_tensor(input, "reshape", "input"), _ints("reshape", "shape", shape)
-    known = math.prod(size for size in wanted if size != -1)
-    unknown = wanted.count(-1)
-    fits = known == x.numel() if unknown == 0 else unknown == 1 and known > 0 and x.numel() % known == 0
-    if not fits or min(wanted, default=0) < -1:
+    if not _fits(wanted, x.numel()):
         raise bad_value("reshape", "shape", wanted, f"a shape of {x.numel()} elements")
     return _Reshape(wanted)(x)
 
@@ -113,6 +117,27 @@ def flatten(input: ArrayLike | Tensor, start_dim: int = 0, end_dim: int = -1) ->
     if start > end:
         raise bad_value("flatten", "start_dim", start_dim, f"a dimension not after end_dim = {end_dim}")
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+
+def unflatten(input: ArrayLike | Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Dimension `dim` as dimensions of these sizes, of which one may be -1: what is left for it.
+
+    Raises:
+        TypeError: dim is no integer, or sizes is no sequence of integers.
+        ValueError: there is no such dimension, or the sizes are not those of as many elements as it has.
+
+    >>> import tatamikomi as tk
+    >>> tk.autograd.unflatten(tk.tensor([[1.0, 2.0, 3.0, 4.0]]), 1, (2, -1))
+    tensor([[[1., 2.],
+             [3., 4.]]])
+    """
+    x = as_tensor(input, "unflatten", "input")
+    at, wanted = as_dim("unflatten", dim, x.ndim), _ints("unflatten", "sizes", (sizes,))
+    if not wanted or not _fits(wanted, x.shape[at]):
+        raise bad_value("unflatten", "sizes", wanted, f"sizes of {x.shape[at]} elements")
+    known = math.prod(size for size in wanted if size != -1)
+    whole = (x.shape[at] // known if size == -1 else size for size in wanted)
+    return reshape(x, (*x.shape[:at], *whole, *x.shape[at + 1 :]))
 
 
 def permute(input: ArrayLike | Tensor, *dims: Any) -> Tensor:

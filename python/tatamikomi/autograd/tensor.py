@@ -261,6 +261,10 @@ class Tensor(Base):
         """Dimensions start_dim to end_dim, both included, as one."""
         return shaping.flatten(self, start_dim, end_dim)
 
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Tensor:
+        """One dimension as several, of which one may be -1."""
+        return shaping.unflatten(self, dim, sizes)
+
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Two dimensions exchanged."""
         return shaping.transpose(self, dim0, dim1)

@@ -337,8 +337,8 @@ def _window(kernel_size: Size, dilation: Size, padding: Padding, stride: Size) -
     return _Window(*map(frozen, (kernel_size, dilation, padding, stride)))
 
 
-def _axes(op: str, argument: str, size: Size) -> int:
-    """How many axes a size is for: an integer means two."""
+def axes_of(op: str, argument: str, size: Size) -> int:
+    """How many axes windows of a size have: an integer means two."""
     if isinstance(size, (int, np.integer)):
         return 2
     if isinstance(size, (str, bytes)) or not isinstance(size, Sized):
@@ -365,7 +365,7 @@ def unfold(input: TensorLike, kernel_size: Size, dilation: Size = 1, padding: Pa
     tensor([[1., 2.],
             [2., 3.]])
     """
-    axes = _axes("unfold", "kernel_size", kernel_size)
+    axes = axes_of("unfold", "kernel_size", kernel_size)
     x, single = batched("unfold", input, axes)
     return unbatched(_Unfold(_window(kernel_size, dilation, padding, stride))(x), single)
 
@@ -397,7 +397,7 @@ def fold(
     tensor([[1., 4., 3.]])
     """
     cols, single = batched("fold", input, 1)
-    axes = _axes("fold", "output_size", output_size)
+    axes = axes_of("fold", "output_size", output_size)
     sizes = per_axis("fold", "output_size", output_size, axes, 1)
     taps = math.prod(per_axis("fold", "kernel_size", kernel_size, axes, 1))
     if cols.shape[1] % taps:

@@ -157,6 +157,14 @@ def soft_margin_loss(input: TensorLike, target: TensorLike, *, reduction: str = 
     return reduce("soft_margin_loss", _softplus(-(t * x)), reduction)
 
 
+def focal_weights(op: str, alpha: object, gamma: object) -> tuple[float, float]:
+    """The two numbers of the focal loss, checked."""
+    share = as_number(op, "alpha", alpha, low=-1.0, high=1.0)
+    if -1 < share < 0:
+        raise bad_value(op, "alpha", alpha, "0 <= alpha <= 1, or -1")
+    return share, as_number(op, "gamma", gamma)
+
+
 @own_names()
 def focal_loss(
     input: TensorLike, target: TensorLike, alpha: float = 0.25, gamma: float = 2.0, reduction: str = "none"
@@ -190,10 +198,7 @@ def focal_loss(
     op = "focal_loss"
     x = as_input(op, "input", input)
     t = same_shape(op, "target", target, x)
-    share = as_number(op, "alpha", alpha, low=-1.0, high=1.0)
-    if -1 < share < 0:
-        raise bad_value(op, "alpha", alpha, "0 <= alpha <= 1, or -1")
-    power = as_number(op, "gamma", gamma)
+    share, power = focal_weights(op, alpha, gamma)
     losses = t * _softplus(-x) + (1.0 - t) * _softplus(x)
     if power > 0:
         wrong = t * sigmoid(-x) + (1.0 - t) * sigmoid(x)

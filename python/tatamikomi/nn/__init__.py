@@ -54,12 +54,18 @@ from tatamikomi.nn.lazy import (
     LazyConv1d,
     LazyConv2d,
     LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
     LazyLinear,
 )
 from tatamikomi.nn.linear import Bilinear, Linear
 from tatamikomi.nn.local import LocallyConnected2d
 from tatamikomi.nn.loss import CrossEntropyLoss, CTCLoss, KLDivLoss, NLLLoss
-from tatamikomi.nn.loss_binary import BCELoss, BCEWithLogitsLoss, SoftMarginLoss
+from tatamikomi.nn.loss_binary import BCELoss, BCEWithLogitsLoss, DiceLoss, FocalLoss, SoftMarginLoss
 from tatamikomi.nn.loss_regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tatamikomi.nn.module import Module
 from tatamikomi.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -115,9 +121,10 @@ from tatamikomi.nn.pool_adaptive import (
 )
 from tatamikomi.nn.resize import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from tatamikomi.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from tatamikomi.nn.shape import Flatten, Identity
+from tatamikomi.nn.shape import Flatten, Identity, Unflatten
 from tatamikomi.nn.shuffle import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from tatamikomi.nn.similarity import CosineSimilarity, PairwiseDistance
+from tatamikomi.nn.windows import Fold, Unfold
 
 __all__ = [
     "ASPP",
@@ -161,6 +168,7 @@ __all__ = [
     "ConvTranspose3d",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DiceLoss",
     "DropConnect",
     "DropPath",
     "Dropout",
@@ -170,6 +178,8 @@ __all__ = [
     "Embedding",
     "FeatureAlphaDropout",
     "Flatten",
+    "FocalLoss",
+    "Fold",
     "GRUCell",
     "GlobalAvgPool",
     "GlobalMaxPool",
@@ -196,6 +206,12 @@ __all__ = [
     "LazyConv1d",
     "LazyConv2d",
     "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
     "LazyLinear",
     "LeakyReLU",
     "Linear",
@@ -251,6 +267,8 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unflatten",
+    "Unfold",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",

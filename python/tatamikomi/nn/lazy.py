@@ -10,9 +10,11 @@ import numpy as np
 
 from tatamikomi.errors import bad_value
 from tatamikomi.nn.conv import Conv1d, Conv2d, Conv3d
+from tatamikomi.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamikomi.nn.linear import Linear
 from tatamikomi.nn.module import Module
 from tatamikomi.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from tatamikomi.nn.norm_group import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from tatamikomi.random import Generator
 
 
@@ -24,7 +26,7 @@ class Lazy(Module):
     """
 
     kind: ClassVar[type[Any]]
-    key: ClassVar[tuple[str, int]] = ("weight", 1)  # the entry of a state, and its axis, that tell the channels
+    key: ClassVar[tuple[str, int] | None] = ("weight", 1)  # the entry of a state, and its axis, that tell the channels
 
     def __init__(self, *args: Any, **options: Any) -> None:
         Module.__init__(self)
@@ -39,13 +41,17 @@ class Lazy(Module):
         self.kind(**probe)
 
     def divisor(self) -> int:
-        """What divides the channels, and by how much a state has fewer: a convolution's groups."""
+        """What divides the channels: a convolution's groups."""
         groups = self._options.get("groups", 1)
         return groups if isinstance(groups, int) else 1
 
     def channels_of(self, shape: tuple[int, ...]) -> int:
         """The channels of an input of this shape."""
         raise NotImplementedError(f"{type(self).__name__} has no channels_of()")
+
+    def channels_in(self, size: int) -> int:
+        """The channels that a state is for whose entry has this size."""
+        return size * self.divisor()
 
     def materialize(self, channels: int) -> Callable[[], None]:
         """Become the layer for so many channels; what is returned takes that back."""
@@ -66,9 +72,9 @@ class Lazy(Module):
 
     def materialize_from(self, state_dict: Mapping[str, Any], prefix: str) -> Callable[[], None]:
         """The same with the channels that a state has; nothing where it has none of this layer."""
-        name, axis = self.key
-        shape = np.shape(state_dict.get(prefix + name, ()))
-        return self.materialize(shape[axis] * self.divisor()) if len(shape) > axis else lambda: None
+        name, axis = self.key or ("", 0)
+        shape = np.shape(state_dict.get(prefix + name, 0.0))
+        return self.materialize(self.channels_in(shape[axis])) if len(shape) > axis else lambda: None
 
     def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Become the layer that x wants, and compute what it does."""
@@ -150,14 +156,59 @@ class LazyConv3d(_LazyConv, Conv3d):
     kind = Conv3d
 
 
-class _LazyBatchNorm(Lazy):
+class _LazyConvTranspose(_LazyConv):
+    key = ("weight", 0)
+
+    def channels_in(self, size: int) -> int:
+        """As many: groups divide the output channels of such a weight."""
+        return size
+
+
+class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
+    """A ConvTranspose1d whose in_channels are those of the first x; other arguments as in `ConvTranspose1d`.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.LazyConvTranspose1d(4, 3)(np.ones((2, 5, 9), np.float32)).shape
+    (2, 4, 11)
+    """
+
+    kind = ConvTranspose1d
+
+
+class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
+    """A ConvTranspose2d whose in_channels are those of the first x; other arguments as in `ConvTranspose2d`.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> layer = tk.nn.LazyConvTranspose2d(4, 2, stride=2)
+    >>> layer(np.ones((2, 5, 9, 9), np.float32)).shape, layer.weight.shape
+    ((2, 4, 18, 18), (5, 4, 2, 2))
+    """
+
+    kind = ConvTranspose2d
+
+
+class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
+    """A ConvTranspose3d whose in_channels are those of the first x; other arguments as in `ConvTranspose3d`.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.LazyConvTranspose3d(4, 1)(np.ones((2, 5, 3, 3, 3), np.float32)).shape
+    (2, 4, 3, 3, 3)
+    """
+
+    kind = ConvTranspose3d
+
+
+class _LazyNorm(Lazy):
     ranks: ClassVar[Any]
 
     @property
-    def key(self) -> tuple[str, int]:  # type: ignore[override]
-        """The weight, or without one the running mean."""
-        return ("weight" if self._options["affine"] else "running_mean"), 0
+    def key(self) -> tuple[str, int] | None:  # type: ignore[override]
+        """The weight, or without one the running mean; nothing, where a state has nothing of the layer."""
+        names = {"weight": self._options["affine"], "running_mean": self._options["track_running_stats"]}
+        return next(((name, 0) for name, there in names.items() if there), None)
 
+
+class _LazyBatchNorm(_LazyNorm):
     def channels_of(self, shape: tuple[int, ...]) -> int:
         """The second axis."""
         if len(shape) not in self.ranks:
@@ -198,3 +249,46 @@ class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
     """
 
     kind = BatchNorm3d
+
+
+class _LazyInstanceNorm(_LazyNorm):
+    def channels_of(self, shape: tuple[int, ...]) -> int:
+        """The axis before the spatial ones."""
+        rank: int = self.ranks[0]
+        if len(shape) not in (rank, rank - 1):
+            raise bad_value(type(self).__name__, "x", f"shape {shape}", f"{rank} axes, or {rank - 1} without a batch")
+        return shape[1 - rank]
+
+
+class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
+    """An InstanceNorm1d whose num_features are the channels of the first x; other arguments as in `InstanceNorm1d`.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.LazyInstanceNorm1d()(np.ones((2, 5, 4), np.float32)).shape
+    (2, 5, 4)
+    """
+
+    kind = InstanceNorm1d
+
+
+class LazyInstanceNorm2d(_LazyInstanceNorm, InstanceNorm2d):
+    """An InstanceNorm2d whose num_features are the channels of the first x; other arguments as in `InstanceNorm2d`.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> layer = tk.nn.LazyInstanceNorm2d(affine=True)
+    >>> layer(np.ones((2, 5, 4, 4), np.float32)).shape, layer.weight.shape
+    ((2, 5, 4, 4), (5,))
+    """
+
+    kind = InstanceNorm2d
+
+
+class LazyInstanceNorm3d(_LazyInstanceNorm, InstanceNorm3d):
+    """An InstanceNorm3d whose num_features are the channels of the first x; other arguments as in `InstanceNorm3d`.
+
+    >>> import numpy as np, tatamikomi as tk
+    >>> tk.nn.LazyInstanceNorm3d()(np.ones((2, 5, 3, 3, 3), np.float32)).shape
+    (2, 5, 3, 3, 3)
+    """
+
+    kind = InstanceNorm3d

@@ -77,8 +77,8 @@ def load(module: Module, state_dict: Mapping[str, Any], strict: bool) -> LoadRes
 
 def _load(module: Module, state_dict: Mapping[str, Any], strict: bool) -> LoadResult:
     here = dict(places(module))
-    lazy = [path for path, one in module.named_modules() if hasattr(one, "materialize_from")]
-    missing = [f"{path}.weight" if path else "weight" for path in lazy]  # that such a layer needs to learn its size
+    lazy = [(path, one.key) for path, one in module.named_modules() if hasattr(one, "materialize_from")]
+    missing = [f"{path}.{key[0]}".lstrip(".") for path, key in lazy if key]  # that such a layer needs to learn its size
     missing += [key for key in here if key not in state_dict]
     unexpected = [str(key) for key in state_dict if key not in here]
     faults: list[str] = []
