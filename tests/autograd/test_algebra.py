@@ -250,6 +250,8 @@ MIXED = tk.tensor([1.0]), tk.tensor(np.ones(1)), tk.tensor([1])
         (lambda f, d, i: f.flatten(1), ValueError, "flatten: start_dim"),
         (lambda f, d, i: f.unflatten(1, (1, 1)), ValueError, "unflatten: dim"),
         (lambda f, d, i: f.unflatten(0, (2, 5)), ValueError, r"unflatten: sizes: expected sizes of \d+ elements, got"),
+        (lambda f, d, i: f.expand(5).unflatten(0, (2, -1)), ValueError, "unflatten: sizes: expected sizes of 5"),
+        (lambda f, d, i: f.expand(5).reshape(2, -1), ValueError, "reshape: shape: expected a shape of 5 elements"),
         (lambda f, d, i: f.unflatten(0, ()), ValueError, "unflatten: sizes"),
         (lambda f, d, i: f.unflatten(0, (-1, -1)), ValueError, "unflatten: sizes"),
         (lambda f, d, i: f.unflatten(0, 2.5), TypeError, "unflatten: sizes"),
