@@ -28,7 +28,7 @@ from tatamikomi.functional.activation_smooth import (
     softsign,
     tanhshrink,
 )
-from tatamikomi.functional.conv import conv1d, conv2d, conv3d, fold, true_conv2d, unfold
+from tatamikomi.functional.conv import conv1d, conv2d, conv3d, true_conv2d
 from tatamikomi.functional.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tatamikomi.functional.dropout import (
     alpha_dropout,
@@ -82,6 +82,7 @@ from tatamikomi.functional.rnn import gru_cell, lstm_cell, rnn_relu_cell, rnn_ta
 from tatamikomi.functional.sample import affine_grid, grid_sample
 from tatamikomi.functional.shuffle import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from tatamikomi.functional.similarity import cosine_similarity, pairwise_distance
+from tatamikomi.functional.windows import fold, unfold
 
 __all__ = [
     "adaptive_avg_pool1d",

@@ -6,8 +6,8 @@ import math
 
 from tatamikomi.autograd import Tensor
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.conv import unfold
 from tatamikomi.functional.inputs import TensorLike, as_input, batched, own_names, unbatched
+from tatamikomi.functional.windows import unfold
 from tatamikomi.geometry import Padding, Size
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tatamikomi import functional as F
 from tatamikomi.autograd import Tensor
-from tatamikomi.functional.conv import axes_of
+from tatamikomi.functional.windows import axes_of
 from tatamikomi.geometry import Padding, Size, per_axis
 from tatamikomi.nn import checks
 from tatamikomi.nn.module import Module
