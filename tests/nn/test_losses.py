@@ -98,6 +98,9 @@ def test_weights_are_buffers_of_their_own():
         (lambda: nn.FocalLoss(alpha=-0.5), ValueError, "FocalLoss: alpha: expected 0 <= alpha <= 1, or -1, got -0.5"),
         (lambda: nn.FocalLoss(gamma="2"), TypeError, "FocalLoss: gamma: "),
         (lambda: nn.DiceLoss(eps=-1), ValueError, "DiceLoss: eps: expected a finite number >= 0, got -1"),
+        (lambda: nn.TripletMarginLoss(0.0), ValueError, "TripletMarginLoss: margin: expected a number > 0, got 0"),
+        (lambda: nn.TripletMarginLoss(swap=1), TypeError, "TripletMarginLoss: swap: expected True or False"),
+        (lambda: nn.MarginRankingLoss("1"), TypeError, "MarginRankingLoss: margin: "),
         (lambda: nn.HuberLoss(delta=0), ValueError, "HuberLoss: delta: expected a number > 0, got 0"),
         (
             lambda: nn.BCEWithLogitsLoss(pos_weight=[[1.0], [1.0, 2.0]]),

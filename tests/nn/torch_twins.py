@@ -32,6 +32,12 @@ def normals(*shapes: tuple[int, ...]) -> Callable[[np.random.Generator], tuple[A
     return lambda random: tuple(random.standard_normal(shape) for shape in shapes)
 
 
+def signed(*shapes: tuple[int, ...]) -> Callable[[np.random.Generator], tuple[Array, ...]]:
+    """Numbers, and for each (for each row, where two batches of rows are compared) 1 or -1."""
+    signs = shapes[0][:1] if len(shapes) == 2 else shapes[0]
+    return lambda random: (*(random.standard_normal(shape) for shape in shapes), random.choice([-1.0, 1.0], signs))
+
+
 def labelled(shape: tuple[int, ...], classes: int, *labels: int) -> Callable[[np.random.Generator], tuple[Array, ...]]:
     return lambda random: (random.standard_normal(shape), random.integers(0, classes, labels))
 
@@ -103,6 +109,10 @@ TWINS = [
     *(Twin(name, (), normals((3, 4), (3, 4))) for name in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss")),
     *(Twin(name, (), probabilities(3, 4)) for name in ("BCELoss", "BCEWithLogitsLoss")),
     Twin("SoftMarginLoss", (), probabilities(3, 4), wanted=1),
+    Twin("MarginRankingLoss", (0.25,), signed((5,), (5,)), wanted=2),
+    Twin("HingeEmbeddingLoss", (0.5,), signed((3, 4)), {"reduction": "sum"}, wanted=1),
+    Twin("CosineEmbeddingLoss", (0.1,), signed((5, 4), (5, 4)), {"reduction": "none"}, wanted=2),
+    Twin("TripletMarginLoss", (2.0, 1.5, 1e-3, True), normals((5, 4), (5, 4), (5, 4)), {"reduction": "none"}),
     Twin("CTCLoss", (), spelt),
     # activations
     *(

@@ -71,6 +71,46 @@ def soft_margin(x: Rounded, target: Rounded, reduction: str = "mean") -> Rounded
     return _reduced(_softplus(-(target * x)), reduction)
 
 
+def _clipped(x: Rounded) -> Rounded:
+    """max(0, x): an error moves it by no more than itself."""
+    return Rounded(np.maximum(x.value, 0), x.error, x.dtype)
+
+
+def ranking(x1: Rounded, x2: Rounded, target: Rounded, margin: float = 0, reduction: str = "mean") -> Rounded:
+    return _reduced(_clipped(margin - target * (x1 - x2)), reduction)
+
+
+def hinge(x: Rounded, target: Array, margin: float = 1, reduction: str = "mean") -> Rounded:
+    return _reduced(_select(target == 1, x, _clipped(margin - x)), reduction)
+
+
+def _distance(a: Rounded, b: Rounded, eps: float) -> Rounded:
+    apart = a - b + eps
+    return (apart * apart).sum(-1).sqrt()
+
+
+def triplet(
+    anchor: Rounded,
+    positive: Rounded,
+    negative: Rounded,
+    margin: float = 1,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Rounded:
+    far = _distance(anchor, negative, eps)
+    if swap:
+        other = _distance(positive, negative, eps)
+        far = Rounded(np.minimum(far.value, other.value), np.maximum(far.error, other.error), far.dtype)
+    return _reduced(_clipped(_distance(anchor, positive, eps) - far + margin), reduction)
+
+
+def cosine(x1: Rounded, x2: Rounded, target: Array, margin: float = 0, reduction: str = "mean") -> Rounded:
+    squares = [(one * one).sum(-1) + 1e-12 for one in (x1, x2)]
+    cos = (x1 * x2).sum(-1) / (squares[0] * squares[1]).sqrt()
+    return _reduced(_select(target == 1, 1 - cos, _clipped(cos - margin)), reduction)
+
+
 def focal(x: Rounded, target: Rounded, alpha: float = 0.25, gamma: float = 2, reduction: str = "none") -> Rounded:
     p = 1 / (1 + (-x).exp())
     right = p * target + (1 - p) * (1 - target)

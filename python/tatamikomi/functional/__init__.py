@@ -52,6 +52,12 @@ from tatamikomi.functional.loss_binary import (
     soft_margin_loss,
 )
 from tatamikomi.functional.loss_ctc import ctc_loss
+from tatamikomi.functional.loss_margin import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    triplet_margin_loss,
+)
 from tatamikomi.functional.loss_regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from tatamikomi.functional.norm import batch_norm
 from tatamikomi.functional.norm_group import group_norm, instance_norm, layer_norm, rms_norm
@@ -109,6 +115,7 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
@@ -135,6 +142,7 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
     "interpolate",
@@ -151,6 +159,7 @@ __all__ = [
     "lp_pool2d",
     "lp_pool3d",
     "lstm_cell",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
@@ -187,6 +196,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
     "true_conv2d",
     "unfold",
     "upsample",

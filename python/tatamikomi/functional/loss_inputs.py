@@ -33,11 +33,11 @@ def reduce(
     return total if reduction == "sum" or weights is None else total / weights
 
 
-def operand(op: str, argument: str, value: TensorLike, x: Tensor) -> Tensor:
-    """A Tensor of the input's dtype."""
+def operand(op: str, argument: str, value: TensorLike, x: Tensor, owner: str = "input") -> Tensor:
+    """A Tensor of the dtype of x, the argument `owner`."""
     other = as_input(op, argument, value)
     if other.dtype != x.dtype:
-        raise bad_type(op, argument, other.dtype.name, x.dtype.name, as_other="input")
+        raise bad_type(op, argument, other.dtype.name, x.dtype.name, as_other=owner)
     return other
 
 

@@ -66,6 +66,12 @@ from tatamikomi.nn.linear import Bilinear, Linear
 from tatamikomi.nn.local import LocallyConnected2d
 from tatamikomi.nn.loss import CrossEntropyLoss, CTCLoss, KLDivLoss, NLLLoss
 from tatamikomi.nn.loss_binary import BCELoss, BCEWithLogitsLoss, DiceLoss, FocalLoss, SoftMarginLoss
+from tatamikomi.nn.loss_margin import (
+    CosineEmbeddingLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    TripletMarginLoss,
+)
 from tatamikomi.nn.loss_regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from tatamikomi.nn.module import Module
 from tatamikomi.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -166,6 +172,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
     "DiceLoss",
@@ -188,6 +195,7 @@ __all__ = [
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
@@ -220,6 +228,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -267,6 +276,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TripletMarginLoss",
     "Unflatten",
     "Unfold",
     "Upsample",
