@@ -1,9 +1,31 @@
 // Maxima with their places: a NaN beats every number, of equals the earlier tap wins.
 #pragma once
-#include "kernels/simd.hpp"
+#include "kernels/pool_windows.hpp"
 
 namespace tk::TK_ISA {
 namespace {
+
+// A window that may hang over the edge.
+template <class T>
+__attribute__((noinline)) void max_window(T* y, int64_t* index, const T* plane, const OutputRow& r, int64_t start_w,
+                                          const PoolShape& s) {
+    const Range w = taps_inside(start_w, s.iw, s.kw, s.dil_w);
+    T best = 0;
+    int64_t where = -1;
+    for (int64_t a = r.d.begin; a < r.d.end; ++a)
+        for (int64_t b = r.h.begin; b < r.h.end; ++b) {
+            const int64_t row = ((r.start_d + a * s.dil_d) * s.ih + r.start_h + b * s.dil_h) * s.iw + start_w;
+            for (int64_t c = w.begin; c < w.end; ++c) {
+                const T v = plane[row + c * s.dil_w];
+                if (where < 0 || (!(v <= best) && best == best)) {
+                    best = v;
+                    where = row + c * s.dil_w;
+                }
+            }
+        }
+    *y = best;
+    if (index) *index = where;
+}
 
 template <class T> struct Best {
     Vec<T> value;
@@ -14,6 +36,12 @@ template <class T> struct Best {
 template <class T> TK_INLINE Best<T> better(const Best<T>& early, const Best<T>& late) {
     const VecMask<T> beats = ~(late.value <= early.value) & (early.value == early.value);
     return {select<T>(beats, late.value, early.value), beats ? late.offset : early.offset};
+}
+
+// The same of numbers.
+template <class T> TK_INLINE Best<T> larger_of(const Best<T>& early, const Best<T>& late) {
+    const VecMask<T> beats = late.value > early.value;
+    return {greater(late.value, early.value), beats ? late.offset : early.offset};
 }
 
 // Of two columns of the same rows, whose taps come in any order: the earlier one of equals, and of NaNs.

@@ -3,32 +3,11 @@
 // The first maximum in the order of the taps wins; a NaN beats every number and the first NaN wins. Padding has no
 // value at all. Comparing rounds nothing, so vectors and scalars agree to the bit; lanes carry the offset of
 // the best tap from the window's corner, which geometry/pooling.py keeps below 2^31.
-#include "kernels/pool_best.hpp"
 #include "kernels/pool_pairs.hpp"
+#include "kernels/pool_threes.hpp"
 
 namespace tk::TK_ISA {
 namespace {
-
-// A window that may hang over the edge.
-template <class T>
-void max_window(T* y, int64_t* index, const T* plane, const OutputRow& r, int64_t start_w, const PoolShape& s) {
-    const Range w = taps_inside(start_w, s.iw, s.kw, s.dil_w);
-    T best = 0;
-    int64_t where = -1;
-    for (int64_t a = r.d.begin; a < r.d.end; ++a)
-        for (int64_t b = r.h.begin; b < r.h.end; ++b) {
-            const int64_t row = ((r.start_d + a * s.dil_d) * s.ih + r.start_h + b * s.dil_h) * s.iw + start_w;
-            for (int64_t c = w.begin; c < w.end; ++c) {
-                const T v = plane[row + c * s.dil_w];
-                if (where < 0 || (!(v <= best) && best == best)) {
-                    best = v;
-                    where = row + c * s.dil_w;
-                }
-            }
-        }
-    *y = best;
-    if (index) *index = where;
-}
 
 // `count` neighbouring windows without padding in their columns; corner: the offset of the first one's corner.
 // Kw, Stride: 0 when known at run time only.
@@ -264,11 +243,16 @@ template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, con
     const PoolShape s = flatten(shape);
     if (!indices && max_values(y, x, s)) return;
     if (indices && max_of_pairs(y, indices, x, s)) return;
+    if constexpr (kTuned<T>) {
+        if (indices && Threes<T, 1>::fit(s)) return Threes<T, 1>(s).run(y, indices, x);
+        if (indices && Threes<T, 2>::fit(s)) return Threes<T, 2>(s).run(y, indices, x);
+    }
     if (const LineBlocks blocks(s); indices && blocks.usable) {
         const auto run = s.sw == 1 ? max_lines<T, 1> : s.sw == 2 ? max_lines<T, 2> : max_lines<T, 0>;
         return run(y, indices, x, blocks);
     }
-    if (s.sw == 2 && s.dil_w == 1 && s.kw == 3) return max_rows<T, 3, 2>(y, indices, x, s);
+    if constexpr (!kTuned<T>)
+        if (s.sw == 2 && s.dil_w == 1 && s.kw == 3) return max_rows<T, 3, 2>(y, indices, x, s);
     if (s.sw == 1) return max_rows<T, 0, 1>(y, indices, x, s);
     if (s.sw == 2) return max_rows<T, 0, 2>(y, indices, x, s);
     return max_rows<T, 0, 0>(y, indices, x, s);

@@ -158,9 +158,28 @@ def test_max_pool_is_exact(name: str, dtype: Any, case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("width", [35, 36])
+def test_max_pool_finds_a_nan_wherever_it_lies(name: str, stride: int, padding: int, width: int) -> None:
+    case = Case((5 * width, 1, 5, width), 3, stride, padding)
+    x = integers(case.shape, np.float32, 4)
+    x[np.eye(5 * width, dtype=bool).reshape(case.shape)] = np.nan
+    expected, expected_indices = max_forward(case, x.tobytes(), np.float32)
+    with engine(name):
+        y, indices = tk.kernels.max_pool_forward(x, **options(case))
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(indices, expected_indices)
+
+
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    "case", [Case((1, 3, 6, 70), 2), Case((1, 3, 6, 14), 2), Case((1, 3, 9, 41), 3, 1, 1), Case((1, 3, 5, 5), 5)]
+    "case",
+    [
+        *[Case((1, 3, 6, 70), 2), Case((1, 3, 6, 14), 2), Case((1, 3, 5, 5), 5)],
+        *[Case((1, 3, 9, 41), 3, 1, 1), Case((1, 3, 9, 67), 3, 2, 1)],
+    ],
 )
 def test_max_pool_of_nan_and_infinity(name: str, dtype: Any, case: Case) -> None:
     x = RNG(3).choice([np.nan, -np.inf, np.inf, 0.0, 1.0], case.shape, p=[0.15, 0.5, 0.05, 0.15, 0.15])
