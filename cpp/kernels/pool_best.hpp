@@ -64,7 +64,7 @@ TK_INLINE void store_first_indices(int64_t* p, IndexVec v, int64_t count) {
 #endif
 }
 
-// Offsets of half a vector; GCC takes two steps for it.
+// Offsets of half a vector; GCC takes two steps for it, or five.
 #if defined(__AVX512F__)
 typedef int32_t NarrowVec __attribute__((vector_size(TK_VECTOR_BYTES / 2), may_alias));
 TK_INLINE IndexVec widen_indices(NarrowVec v) {
@@ -72,7 +72,14 @@ TK_INLINE IndexVec widen_indices(NarrowVec v) {
 }
 TK_INLINE IndexVec widen_indices(IndexVec v) { return v; }
 #else
-template <class V> TK_INLINE IndexVec widen_indices(V v) { return __builtin_convertvector(v, IndexVec); }
+template <class V> TK_INLINE IndexVec widen_indices(V v) {
+#if defined(__AVX2__)
+    if constexpr (sizeof(V) == 16)
+        return reinterpret_cast<IndexVec>(_mm256_cvtepi32_epi64(reinterpret_cast<__m128i>(v)));
+    else
+#endif
+        return __builtin_convertvector(v, IndexVec);
+}
 #endif
 
 // indices[i] = corner + i*stride + offsets[i], `count` of them

@@ -88,11 +88,13 @@ private:
 };
 
 // f(PairOutputs) for all vectors of outputs, in ascending order: what lies behind a short row is written again.
-template <class T, Packing P, class F> void for_each_pair_vector(const T* x, const PoolShape& shape, F f) {
-    const PoolShape s = shape;
-    const int64_t cost = 4 * s.ow;
-    parallel_chunks(s.planes * s.oh, pool_grain(cost), cost, [=](int64_t begin, int64_t end) {
+template <class T, Packing P, class F> void for_each_pair_vector(const T* x, const PoolShape& shape, F captured) {
+    const PoolShape given = shape;
+    const int64_t cost = 4 * given.ow;
+    parallel_chunks(given.planes * given.oh, pool_grain(cost), cost, [=](int64_t begin, int64_t end) {
         constexpr int64_t L = kLanes<T>;
+        const PoolShape s = given;   // what is captured would be read anew after every store
+        const F f = captured;
         int64_t h = begin % s.oh;
         const T* top = x + (begin / s.oh * s.ih + 2 * h) * s.iw;
         const auto next_row = [&] {
