@@ -38,7 +38,18 @@ template <class T> TK_INLINE Best<T> better(const Best<T>& early, const Best<T>&
     return {select<T>(beats, late.value, early.value), beats ? late.offset : early.offset};
 }
 
-// The same of numbers.
+// Lanes where a or b is NaN.
+#if defined(__AVX512F__)
+TK_INLINE VecMask<float> unordered(Vec<float> a, Vec<float> b) {
+    return (VecMask<float>)_mm512_movm_epi32(_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q));
+}
+#elif defined(__AVX2__)
+TK_INLINE VecMask<float> unordered(Vec<float> a, Vec<float> b) {
+    return (VecMask<float>)_mm256_cmp_ps(a, b, _CMP_UNORD_Q);
+}
+#endif
+
+// better() of numbers.
 template <class T> TK_INLINE Best<T> larger_of(const Best<T>& early, const Best<T>& late) {
     const VecMask<T> beats = late.value > early.value;
     return {greater(late.value, early.value), beats ? late.offset : early.offset};

@@ -186,11 +186,21 @@ template <class T, Packing P> void max_pairs(T* y, int64_t* indices, const T* x,
     const PairTaps<T, P> taps(s);
     for_each_pair_vector<T, P>(x, s, [=](const PairOutputs<T>& o) __attribute__((always_inline)) {
         taps.fetch_ahead(o.first);
-        const auto best_of_row = [&](int64_t below) {
-            const VecMask<T> tap = VecMask<T>{} + static_cast<LaneInt<T>>(below);
-            return taps.at(o, below, [&](Vec<T> even, Vec<T> odd) { return better<T>({even, tap}, {odd, tap + 1}); });
+        const auto best_by = [&](auto&& wins) __attribute__((always_inline)) {
+            const auto best_of_row = [&](int64_t below) __attribute__((always_inline)) {
+                const VecMask<T> tap = VecMask<T>{} + static_cast<LaneInt<T>>(below);
+                return taps.at(o, below, [&](Vec<T> even, Vec<T> odd) __attribute__((always_inline)) {
+                    return wins(Best<T>{even, tap}, Best<T>{odd, tap + 1});
+                });
+            };
+            const Best<T> best = wins(best_of_row(0), best_of_row(taps.iw));
+            return Best<T>{taps.in_order(best.value), taps.in_order(best.offset)};
         };
-        Best<T> best = better<T>(best_of_row(0), best_of_row(taps.iw));
+        Best<T> best;
+        if constexpr (kTuned<T> && TK_VECTOR_BYTES == 64) {
+            best = best_by(larger_of<T>);
+            if (any_lane(taps.nans(o, 0) | taps.nans(o, taps.iw))) best = best_by(better<T>);
+        } else best = best_by(better<T>);
         best.offset += taps.corners(o);
         if (o.whole) {
             store(y + o.at, best.value);

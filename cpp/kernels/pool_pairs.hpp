@@ -1,7 +1,7 @@
 // Pooling windows of 2x2, stride 2, that no padding touches: the taps of a row come out of two vectors, and rows of
 // outputs that fill half a vector or less lie two to a vector.
 #pragma once
-#include "kernels/pool_windows.hpp"
+#include "kernels/pool_best.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -56,7 +56,7 @@ template <class T, Packing P> struct PairTaps {
         fetch(from + ahead + (P == Packing::kTwoRows ? 2 * L : iw), 2 * L);
     }
 
-    // f(even taps, odd taps) of the row `below` elements under the upper one.
+    // f(even taps, odd taps) of the row `below` elements under the upper one, in an order that in_order() puts right.
     template <class F> TK_INLINE auto at(const PairOutputs<T>& o, int64_t below, F&& f) const {
         return split(first(o.first + below), load_first(o.second + below, inside), f);
     }
@@ -64,7 +64,17 @@ template <class T, Packing P> struct PairTaps {
     TK_INLINE Vec<T> sum(const PairOutputs<T>& o) const {
         const Vec<T> left = first(o.first) + first(o.first + iw);
         const Vec<T> right = load_first(o.second, inside) + load_first(o.second + iw, inside);
-        return split(left, right, [](Vec<T> even, Vec<T> odd) { return even + odd; });
+        return in_order(split(left, right, [](Vec<T> even, Vec<T> odd) { return even + odd; }));
+    }
+    // Whether a tap of a row may be NaN, or one beside it.
+    TK_INLINE VecMask<T> nans(const PairOutputs<T>& o, int64_t below) const {
+        return unordered(first(o.first + below), load_first(o.second + below, inside));
+    }
+    template <class V> static TK_INLINE V in_order(V v) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        if constexpr (sizeof(T) == 4) return (V)crossed((Vec<T>)v);
+#endif
+        return v;
     }
     // The windows' corners.
     TK_INLINE VecMask<T> corners(const PairOutputs<T>& o) const {
@@ -82,7 +92,11 @@ private:
             const VecMask<T> even = load_lanes<L>(lanes);
             return f(permuted_two<T>(a, b, even), permuted_two<T>(a, b, even + 1));
         } else {
-            return f(even_lanes<T, L>(a, b), odd_lanes<T, L>(a, b));
+#if defined(__AVX2__) && !defined(__AVX512F__)
+            if constexpr (sizeof(T) == 4) return f(every_other<0>(a, b), every_other<1>(a, b));
+            else
+#endif
+                return f(even_lanes<T, L>(a, b), odd_lanes<T, L>(a, b));
         }
     }
 };

@@ -8,17 +8,6 @@
 namespace tk::TK_ISA {
 namespace {
 
-// Lanes where a or b is NaN.
-#if defined(__AVX512F__)
-TK_INLINE VecMask<float> unordered(Vec<float> a, Vec<float> b) {
-    return (VecMask<float>)_mm512_movm_epi32(_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q));
-}
-#elif defined(__AVX2__)
-TK_INLINE VecMask<float> unordered(Vec<float> a, Vec<float> b) {
-    return (VecMask<float>)_mm256_cmp_ps(a, b, _CMP_UNORD_Q);
-}
-#endif
-
 // Vectors of taps of kLanes windows, in an order of lanes that in_order() puts right; lane 0 is the first. Left, right:
 // the first tap, or the last one, lies beyond the row.
 template <class T, int Stride> struct RowTaps {
