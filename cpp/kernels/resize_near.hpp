@@ -150,6 +150,30 @@ void near_rows(const NearRows<T>& call, const int64_t* starts, const Neighbours<
     }
 }
 
+// Copies of rows, each row as a whole: lines that are written in their order are called in by the processor. Where two
+// rows are copies of one, both at once. outputs: a vector's after the other.
+template <class T> void copy_rows(const NearRows<T>& call, const Neighbours<T>* outputs) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t pitch = call.out, inside = smaller(call.in, L), last = larger(0, pitch - L);
+    T* to = call.y;
+    for (int64_t i = 0, equal; i < call.count; i += equal, to += equal * pitch) {
+        const T* const from = call.x + call.rows[i].a;
+        equal = i + 1 < call.count && call.rows[i + 1].a == call.rows[i].a ? 2 : 1;
+        const Neighbours<T>* n = outputs;
+        for (int64_t o = 0; o < pitch; o += L, ++n) {
+            const Vec<T> v = n->weight[0] * permuted<T>(load_inside(from + n->base, inside), n->lane[0]);
+            T* const at = to + smaller(o, last);
+            if (pitch < L) {
+                store_first(at, v, pitch);
+                if (equal == 2) store_first(at + pitch, v, pitch);
+            } else {
+                store(at, v);
+                if (equal == 2) store(at + pitch, v);
+            }
+        }
+    }
+}
+
 // In float64 rows are added before, or in a pass of their own.
 template <class T> struct NearFunction {
     void (*run)(const NearRows<T>&, const int64_t*, const Neighbours<T>* const*);
@@ -157,9 +181,9 @@ template <class T> struct NearFunction {
 };
 template <class T> NearFunction<T> near_function(bool wide, int taps, RowSums sums) {
     using S = RowSums;
-    constexpr int kCopies = TK_VECTOR_BYTES == 64 ? 2 : 4, kSums = TK_VECTOR_BYTES == 64 ? 4 : 2;   // as measured
+    constexpr int kSums = TK_VECTOR_BYTES == 64 ? 4 : 2;   // as measured
     if constexpr (kTuned<T>) {
-        if (sums == S::copies && taps == 1 && !wide) return {near_rows<T, 1, false, S::copies, kCopies>, kCopies};
+        if (sums == S::copies && taps == 1 && !wide) return {nullptr, 1};
         if (sums != S::before && !wide) return {near_rows<T, 2, false, S::after, kSums>, kSums};
         if (sums != S::before) return {near_rows<T, 2, true, S::after, 2>, 2};
     }

@@ -170,6 +170,8 @@ private:
         const int64_t read = row_sums[end - 1].a - row_sums[begin].a + in;
         // What the next unit reads.
         fetch(call.x + row_sums[begin].a + read, smaller(read, kNearRowBytes / static_cast<int64_t>(sizeof(T))));
+        if constexpr (kTuned<T>)
+            if (!function.run) return copy_rows(call, neighbours);
         const int64_t blocks = ceil_div(out, kLanes<T>);
         for (int64_t block = 0; block < blocks; block += function.vectors) {
             int64_t w[kMostVectors];
