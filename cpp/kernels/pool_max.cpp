@@ -182,33 +182,36 @@ template <class T, int Stride> void max_lines(T* y, int64_t* indices, const T* x
     parallel_chunks(s.planes * s.oh, pool_grain(cost) + b.rows - 1, cost, take);
 }
 
-template <class T, Packing P> void max_pairs(T* y, int64_t* indices, const T* x, const PoolShape& s) {
+// Of numbers, where kTuned: rows among which a NaN was seen are done again, window by window.
+template <class T, Packing P> void max_pairs(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
+    const PoolShape s = shape;
     const PairTaps<T, P> taps(s);
-    for_each_pair_vector<T, P>(x, s, [=](const PairOutputs<T>& o) __attribute__((always_inline)) {
+    const auto vector = [=](const PairOutputs<T>& o, VecMask<T>& nans) __attribute__((always_inline)) {
         taps.fetch_ahead(o.first);
-        const auto best_by = [&](auto&& wins) __attribute__((always_inline)) {
-            const auto best_of_row = [&](int64_t below) __attribute__((always_inline)) {
-                const VecMask<T> tap = VecMask<T>{} + static_cast<LaneInt<T>>(below);
-                return taps.at(o, below, [&](Vec<T> even, Vec<T> odd) __attribute__((always_inline)) {
-                    return wins(Best<T>{even, tap}, Best<T>{odd, tap + 1});
-                });
-            };
-            const Best<T> best = wins(best_of_row(0), best_of_row(taps.iw));
-            return Best<T>{taps.in_order(best.value), taps.in_order(best.offset)};
+        if constexpr (kTuned<T>) nans |= taps.nans(o, 0) | taps.nans(o, taps.iw);
+        const auto wins = [](const Best<T>& early, const Best<T>& late) __attribute__((always_inline)) {
+            return kTuned<T> ? larger_of<T>(early, late) : better<T>(early, late);
         };
-        Best<T> best;
-        if constexpr (kTuned<T> && TK_VECTOR_BYTES == 64) {
-            best = best_by(larger_of<T>);
-            if (any_lane(taps.nans(o, 0) | taps.nans(o, taps.iw))) best = best_by(better<T>);
-        } else best = best_by(better<T>);
-        best.offset += taps.corners(o);
+        const auto best_of_row = [&](int64_t below) __attribute__((always_inline)) {
+            const VecMask<T> tap = VecMask<T>{} + static_cast<LaneInt<T>>(below);
+            return taps.at(o, below, [&](Vec<T> even, Vec<T> odd) __attribute__((always_inline)) {
+                return wins(Best<T>{even, tap}, Best<T>{odd, tap + 1});
+            });
+        };
+        const Best<T> best = wins(best_of_row(0), best_of_row(taps.iw));
+        const Vec<T> value = taps.in_order(best.value);
+        const VecMask<T> offset = taps.in_order(best.offset) + taps.corners(o);
         if (o.whole) {
-            store(y + o.at, best.value);
-            store_indices<T>(indices + o.at, best.offset, 0, 0, kLanes<T>);
+            store(y + o.at, value);
+            store_indices<T>(indices + o.at, offset, 0, 0, kLanes<T>);
         } else {
-            store_first(y + o.at, best.value, o.count);
-            store_indices<T>(indices + o.at, best.offset, 0, 0, o.count);
+            store_first(y + o.at, value, o.count);
+            store_indices<T>(indices + o.at, offset, 0, 0, o.count);
         }
+    };
+    for_each_pair_vector<T, P>(x, s, vector, [=](int64_t begin, int64_t end, const VecMask<T>& nans) {
+        if constexpr (kTuned<T>)
+            if (any_lane(nans)) windows_of_rows(y, indices, x, begin, end, s);
     });
 }
 // False where windows are others, or rows too short.

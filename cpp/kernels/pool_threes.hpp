@@ -74,7 +74,7 @@ template <class T, int Stride> struct Threes {
                     if (early.row != from) self.hold(early, from);
                 }
                 if (!self.outputs(y + row * s.ow, indices + row * s.ow, plane, rows, held, (start + 1) % (3 - Stride)))
-                    self.with_nans(y, indices, plane, row, start);
+                    windows_of_rows(y, indices, x, row, row + 1, self.s);
                 if (++h == s.oh) h = 0, plane += s.ih * s.iw;
             }
         });
@@ -118,11 +118,6 @@ private:
         VecMask<T> nans = first_nan(row);
         for (int64_t v = 0; v < vectors; ++v) keep(held, v, best_of(row, taps(v), nans));
         held.row = row, held.nans = any_lane(nans);
-    }
-    __attribute__((noinline)) void with_nans(T* y, int64_t* indices, const T* plane, int64_t row, int64_t start) const {
-        const OutputRow r{row, 0, 0, start, {0, 1}, taps_inside(start, s.ih, 3, 1)};
-        for (int64_t o = 0, to = row * s.ow; o < s.ow; ++o, ++to)
-            max_window(y + to, indices + to, plane, r, o * Stride - s.pw, s);
     }
     // One row; false if NaNs were there.
     TK_INLINE bool outputs(T* y, int64_t* indices, const T* plane, const int64_t (&rows)[3], Held* held,
