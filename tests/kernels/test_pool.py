@@ -173,6 +173,20 @@ def test_max_pool_finds_a_nan_wherever_it_lies(name: str, stride: int, padding: 
 
 
 @pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("width", [14, 20, 36])
+def test_max_pool_of_pairs_finds_the_only_nan(name: str, width: int) -> None:
+    case = Case((1, 1, 4, width), 2)
+    for place in range(4 * width):
+        x = integers(case.shape, np.float32, place)
+        x.reshape(-1)[place] = np.nan
+        expected, expected_indices = max_forward(case, x.tobytes(), np.float32)
+        with engine(name):
+            y, indices = tk.kernels.max_pool_forward(x, **options(case))
+        np.testing.assert_array_equal(y, expected)
+        np.testing.assert_array_equal(indices, expected_indices)
+
+
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "case",
