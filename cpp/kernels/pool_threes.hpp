@@ -41,6 +41,7 @@ template <class T, int Stride> struct RowTaps {
     }
 };
 
+// Of a row of outputs the first row of x that it sees was held by the rows before, of stride 1 the second one too.
 template <class T, int Stride> struct Threes {
     static constexpr int64_t L = kLanes<T>, kOutputs = 1024;   // of a row at most
     typedef LaneInt<T> Offset;
@@ -81,7 +82,8 @@ template <class T, int Stride> struct Threes {
     }
 
 private:
-    // The best of the columns of a row of x, a vector of outputs after the other; from: the first tap's place.
+    // The best of the columns of a row of x, a vector of outputs after the other: values, and how far from the first
+    // tap.
     struct Held {
         T values[kOutputs + L];
         Offset columns[kOutputs + L];
@@ -119,7 +121,7 @@ private:
         for (int64_t v = 0; v < vectors; ++v) keep(held, v, best_of(row, taps(v), nans));
         held.row = row, held.nans = any_lane(nans);
     }
-    // One row; false if NaNs were there.
+    // One row of y; false where it may not lack NaNs.
     TK_INLINE bool outputs(T* y, int64_t* indices, const T* plane, const int64_t (&rows)[3], Held* held,
                            int64_t first) const {
         const T *const below = plane + rows[1] * s.iw, *const last = plane + rows[2] * s.iw;
