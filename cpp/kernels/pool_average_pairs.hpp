@@ -9,13 +9,12 @@ namespace {
 template <class T, Packing P> void average_pairs(T* y, const T* x, const PoolShape& s) {
     const PairTaps<T, P> taps(s);
     const T divisor = static_cast<T>(s.divisor ? s.divisor : 4);
-    const auto average = [=](const PairOutputs<T>& o, VecMask<T>&) __attribute__((always_inline)) {
+    for_each_pair_vector<T, P>(x, s, [=](const PairOutputs<T>& o) __attribute__((always_inline)) {
         taps.fetch_ahead(o.first);
         const Vec<T> v = taps.sum(o) / broadcast(divisor);
         if (o.whole) store(y + o.at, v);
         else store_first(y + o.at, v, o.count);
-    };
-    for_each_pair_vector<T, P>(x, s, average, [](int64_t, int64_t, const VecMask<T>&) {});
+    });
 }
 // False where windows are others, or rows too short.
 template <class T> bool average_of_pairs(T* y, const T* x, const PoolShape& s) {

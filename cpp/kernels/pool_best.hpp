@@ -27,18 +27,6 @@ __attribute__((noinline)) void max_window(T* y, int64_t* index, const T* plane, 
     if (index) *index = where;
 }
 
-// Rows [begin, end) of y, window by window.
-template <class T>
-__attribute__((noinline, cold)) void windows_of_rows(T* y, int64_t* indices, const T* x, int64_t begin, int64_t end,
-                                                     const PoolShape& s) {
-    OutputRows following(s, begin);
-    for (int64_t row = begin, to = begin * s.ow; row < end; ++row) {
-        const OutputRow r = following.next();
-        const T* plane = x + r.plane * s.id * s.ih * s.iw;
-        for (int64_t o = 0; o < s.ow; ++o, ++to) max_window(y + to, indices + to, plane, r, o * s.sw - s.pw, s);
-    }
-}
-
 template <class T> struct Best {
     Vec<T> value;
     VecMask<T> offset;

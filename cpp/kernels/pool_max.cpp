@@ -38,23 +38,35 @@ TK_INLINE void max_vector(T* y, int64_t* indices, const T* plane, const OutputRo
     if (indices) store_indices<T>(indices, best.offset, corner, stride, count);
 }
 
+// A row of y; whole: its windows without padding in their columns.
+template <class T, int Kw, int Stride>
+__attribute__((noinline)) void max_row(T* y, int64_t* indices, const T* x, const OutputRow& r, Range whole,
+                                       const PoolShape& s) {
+    const T* plane = x + r.plane * s.id * s.ih * s.iw;
+    T* to = y + r.row * s.ow;
+    int64_t* index = indices ? indices + r.row * s.ow : nullptr;
+    for (int64_t o = 0; o < whole.begin; ++o)
+        max_window(to + o, index ? index + o : nullptr, plane, r, o * s.sw - s.pw, s);
+    for_each_vector<T>(whole, [&](int64_t o, int64_t count, auto full) {
+        const int64_t corner = (r.start_d * s.ih + r.start_h) * s.iw + o * s.sw - s.pw;
+        max_vector<T, Kw, Stride, decltype(full)::value>(to + o, index ? index + o : nullptr, plane, r, corner, count,
+                                                         s);
+    });
+    for (int64_t o = whole.end; o < s.ow; ++o)
+        max_window(to + o, index ? index + o : nullptr, plane, r, o * s.sw - s.pw, s);
+}
 template <class T, int Kw, int Stride> void max_rows(T* y, int64_t* indices, const T* x, const PoolShape& s) {
     Range whole = whole_windows(s);
     if (whole.end - whole.begin == 1) whole.end = whole.begin;   // a vector of one lane is no gain
-    for_each_output_row(s, [&](const OutputRow& r) {
-        const T* plane = x + r.plane * s.id * s.ih * s.iw;
-        T* to = y + r.row * s.ow;
-        int64_t* index = indices ? indices + r.row * s.ow : nullptr;
-        for (int64_t o = 0; o < whole.begin; ++o)
-            max_window(to + o, index ? index + o : nullptr, plane, r, o * s.sw - s.pw, s);
-        for_each_vector<T>(whole, [&](int64_t o, int64_t count, auto full) {
-            const int64_t corner = (r.start_d * s.ih + r.start_h) * s.iw + o * s.sw - s.pw;
-            max_vector<T, Kw, Stride, decltype(full)::value>(to + o, index ? index + o : nullptr, plane, r, corner,
-                                                             count, s);
-        });
-        for (int64_t o = whole.end; o < s.ow; ++o)
-            max_window(to + o, index ? index + o : nullptr, plane, r, o * s.sw - s.pw, s);
+    for_each_output_row(s, [&](const OutputRow& r) { max_row<T, Kw, Stride>(y, indices, x, r, whole, s); });
+}
+
+template <class T, int Stride> bool max_of_threes(T* y, int64_t* indices, const T* x, const PoolShape& s) {
+    if (!Threes<T, Stride>::fit(s)) return false;
+    Threes<T, Stride>(s).run(y, indices, x, [y, indices, x, &s](int64_t row) {
+        max_row<T, 0, Stride>(y, indices, x, OutputRows(s, row).next(), whole_windows(s), s);
     });
+    return true;
 }
 
 // A row of x with its padding, which repeats the element beside it; up to a vector more is written behind.
@@ -182,36 +194,33 @@ template <class T, int Stride> void max_lines(T* y, int64_t* indices, const T* x
     parallel_chunks(s.planes * s.oh, pool_grain(cost) + b.rows - 1, cost, take);
 }
 
-// Of numbers, where kTuned: rows among which a NaN was seen are done again, window by window.
-template <class T, Packing P> void max_pairs(T* y, int64_t* indices, const T* x, const PoolShape& shape) {
-    const PoolShape s = shape;
+template <class T, Packing P> void max_pairs(T* y, int64_t* indices, const T* x, const PoolShape& s) {
     const PairTaps<T, P> taps(s);
-    const auto vector = [=](const PairOutputs<T>& o, VecMask<T>& nans) __attribute__((always_inline)) {
+    for_each_pair_vector<T, P>(x, s, [=](const PairOutputs<T>& o) __attribute__((always_inline)) {
         taps.fetch_ahead(o.first);
-        if constexpr (kTuned<T>) nans |= taps.nans(o, 0) | taps.nans(o, taps.iw);
-        const auto wins = [](const Best<T>& early, const Best<T>& late) __attribute__((always_inline)) {
-            return kTuned<T> ? larger_of<T>(early, late) : better<T>(early, late);
+        const auto best_by = [&](auto&& wins) __attribute__((always_inline)) {
+            const auto best_of_row = [&](int64_t below) __attribute__((always_inline)) {
+                const VecMask<T> tap = VecMask<T>{} + static_cast<LaneInt<T>>(below);
+                return taps.at(o, below, [&](Vec<T> even, Vec<T> odd) __attribute__((always_inline)) {
+                    return wins(Best<T>{even, tap}, Best<T>{odd, tap + 1});
+                });
+            };
+            const Best<T> best = wins(best_of_row(0), best_of_row(taps.iw));
+            return Best<T>{taps.in_order(best.value), taps.in_order(best.offset)};
         };
-        const auto best_of_row = [&](int64_t below) __attribute__((always_inline)) {
-            const VecMask<T> tap = VecMask<T>{} + static_cast<LaneInt<T>>(below);
-            return taps.at(o, below, [&](Vec<T> even, Vec<T> odd) __attribute__((always_inline)) {
-                return wins(Best<T>{even, tap}, Best<T>{odd, tap + 1});
-            });
-        };
-        const Best<T> best = wins(best_of_row(0), best_of_row(taps.iw));
-        const Vec<T> value = taps.in_order(best.value);
-        const VecMask<T> offset = taps.in_order(best.offset) + taps.corners(o);
+        Best<T> best;
+        if constexpr (kTuned<T> && TK_VECTOR_BYTES == 64) {
+            best = best_by(larger_of<T>);
+            if (any_lane(taps.nans(o, 0) | taps.nans(o, taps.iw))) best = best_by(better<T>);
+        } else best = best_by(better<T>);
+        best.offset += taps.corners(o);
         if (o.whole) {
-            store(y + o.at, value);
-            store_indices<T>(indices + o.at, offset, 0, 0, kLanes<T>);
+            store(y + o.at, best.value);
+            store_indices<T>(indices + o.at, best.offset, 0, 0, kLanes<T>);
         } else {
-            store_first(y + o.at, value, o.count);
-            store_indices<T>(indices + o.at, offset, 0, 0, o.count);
+            store_first(y + o.at, best.value, o.count);
+            store_indices<T>(indices + o.at, best.offset, 0, 0, o.count);
         }
-    };
-    for_each_pair_vector<T, P>(x, s, vector, [=](int64_t begin, int64_t end, const VecMask<T>& nans) {
-        if constexpr (kTuned<T>)
-            if (any_lane(nans)) windows_of_rows(y, indices, x, begin, end, s);
     });
 }
 // False where windows are others, or rows too short.
@@ -256,10 +265,8 @@ template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, con
     const PoolShape s = flatten(shape);
     if (!indices && max_values(y, x, s)) return;
     if (indices && max_of_pairs(y, indices, x, s)) return;
-    if constexpr (kTuned<T>) {
-        if (indices && Threes<T, 1>::fit(s)) return Threes<T, 1>(s).run(y, indices, x);
-        if (indices && Threes<T, 2>::fit(s)) return Threes<T, 2>(s).run(y, indices, x);
-    }
+    if constexpr (kTuned<T>)
+        if (indices && (max_of_threes<T, 1>(y, indices, x, s) || max_of_threes<T, 2>(y, indices, x, s))) return;
     if (const LineBlocks blocks(s); indices && blocks.usable) {
         const auto run = s.sw == 1 ? max_lines<T, 1> : s.sw == 2 ? max_lines<T, 2> : max_lines<T, 0>;
         return run(y, indices, x, blocks);

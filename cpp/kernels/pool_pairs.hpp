@@ -64,7 +64,8 @@ template <class T, Packing P> struct PairTaps {
     TK_INLINE Vec<T> sum(const PairOutputs<T>& o) const {
         const Vec<T> left = first(o.first) + first(o.first + iw);
         const Vec<T> right = load_first(o.second, inside) + load_first(o.second + iw, inside);
-        return in_order(split(left, right, [](Vec<T> even, Vec<T> odd) { return even + odd; }));
+        if constexpr (P == Packing::kRow) return even_lanes<T, L>(left, right) + odd_lanes<T, L>(left, right);
+        else return split(left, right, [](Vec<T> even, Vec<T> odd) { return even + odd; });
     }
     // Whether a tap of a row may be NaN, or one beside it.
     TK_INLINE VecMask<T> nans(const PairOutputs<T>& o, int64_t below) const {
@@ -102,16 +103,13 @@ private:
 };
 
 // f(PairOutputs) for all vectors of outputs, in ascending order: what lies behind a short row is written again.
-// A chunk ends with after(its first row of outputs, its end, what f has put into nans).
-template <class T, Packing P, class F, class After>
-void for_each_pair_vector(const T* x, const PoolShape& shape, F captured, After after) {
+template <class T, Packing P, class F> void for_each_pair_vector(const T* x, const PoolShape& shape, F captured) {
     const PoolShape given = shape;
     const int64_t cost = 4 * given.ow;
     parallel_chunks(given.planes * given.oh, pool_grain(cost), cost, [=](int64_t begin, int64_t end) {
         constexpr int64_t L = kLanes<T>;
         const PoolShape s = given;   // what is captured would be read anew after every store
         const F f = captured;
-        VecMask<T> nans{};
         int64_t h = begin % s.oh;
         const T* top = x + (begin / s.oh * s.ih + 2 * h) * s.iw;
         const auto next_row = [&] {
@@ -128,16 +126,15 @@ void for_each_pair_vector(const T* x, const PoolShape& shape, F captured, After 
                     outputs.second = top;
                     outputs.second_corner = 2 * h * s.iw - 2 * s.ow;
                 }
-                f(outputs, nans);
+                f(outputs);
             } else {
                 for (int64_t next = 0; next < s.ow; next += L) {
                     const int64_t o = larger(0, smaller(next, s.ow - L));   // the last one moves back
                     const T* from = top + 2 * o;
-                    f(PairOutputs<T>{outputs.at + o, s.ow, whole, from, from + L, outputs.corner + 2 * o, 0}, nans);
+                    f(PairOutputs<T>{outputs.at + o, s.ow, whole, from, from + L, outputs.corner + 2 * o, 0});
                 }
             }
         }
-        after(begin, end, nans);
     });
 }
 

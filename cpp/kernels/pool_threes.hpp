@@ -1,6 +1,6 @@
 // Max-pooling by windows of 3x3, stride 1 or 2, down the rows of a plane: the columns of a row of x are compared once,
 // for all windows that see them. Windows hang over an edge by one element at most; what lies there is its neighbour
-// again, which never beats it. NaNs are looked for, not compared: rows that see one are done again, window by window.
+// again, which never beats it. NaNs are looked for, not compared: rows that see one are done again with care.
 #pragma once
 #include "kernels/pool_best.hpp"
 #include "kernels/pool_windows.hpp"
@@ -59,7 +59,8 @@ template <class T, int Stride> struct Threes {
                fits(s.ih, s.oh, s.kh, s.sh, s.ph) && fits(s.iw, s.ow, s.kw, s.sw, s.pw);
     }
 
-    void run(T* y, int64_t* indices, const T* x) const {
+    // careful(row of y): what compares NaNs.
+    template <class F> void run(T* y, int64_t* indices, const T* x, F careful) const {
         const int64_t cost = 9 * s.ow;
         const Threes self = *this;
         parallel_chunks(s.planes * s.oh, pool_grain(cost), cost, [=](int64_t begin, int64_t end) {
@@ -75,7 +76,7 @@ template <class T, int Stride> struct Threes {
                     if (early.row != from) self.hold(early, from);
                 }
                 if (!self.outputs(y + row * s.ow, indices + row * s.ow, plane, rows, held, (start + 1) % (3 - Stride)))
-                    windows_of_rows(y, indices, x, row, row + 1, self.s);
+                    careful(row);
                 if (++h == s.oh) h = 0, plane += s.ih * s.iw;
             }
         });
