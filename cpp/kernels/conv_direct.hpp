@@ -101,6 +101,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
     constexpr int64_t column = 0;
     const int64_t tiles = ceil_div(s.columns, p.tile_pixels), blocks = k_end - k_begin;
     const bool tiles_first = AlongPixels && !p.blocks_first;
+    T* const image = a.y + (s.image * p.groups + s.group) * p.oc * p.out_plane;
     TileArguments<T> tile{};
     tile.rows = row;
     tile.columns = &column;
@@ -112,12 +113,17 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
         tile.channels = smaller(p.c_block, p.ic - c0);
         const int64_t share = ceil_div(tile.channels, blocks);   // of the input to come, called in with each block
         Run range{0, 0};
+        Eights eights{};
         for (int64_t outer = 0; outer < (tiles_first ? tiles : blocks); ++outer)
             for (int64_t inner = 0; inner < (tiles_first ? blocks : tiles); ++inner) {
                 const int64_t block = tiles_first ? inner : outer, k = (k_begin + block) * p.outputs;
                 const int64_t k0 = s.group * p.oc + k;
-                if (!tiles_first || inner == 0)
+                if (!tiles_first || inner == 0) {
                     range = tile_run<T, AlongPixels>(p, s.columns, tiles_first ? outer : inner);
+                    if (kWindows<T, AlongPixels> && p.windows.rows)
+                        eights =
+                            eights_of(p.windows, (s.w0 + range.begin) % p.windows.columns, range.end - range.begin);
+                }
                 tile.pixels = range.end - range.begin;
                 tile.in = a.x + first * p.in_plane + s.w0 + range.begin;
                 tile.width = width_of<T>(p, k_begin + block);
@@ -125,13 +131,19 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                 tile.to = {a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + s.w0 + range.begin,
                            a.bias ? a.bias + k0 : nullptr,
                            p.out_plane,
-                           1,
+                           p.out_w,
                            p.oc - k,
                            c_block == 0,
                            a.relu && c_block == p.c_blocks - 1,
-                           false};
+                           false,
+                           p.windows,
+                           0,
+                           &eights};
                 if (tiles_first) fetch_input(tile, p, block * share, share);
-                if (AlongPixels || p.far_outputs)
+                if (kWindows<T, AlongPixels> && p.windows.rows) {
+                    to_windows(tile.to, image, eights, k, s.w0 + range.begin);
+                    fetch_windows(tile.to, p);
+                } else if (AlongPixels || p.far_outputs)
                     fetch_outputs(tile.to.out + p.tile_pixels, p, tile.to.channels, p.tile_pixels);
                 tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
             }
@@ -148,6 +160,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
     const bool straight = !staged && p.straight && !a.mask;
     const int64_t pixel = straight ? 2 : 1;   // from one to the next
+    T* const image = a.y + (s.image * p.groups + s.group) * p.oc * p.out_plane;
     for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r, straight);
     list_columns(columns, p, straight);
     const Zones zones = zones_of(p, s);
@@ -167,13 +180,14 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
             tile.packed = packed + (k_block - k_begin) * pitch + c0 * tile.taps * tile.width;
             const int64_t k0 = s.group * p.oc + k_block * p.outputs;
             // Outputs two apart are read before they are written, unless their lines have just been cleared.
-            const bool apart = kTuned<T> && p.out_w == 2 && !p.alone;
+            const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !p.windows.rows;
             T* const plane = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane;
             T* out = plane + p.out_offset + s.od * p.out_d;
             if (p.alone && c_block == 0) clear(plane, p, s, smaller(p.outputs, p.oc - k_block * p.outputs));
             tile.to = {
-                nullptr,      a.bias ? a.bias + k0 : nullptr,      p.out_plane,  p.out_w, p.oc - k_block * p.outputs,
-                c_block == 0, a.relu && c_block == p.c_blocks - 1, p.w_pair != 0};
+                nullptr,      a.bias ? a.bias + k0 : nullptr,      p.out_plane,   p.out_w,   p.oc - k_block * p.outputs,
+                c_block == 0, a.relu && c_block == p.c_blocks - 1, p.w_pair != 0, p.windows, 0,
+                nullptr};
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
                 for (int64_t i = 0; i < ceil_div(length, p.tile_pixels); ++i) {
@@ -184,12 +198,17 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                     tile.tap_end = seen.end;
                     tile.pixels = end - begin;
                     tile.in = scratch + begin * pixel;
+                    Eights eights{};
+                    if (kWindows<T, AlongPixels> && p.windows.rows)
+                        eights = eights_of(p.windows, (s.w0 + begin) % p.windows.columns, tile.pixels);
                     const TileFunction<T> run =
                         straight ? strided_tile<T, AlongPixels>() : tile_of<T, AlongPixels>(tile.pixels, tile.width);
                     for (int64_t r = 0; r < s.rows; ++r) {
                         tile.rows = lists + r * list_pitch;
                         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
                         if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
+                        if (kWindows<T, AlongPixels> && p.windows.rows)
+                            to_windows(tile.to, image, eights, k_block * p.outputs, s.w0 + begin);
                         run(tile);
                     }
                 }

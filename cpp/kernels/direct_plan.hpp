@@ -96,6 +96,14 @@ struct StripLayout {
     int64_t lists, strip;   // elements of where taps lie, and of a strip
 };
 
+// Along pixels, windows of `rows` x 2 outputs that cover a plane: their places are a problem's output channels, an
+// input row's `columns` pixels make `rows` rows of outputs, and a channel's plane is that of all of its places.
+struct Windows {
+    int64_t rows, columns;
+};
+
+template <class T, bool AlongPixels> constexpr bool kWindows = kTuned<T> && AlongPixels;
+
 struct DirectProblem : StripLayout {
     int64_t n, groups, ic, oc;   // channels per group
     Axis d, h, w;
@@ -104,6 +112,7 @@ struct DirectProblem : StripLayout {
     int64_t w_origin, w_group, w_oc, w_ic, w_d, w_h, w_w;   // strides of the weight as the user keeps it
     bool along_pixels;                                      // what vectors hold: pixels, or output channels
     int64_t w_pair;      // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
+    Windows windows;     // of any rows: output channels are places in windows
     bool alone;          // what lies between its outputs is 0, and written on the way
     bool in_place;       // 1x1 of stride 1: a plane is one row, and needs no copy
     bool far_outputs;    // they outgrow the caches
@@ -220,7 +229,8 @@ template <class T> void plan(DirectProblem& p) {
     p.far_outputs = p.n * p.groups * p.oc * p.out_plane * bytes > kNearOutputBytes;
     p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs;
     p.tile_pixels = tile_pixels<T>(p);
-    if (p.along_pixels) p.width = ceil_div(p.oc, ceil_div(p.oc, kPixelRows));
+    const int64_t together = p.windows.rows ? 2 : 1;   // both columns of a window
+    if (p.along_pixels) p.width = ceil_div(p.oc / together, ceil_div(p.oc, kPixelRows)) * together;
     else p.width = p.w_pair || p.oc > L ? kBlock<T> : L;
     p.outputs = p.w_pair ? p.width / 2 : p.width;
     p.k_blocks = ceil_div(p.oc, p.outputs);

@@ -88,6 +88,13 @@ constexpr double kChannelTileCost = 10, kPixelTileCost = 3;
 constexpr int64_t kSmallPlane = 512;
 constexpr double kReadOften = 1.1;
 
+// Windows are read so as well: of no more channels than the nearest cache holds a tile of. Channels whose planes are
+// whole pages share a few of its sets.
+constexpr int64_t kWindowChannels = 256, kPage = 4096 / sizeof(float), kPagedChannels = kLanes<float> > 8 ? 128 : 32;
+inline bool stays_near(const DirectProblem& p) {
+    return p.ic <= (p.in_plane % kPage == 0 ? kPagedChannels : kWindowChannels);
+}
+
 // What a problem costs either way: vectors of output channels, or of pixels, leave lanes idle where those do not fill
 // them.
 struct TileCosts {
@@ -99,7 +106,7 @@ inline TileCosts tile_costs(const DirectProblem& p) {
     const double channels = (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) * p.w.grid;
     const bool often = p.taps() == 1 && p.w.step == 1 && p.w.grid == p.in_plane && p.in_plane < kSmallPlane;
     const double pixels = (terms + kPixelTileCost) * (ceil_div(p.w.grid, L) * L) * p.oc * (often ? kReadOften : 1);
-    return {rows * channels, rows * pixels};
+    return {rows * channels, rows * (p.windows.rows && !stays_near(p) ? 2 * pixels : pixels)};
 }
 
 inline const char* loser(bool along_pixels, const TileCosts& costs) {
@@ -154,13 +161,31 @@ template <bool AlongPixels> int64_t parts_of_row(const ConvShape& s) {
     return !AlongPixels && columns_pair(s) ? 1 : smaller(s.sw, s.iw);
 }
 
-// f(problem) for every part, also those without taps.
-template <bool AlongPixels, class F> void for_each_part(const ConvShape& s, F&& f) {
-    const bool pair = !AlongPixels && columns_pair(s);
+// Whether windows two columns wide cover dx without overlap, each pixel of dy making one: along pixels, their places
+// are output channels of a 1x1 convolution.
+template <class T, bool AlongPixels> bool has_windows(const ConvShape& s) {
+    return kWindows<T, AlongPixels> && s.kd == 1 && s.id == s.od && s.pd + s.ph + s.pw == 0 && s.sd == 1 &&
+           s.kh == s.sh && s.ih == s.kh * s.oh && (s.kh == 1 || s.dil_h == 1) && s.kw == 2 && s.sw == 2 &&
+           s.iw == 2 * s.ow && s.dil_w == 1;
+}
+inline DirectProblem windows_problem(const ConvShape& s) {
+    ConvShape pointwise = s;
+    pointwise.ic *= s.kh * s.kw;
+    pointwise.ih = s.oh, pointwise.iw = s.ow;
+    pointwise.kh = pointwise.kw = pointwise.sh = pointwise.sw = 1;
+    DirectProblem p = backward_input_problem(pointwise, 0, 0, 0);
+    p.windows = {s.kh, s.ow};
+    p.out_w = 2;
+    return p;
+}
+
+// f(problem) for every part, also those without taps; windows are one.
+template <class T, bool AlongPixels, class F> void for_each_part(const ConvShape& s, F&& f) {
+    const bool pair = !AlongPixels && columns_pair(s), one = has_windows<T, AlongPixels>(s);
     for (int64_t fd = 0; fd < smaller(s.sd, s.id); ++fd)
-        for (int64_t fh = 0; fh < smaller(s.sh, s.ih); ++fh)
-            for (int64_t fw = 0; fw < parts_of_row<AlongPixels>(s); ++fw) {
-                DirectProblem p = backward_input_problem(s, fd, fh, fw);
+        for (int64_t fh = 0; fh < (one ? 1 : smaller(s.sh, s.ih)); ++fh)
+            for (int64_t fw = 0; fw < (one ? 1 : parts_of_row<AlongPixels>(s)); ++fw) {
+                DirectProblem p = one ? windows_problem(s) : backward_input_problem(s, fd, fh, fw);
                 p.along_pixels = AlongPixels;
                 if (pair) p.w_pair = backward_input_problem(s, fd, fh, 1).w_origin - p.w_origin;
                 f(p);
@@ -168,12 +193,13 @@ template <bool AlongPixels, class F> void for_each_part(const ConvShape& s, F&& 
 }
 template <class T, bool AlongPixels> const char* backward_input_cannot(const ConvShape& s) {
     bool all_fit = true;
-    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) { all_fit = all_fit && (p.taps() == 0 || fits<T>(p)); });
+    for_each_part<T, AlongPixels>(s,
+                                  [&](const DirectProblem& p) { all_fit = all_fit && (p.taps() == 0 || fits<T>(p)); });
     return all_fit ? nullptr : kTooWide;
 }
-template <bool AlongPixels> const char* backward_input_declines(const ConvShape& s) {
+template <class T, bool AlongPixels> const char* backward_input_declines(const ConvShape& s) {
     TileCosts all{};
-    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) {
+    for_each_part<T, true>(s, [&](const DirectProblem& p) {
         const TileCosts part = p.taps() ? tile_costs(p) : TileCosts{};
         all = {all.channels + part.channels, all.pixels + part.pixels};
     });
@@ -190,7 +216,7 @@ struct Silence {
 template <class T, bool AlongPixels> Silence silence_of(const ConvShape& s) {
     Silence silence{false, s.id == 1};
     bool heard = false;
-    for_each_part<AlongPixels>(s, [&](const DirectProblem& p) {
+    for_each_part<T, AlongPixels>(s, [&](const DirectProblem& p) {
         if (p.taps() == 0) silence.some = true;
         else silence.alone = silence.alone && !heard && company_of<T>(p).frame.column_strips == 1, heard = true;
     });
@@ -201,9 +227,10 @@ template <class T, bool AlongPixels> Silence silence_of(const ConvShape& s) {
 // The parts with taps: f(company). Those that write one plane of dx come together where they can, up to kTogether.
 template <class T, bool AlongPixels, class F> void for_each_company(const ConvShape& s, F&& f) {
     DirectProblem parts[kTogether], frame;
-    const int64_t of_plane = smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s);
+    const bool one = has_windows<T, AlongPixels>(s);
+    const int64_t of_plane = one ? 1 : smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s);
     int64_t count = 0, left = of_plane;
-    for_each_part<AlongPixels>(s, [&](const DirectProblem& part) {
+    for_each_part<T, AlongPixels>(s, [&](const DirectProblem& part) {
         if (part.taps()) parts[count++] = part;
         if (--left > 0 && count < kTogether) return;
         if (count > 1 && share<T>(frame, parts, count)) f(company_of<T>(parts, count));
@@ -232,7 +259,7 @@ template <class T, bool AlongPixels> void run_backward_input(const BackwardInput
 }
 template <class T, bool AlongPixels> constexpr BackwardInputAlgorithm<T> backward_input_entry(ConvAlgorithm id) {
     return {{id, true, pads_columns_back, true, false, backward_input_cannot<T, AlongPixels>,
-             backward_input_declines<AlongPixels>, backward_input_workspace<T, AlongPixels>, backward_input_error},
+             backward_input_declines<T, AlongPixels>, backward_input_workspace<T, AlongPixels>, backward_input_error},
             run_backward_input<T, AlongPixels>};
 }
 

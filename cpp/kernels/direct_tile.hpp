@@ -7,7 +7,7 @@
 // The first is transposed in registers on its way out. The second is the better where output channels do not fill a
 // vector, and where a transposition weighs: few terms, long rows.
 #pragma once
-#include "kernels/direct_plan.hpp"
+#include "kernels/direct_write.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -15,16 +15,6 @@ namespace {
 // A row of taps that an output row sees: where its input starts in scratch, and its number among the weights.
 struct RowTap {
     int64_t offset, index;
-};
-
-// Where a tile goes: out[channel * plane + pixel * pixel_stride] = (first ? bias : what is there) + acc, and ReLU of it
-// where asked for
-template <class T> struct Destination {
-    T* out;
-    const T* bias;   // nullptr: none
-    int64_t plane, pixel_stride, channels;
-    bool first, relu;
-    bool pairs;   // vectors of one tile alternate along a row: pixel_stride is 2
 };
 
 template <class T> struct TileArguments {
@@ -76,78 +66,6 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& 
 #pragma GCC unroll 4
             for (int j = 0; j < Columns; ++j) store(sums + (i * Columns + j) * kLanes<T>, acc[i][j]);
         asm volatile("" : : "r"(sums) : "memory");
-    }
-}
-
-template <class T> TK_INLINE void write_near(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
-    if (!to.first) sum += load_first(out, count);
-    else if (to.bias) sum += broadcast(bias);
-    store_first(out, to.relu ? rectify<T>(sum) : sum, count);
-}
-
-// Outputs two apart from each other. What lies between them is written back as it is: no other thread writes there
-// meanwhile, since the pixels of a tile lie in one row of one sub-pixel part.
-template <class T>
-TK_INLINE void write_every_other(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
-    constexpr int L = kLanes<T>;
-    const int64_t low = smaller(L, 2 * count - 1), high = 2 * count - 1 - low;
-    const Vec<T> before = load_first(out, low), after = load_first(out + L, high);
-    sum += to.first ? broadcast(bias) : even_lanes<T, L>(before, after);
-    if (to.relu) sum = rectify<T>(sum);
-    const Vec<T> between = odd_lanes<T, L>(before, after);
-    store_first(out, low_pairs<T, L>(sum, between), low);
-    store_first(out + L, high_pairs<T, L>(sum, between), high);
-}
-
-template <class T> TK_INLINE void write_apart(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
-    alignas(64) T lanes[kLanes<T>];
-    store(lanes, sum);
-    for (int64_t i = 0; i < count; ++i) {
-        T* one = out + i * to.pixel_stride;
-        const T total = lanes[i] + (to.first ? bias : *one);
-        *one = to.relu ? rectify_one(total) : total;
-    }
-}
-
-// sums[channel][vector][L] of the first `channels` channels, from `out` and `bias` on: what tiles do not write
-// themselves, so that they stay short.
-template <class T>
-[[gnu::noinline]] void write_rows(const T* sums, int64_t channels, int64_t vectors, int64_t pixels, T* out,
-                                  const T* bias, const Destination<T>& given) {
-    constexpr int L = kLanes<T>;
-    const Destination<T> to = given;
-    for (int64_t v = 0; v < vectors; ++v, sums += L, out += L * to.pixel_stride) {
-        const int64_t count = smaller(L, pixels - v * L);
-        for (int64_t k = 0; k < channels; ++k) {
-            const Vec<T> sum = load(sums + k * vectors * L);
-            const T shift = bias ? bias[k] : T(0);
-            if (to.pixel_stride == 1) write_near(out + k * to.plane, sum, count, shift, to);
-            else if (to.pixel_stride == 2) write_every_other(out + k * to.plane, sum, count, shift, to);
-            else write_apart(out + k * to.plane, sum, count, shift, to);
-        }
-    }
-}
-
-// The first L pixels of a tile along channels whose two vectors alternate: sums[vector][pixel][L], vectors `pitch`
-// apart. Called, so that tiles stay short.
-template <class T>
-[[gnu::noinline]] void write_pairs(const T* sums, int64_t pitch, int64_t pixels, T* out, const Destination<T>& to) {
-    constexpr int L = kLanes<T>;
-    alignas(64) T turned[2][L][L];
-    for (int v = 0; v < 2; ++v) {
-        Vec<T> rows[L];
-#pragma GCC unroll 16
-        for (int i = 0; i < L; ++i) rows[i] = i < pixels ? load(sums + v * pitch + i * L) : Vec<T>{};
-        transpose<T>(rows);
-#pragma GCC unroll 16
-        for (int k = 0; k < L; ++k) store(turned[v][k], rows[k]);
-    }
-    const int64_t channels = smaller(L, to.channels), low = smaller(L, 2 * pixels), high = 2 * pixels - low;
-    for (int64_t k = 0; k < channels; ++k, out += to.plane) {
-        const T bias = to.bias ? to.bias[k] : T(0);
-        const Vec<T> even = load(turned[0][k]), odd = load(turned[1][k]);
-        write_near(out, low_pairs<T, L>(even, odd), low, bias, to);
-        write_near(out + L, high_pairs<T, L>(even, odd), high, bias, to);
     }
 }
 
@@ -252,6 +170,18 @@ template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(cons
         }
     });
     const Destination<T> to = a.to;   // a copy, which no store can change
+    if constexpr (kTuned<T> && Rows == kPixelRows && Vectors == kPixelVectors)
+        if (to.windows.rows && to.first && to.eights->whole && to.channels >= Rows) {
+            for_each_row(to.out, to, Rows, [&](int64_t k, T* out) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+                for (int v = 0; v < Vectors; ++v) {
+                    const int64_t* at = to.eights->at + v * (2 * L / kEight);
+                    store_eights(out, at, low_pairs<T, L>(acc[k][v], acc[k + 1][v]));
+                    store_eights(out, at + L / kEight, high_pairs<T, L>(acc[k][v], acc[k + 1][v]));
+                }
+            });
+            return;
+        }
     // Without masks, vectors that are not whole are written elsewhere.
     if (to.pixel_stride != 1 || (!kMaskedStores && a.pixels < Vectors * L)) {
         alignas(64) T sums[Rows][Vectors][L];
@@ -259,6 +189,8 @@ template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(cons
         for (int k = 0; k < Rows; ++k)
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) store(sums[k][v], acc[k][v]);
+        if constexpr (kTuned<T> && Rows % 2 == 0)
+            if (to.windows.rows) return write_windows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, a.to);
         return write_rows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, to.out, to.bias, a.to);
     }
     int64_t counts[Vectors];

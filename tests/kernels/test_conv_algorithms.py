@@ -300,6 +300,40 @@ def test_an_image_alone_has_its_bits_in_a_batch(
         np.testing.assert_array_equal(alone, dx[one])
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    ("dy_shape", "out_channels", "rows", "groups"),
+    [
+        ((2, 64, 28, 28), 20, 2, 1),  # rows end on every fourth pixel
+        ((2, 7, 9, 13), 5, 2, 1),  # and anywhere
+        ((2, 18, 5, 3), 9, 2, 3),  # several in a vector, and the last tile of a group is not full
+        ((2, 100, 8, 8), 6, 1, 1),
+        ((2, 120, 16, 16), 4, 3, 1),  # windows of an odd number of rows: tiles begin within one
+        ((2, 1500, 9, 30), 4, 2, 1),  # so many channels are added in several passes
+    ],
+)
+def test_windows_of_two_columns_have_the_bits_of_other_tiles(
+    dy_shape: tuple[int, ...], out_channels: int, rows: int, groups: int, masked: bool
+) -> None:
+    """Windows that cover dx are channels of a 1x1 product along pixels; along channels columns are a pair of parts."""
+    rng = np.random.default_rng(10)
+    n, channels, h, w = dy_shape
+    dy = rng.standard_normal(dy_shape).astype(np.float32)
+    weight = rng.standard_normal((channels, out_channels, rows, 2)).astype(np.float32)
+    y = rng.standard_normal(dy_shape).astype(np.float32) if masked else None
+    options = {"stride": (rows, 2), "groups": groups, "y": y}
+    shape = (n, out_channels * groups, rows * h, 2 * w)
+    expected = tk.kernels.conv_backward_input(dy, weight, shape, algorithm="direct", **options)
+    for threads in (1, 2):
+        with tk.threads(threads):
+            dx = tk.kernels.conv_backward_input(dy, weight, shape, algorithm="direct_pixels", **options)
+        np.testing.assert_array_equal(dx, expected)
+    with tk.backend("reference"):
+        np.testing.assert_allclose(
+            tk.kernels.conv_backward_input(dy, weight, shape, **options), expected, rtol=1e-4, atol=1e-4
+        )
+
+
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
 def test_depthwise_layers_that_outgrow_the_caches_are_their_images_one_by_one(kernel: int, stride: int) -> None:
     """Rows are called in ahead then, on a path of its own; whole numbers, so that sums over images are equal too."""
