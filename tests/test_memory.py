@@ -14,34 +14,52 @@ from tatamikomi import _native
 MEBIBYTE = 1 << 20
 
 
-def test_a_block_that_comes_back_is_handed_out_again():
+@pytest.mark.parametrize("shape", [(3, 500), (3, 1000, 1000)])  # of a class of sizes, and of pages
+def test_a_block_that_comes_back_is_handed_out_again(shape):
     tk.empty_cache()
     before = tk.memory_stats()
     assert before["cached_bytes"] == 0
-    first = _native.empty((3, 1000, 1000), np.dtype(np.float32))
+    first = _native.empty(shape, np.dtype(np.float32))
     address = first.ctypes.data
     held = tk.memory_stats()
     assert held["misses"] == before["misses"] + 1
     size = held["in_use_bytes"] - before["in_use_bytes"]
     assert first.nbytes <= size <= first.nbytes * 9 / 8
     assert held["peak_bytes"] >= held["in_use_bytes"]
+    assert held["cached_bytes"] < 2 * MEBIBYTE  # pages come from the system in huge ones
     del first
-    assert tk.memory_stats()["cached_bytes"] == size
-    again = _native.empty((3000, 1000), np.dtype(np.float32))
+    assert tk.memory_stats()["cached_bytes"] == held["cached_bytes"] + size
+    again = _native.empty(shape[::-1], np.dtype(np.float32))
     assert again.ctypes.data == address
     after = tk.memory_stats()
     assert (after["hits"], after["misses"]) == (before["hits"] + 1, before["misses"] + 1)
-    assert (after["cached_bytes"], after["in_use_bytes"]) == (0, held["in_use_bytes"])
-
-
-def test_a_block_up_to_twice_as_large_will_do():
+    assert (after["cached_bytes"], after["in_use_bytes"]) == (held["cached_bytes"], held["in_use_bytes"])
     tk.empty_cache()
-    large = _native.empty((1 << 20,), np.dtype(np.float32))
-    address = large.ctypes.data
+    assert tk.memory_stats()["cached_bytes"] == 0
+
+
+def test_blocks_are_cut_side_by_side_and_become_one_again():
+    tk.empty_cache()
+    large = _native.empty((3 << 20,), np.dtype(np.float32))
+    address, misses = large.ctypes.data, tk.memory_stats()["misses"]
     del large
-    half, third = (_native.empty(((1 << 20) // part,), np.dtype(np.float32)) for part in (3, 2))
-    assert third.ctypes.data == address
-    assert half.ctypes.data != address
+    parts = [_native.empty((1 << 20,), np.dtype(np.float32)) for _ in range(3)]
+    assert [part.ctypes.data for part in parts] == [address + 4 * MEBIBYTE * i for i in range(3)]
+    del parts[1], parts[0], parts[0]  # joined with nothing, with what follows, with what lies before
+    large = _native.empty((3 << 20,), np.dtype(np.float32))
+    assert large.ctypes.data == address
+    assert tk.memory_stats()["misses"] == misses
+
+
+def test_the_lowest_free_memory_is_taken_first():
+    tk.empty_cache()
+    blocks = [_native.empty((1 << 18,), np.dtype(np.float32)) for _ in range(6)]
+    blocks.sort(key=lambda block: block.ctypes.data)
+    low, high = blocks[1].ctypes.data, blocks[4].ctypes.data
+    del blocks[4], blocks[1]
+    assert [_native.empty((1 << 18,), np.dtype(np.float32)).ctypes.data for _ in range(2)] == [low, low]
+    held = [_native.empty((1 << 18,), np.dtype(np.float32)) for _ in range(2)]
+    assert [block.ctypes.data for block in held] == [low, high]
 
 
 @pytest.mark.parametrize("count", [1, 63, 1 << 16, (1 << 18) - 1, 1 << 18, (1 << 20) + 5, 5 << 20])

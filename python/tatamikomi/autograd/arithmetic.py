@@ -12,8 +12,10 @@ from tatamikomi.autograd.broadcasting import sum_to
 from tatamikomi.autograd.function import Function
 from tatamikomi.autograd.tensor import Tensor, as_tensor, wrap
 from tatamikomi.errors import bad_type
+from tatamikomi.kernels.arrays import empty
 
 _SCALARS = (bool, int, float, np.generic)
+_LARGE = 1 << 15  # elements
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}  # a scalar joins a Tensor of its own kind or a wider one
 
 _Pair = tuple[Tensor | None, Tensor | None]
@@ -55,6 +57,17 @@ def _floats(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
     return a, b
 
 
+def _pooled(ufunc: Callable[..., Any]) -> Callable[..., Any]:
+    """The ufunc, whose large results lie in blocks of the pool: fresh memory costs page faults."""
+
+    def compute(a: NDArray[Any], b: NDArray[Any]) -> Any:
+        if max(a.size, b.size) < _LARGE or a.dtype != b.dtype or a.dtype.kind != "f":
+            return ufunc(a, b)
+        return ufunc(a, b, out=empty(ufunc.__name__, np.broadcast(a, b).shape, a.dtype))
+
+    return compute
+
+
 class _Binary(Function):
     """Two inputs that broadcast; `slopes` gives the gradients in the broadcast shape."""
 
@@ -74,7 +87,7 @@ class _Binary(Function):
 
 
 class _Add(_Binary):
-    compute = staticmethod(np.add)
+    compute = staticmethod(_pooled(np.add))
 
     def slope_a(self, dy: Tensor) -> Tensor:
         return dy
@@ -84,7 +97,7 @@ class _Add(_Binary):
 
 
 class _Sub(_Binary):
-    compute = staticmethod(np.subtract)
+    compute = staticmethod(_pooled(np.subtract))
 
     def slope_a(self, dy: Tensor) -> Tensor:
         return dy
@@ -95,7 +108,7 @@ class _Sub(_Binary):
 
 class _Mul(_Binary):
     saves = ((1,), (0,))
-    compute = staticmethod(np.multiply)
+    compute = staticmethod(_pooled(np.multiply))
 
     def slope_a(self, dy: Tensor) -> Tensor:
         return dy * self.saved(1)
@@ -106,7 +119,7 @@ class _Mul(_Binary):
 
 class _Div(_Binary):
     saves = ((1,), (0, 1))
-    compute = staticmethod(np.true_divide)
+    compute = staticmethod(_pooled(np.true_divide))
 
     def slope_a(self, dy: Tensor) -> Tensor:
         return dy / self.saved(1)
