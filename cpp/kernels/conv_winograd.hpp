@@ -109,11 +109,27 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     return q;
 }
 
+// How the runs of a problem go: each is one thread's work from beginning to end, or all threads share them.
+struct Runs {
+    bool own, many;   // many: groups, which a thread takes one by one, so that their weights stay near
+    int64_t count;    // of own runs, in each slab and group
+};
+template <class T> Runs runs_of(const WinogradProblem<T>& p, const WinogradPlan& q, int64_t threads) {
+    // As many runs for each thread, two at least while they fill register tiles.
+    const int64_t bands = p.n * q.bands.per_image(), slabs = q.slabs.count;
+    const bool many = p.groups >= 4 * threads;
+    const int64_t rounds = larger(ceil_div(bands * slabs, q.run * threads), threads == 1 ? 1 : 2);
+    const int64_t least = ceil_div(bands, q.run);
+    const int64_t runs = many ? least : smaller(bands, larger(least, ceil_div(rounds * threads, slabs)));
+    const int64_t tiles = ceil_div(bands, larger(1, runs)) * q.bands.most_tiles() * q.slabs.out;   // none: no batch
+    return {q.held && (threads == 1 || many || tiles >= 2 * kTilePixels), many, runs};
+}
+
 template <class T> int64_t winograd_workspace(const WinogradProblem<T>& p, int threads, bool packed) {
     const WinogradPlan q = plan(p);
-    const int64_t shared = q.shared_values + threads * (q.sums + q.strip + (q.held ? 0 : q.used));
-    const int64_t own = q.held ? threads * (q.run_values + q.sums + q.strip) : 0;
-    return larger(shared, own) + (q.held && !packed ? q.weights : 0);
+    const int64_t weights = q.held && !packed ? q.weights : 0, scratch = q.sums + q.strip;
+    if (runs_of(p, q, threads).own) return weights + threads * (q.run_values + scratch);
+    return weights + q.shared_values + threads * (scratch + (q.held ? 0 : q.used));
 }
 
 // ---- weights ------------------------------------------------------------------------------------------------------
@@ -341,27 +357,20 @@ template <class T> bool winograd(const WinogradCall<T>& a, const WinogradProblem
     WinogradPlan q = plan(p);
     int spoilt = 0;
     const Winograd<T> self{a, p, q, spoilt};
-    // As many runs for each thread, two at least while they fill register tiles. Where groups are many, a thread takes
-    // them one by one, and their weights stay near.
-    const int64_t bands = p.n * q.bands.per_image(), threads = max_threads(), slabs = q.slabs.count;
-    const bool many = p.groups >= 4 * threads;
-    const int64_t rounds = larger(ceil_div(bands * slabs, q.run * threads), threads == 1 ? 1 : 2);
-    const int64_t least = ceil_div(bands, q.run);
-    const int64_t runs = many ? least : smaller(bands, larger(least, ceil_div(rounds * threads, slabs)));
+    const Runs runs = runs_of(p, q, max_threads());
+    const int64_t bands = p.n * q.bands.per_image();
     q.shared_run = ceil_div(bands, ceil_div(bands, q.shared_run));
-    const int64_t tiles = ceil_div(bands, runs) * q.bands.most_tiles() * q.slabs.out;
-    const bool own = q.held && (threads == 1 || many || tiles >= 2 * kTilePixels);
     const int64_t work =
         p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc * p.depth.out * p.depth.taps;
     const T* weights = a.packed;
     T *scratch = a.workspace, *of_groups = nullptr;
     if (!weights && q.held) {
-        if (own && many) of_groups = scratch;
+        if (runs.own && runs.many) of_groups = scratch;
         else transform_weights(scratch, a.weight, p);
         weights = scratch;
         scratch += q.weights;
     }
-    if (own) self.run_own(weights, of_groups, scratch, runs, work);
+    if (runs.own) self.run_own(weights, of_groups, scratch, runs.count, work);
     else self.run_shared(weights, scratch, work);
     for (int64_t i = 0; spoilt && i < p.groups * p.w_group; ++i)
         if (!(a.weight[i] - a.weight[i] == 0)) return false;
