@@ -4,6 +4,7 @@
 // value at all. Comparing rounds nothing, so vectors and scalars agree to the bit; lanes carry the offset of
 // the best tap from the window's corner, which geometry/pooling.py keeps below 2^31.
 #include "kernels/pool_pairs.hpp"
+#include "kernels/pool_spread.hpp"
 #include "kernels/pool_threes.hpp"
 
 namespace tk::TK_ISA {
@@ -283,15 +284,18 @@ template <class T> void max_pool_forward(T* y, int64_t* indices, const T* x, con
 template <class T>
 int64_t max_pool_backward(T* dx, const T* dy, const int64_t* indices, const T* y, const PoolShape& s) {
     const int64_t in_plane = s.id * s.ih * s.iw, out_plane = s.od * s.oh * s.ow;
+    const bool pairs = may_be_pairs<T>(s, y);
     int64_t outside = 0;
     for_each_plane(s.planes, in_plane + 4 * out_plane, [&](int64_t plane) {
         T* to = dx + plane * in_plane;
         const T* from = dy + plane * out_plane;
         const int64_t* index = indices + plane * out_plane;
+        const T* mask = y ? y + plane * out_plane : nullptr;
+        if constexpr (kTuned<T>)
+            if (pairs && spread_pairs(to, from, index, mask, s)) return;
         for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;
         const auto add = y ? add_at<T, true> : add_at<T, false>;
-        if (!add(to, in_plane, from, index, y ? y + plane * out_plane : nullptr, out_plane))
-            __atomic_store_n(&outside, int64_t{1}, __ATOMIC_RELAXED);
+        if (!add(to, in_plane, from, index, mask, out_plane)) __atomic_store_n(&outside, int64_t{1}, __ATOMIC_RELAXED);
     });
     return outside;
 }

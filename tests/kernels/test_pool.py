@@ -312,6 +312,35 @@ def test_same_bits_for_any_thread_count_and_batch(name: str, case: Case) -> None
 
 
 @pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("sizes", [(8, 28), (9, 17), (4, 6), (2, 2), (3, 8, 34), (40, 64)])
+def test_places_in_other_windows(name: str, sizes: tuple[int, ...], masked: bool) -> None:
+    """Sizes as of 2x2, stride 2, and places anywhere in the plane: in their windows, or one of them elsewhere."""
+    outputs = (*sizes[:-2], sizes[-2] // 2, sizes[-1] // 2)
+    shape = (1, 4, *sizes)
+    x = RNG(20).permutation(np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)
+    kernel = (1, 2, 2)[-len(sizes) :]
+    dy = integers((1, 4, *outputs), np.float32, 21)
+    dy[dy == 0] = -0.0
+    y = integers(dy.shape, np.float32, 22) if masked else None
+    counted = dy if y is None else np.where(y > 0, dy, 0)
+    with engine(name):
+        _, places = K.max_pool_forward(x, kernel)
+        for output in (None, 0, dy[0, 0].size // 2, dy[0, 0].size - 1):
+            if output is not None:  # of the second plane: where another output's maximum is, or beside all
+                places.reshape(4, -1)[1, output] = places.reshape(4, -1)[1, output - 1]
+            dx = K.max_pool_backward(dy, places, shape, y=y)
+            expected = oracle.max_pool_backward(counted, places, shape)
+            np.testing.assert_array_equal(dx, expected)
+            assert not np.signbit(dx[expected == 0]).any()
+        for wrong in (1 << 32, -(1 << 32)):  # beyond the plane, and the same 32 bits
+            places.reshape(4, -1)[2, -1] += wrong
+            with pytest.raises(ValueError, match=r"indices: expected positions in a plane"):
+                K.max_pool_backward(dy, places, shape, y=y)
+            places.reshape(4, -1)[2, -1] -= wrong
+
+
+@pytest.mark.parametrize("name", ENGINES)
 def test_hostile_arrays(name: str) -> None:
     plain = RNG(12).standard_normal((2, 3, 8, 10)).astype(np.float32)
     swapped = plain.astype(plain.dtype.newbyteorder())
