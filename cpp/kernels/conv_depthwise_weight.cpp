@@ -184,14 +184,7 @@ void square_groups(const BackwardWeightCall<T>& a, const WeightPlan& plan, T* su
     constexpr int64_t side = Two ? 2 : 1, lanes = kLanes<T> / side, of_group = 10 * kLanes<T>;
     const RowProblem& p = plan.rows;
     for (int64_t i = 0; i < ceil_div(groups, side) * of_group; i += kLanes<T>) store(sums + i, Vec<T>{});
-    for (int64_t n = begin; n < end; ++n)
-        for (int64_t g = 0; g < groups; g += side) {
-            const int64_t plane = n * p.groups + group + g, ahead = g + side < groups ? side : p.groups - g;
-            const T* y = a.y ? a.y + plane * p.out_plane : nullptr;
-            square_sums<T, Step, Two>(sums + g / side * of_group, a.dy + plane * p.out_plane, y,
-                                      a.x + plane * p.in_plane, ahead * p.out_plane, ahead * p.in_plane, p, plan.square,
-                                      g + 1 < groups, dbias);
-        }
+    square_sums<T, Step, Two>(sums, a, p, plan.square, group, groups, begin, end);
     for (int64_t g = 0; g < groups; ++g) {
         const T* own = sums + g / side * of_group + g % side * lanes;
         for (int64_t i = 0; i < 9; ++i) dweight[g * 9 + i] = sum_of<lanes>(own + i * kLanes<T>);

@@ -10,14 +10,15 @@ namespace tk::TK_ISA {
 namespace {
 
 constexpr int kTileRows = 8;
-constexpr int kColumnTaps = 4;               // a column of more taps is cut
-constexpr int64_t kUnitWork = 1 << 16;       // multiply-adds of a unit of the parallel loop, where planes are small
-constexpr int64_t kStripWork = 1 << 20;      // planes of more are cut into strips of rows
-constexpr int64_t kStridedReach = 4;         // of a fan, where that costs lanes
-constexpr int64_t kCalledIn = 1 << 22;       // numbers read and written, from which on input is fetched ahead
-constexpr int64_t kFoldedAhead = 1024;       // elements of a folded row
-constexpr int64_t kSquareStrip = 1 << 12;    // elements of the input that a vector running down planes meets at once
-constexpr int64_t kMostPointers = 1 << 14;   // a shape whose table of rows is longer is declined
+constexpr int kColumnTaps = 4;              // a column of more taps is cut
+constexpr int64_t kUnitWork = 1 << 16;      // multiply-adds of a unit of the parallel loop, where planes are small
+constexpr int64_t kStripWork = 1 << 20;     // planes of more are cut into strips of rows
+constexpr int64_t kStridedReach = 4;        // of a fan, where that costs lanes
+constexpr int64_t kCalledIn = 1 << 22;      // numbers read and written, from which on input is fetched ahead
+constexpr int64_t kFoldedAhead = 1024;      // elements of a folded row
+constexpr int64_t kSquareStrip = 1 << 12;   // elements of the input that a vector running down planes meets at once
+constexpr int64_t kWidestRow = int64_t{1} << 30;   // elements, of which a vector of 32 bits tells the lanes inside
+constexpr int64_t kMostPointers = 1 << 14;         // a shape whose table of rows is longer is declined
 
 // Whether registers of T have their lanes permuted in one instruction: columns share loads then.
 #if defined(__AVX512F__)

@@ -33,6 +33,7 @@ template <class T> SquarePlan plan_square(const RowProblem& p) {
                (!spread || (a.pad == 1 && a.grid == a.in));
     };
     if (!kTuned<T> || !of_one(p) || !square(p.h) || !square(p.w) || p.h.stride != p.w.stride) return {};
+    if (larger(p.w.in, p.w.out) >= kWidestRow) return {};
     const int64_t blocks = ceil_div(p.w.grid, p.w.stride == 1 ? L - 2 : L - 1);
     const bool two = kFans<T> && p.targets == 1 && larger(p.w.grid, p.w.in / p.w.step) < L / 2 && p.w.pad == 1;
     const int64_t strips = ceil_div(p.h.grid, larger(kSquareStrip / (p.w.in * p.w.step), L));
@@ -163,6 +164,8 @@ template <class T, int Step, bool Spread, bool Two>
         return SquareReader<T, Step, Two, Spread>(p, o * Step - (Spread ? 0 : pad_w), &ahead, p.in_plane, both);
     };
     auto read = reader(0, true);
+    const bool one_block = plan.lanes == p.w.grid;
+    const T* last = out + (end - 1) * p.out_plane;   // the plane after which none is written
     const int64_t groups = Two ? p.groups : p.groups * p.targets;
     int64_t group = first % groups;
     const auto next_group = [&] {
@@ -186,15 +189,15 @@ template <class T, int Step, bool Spread, bool Two>
             out_ahead.next = to + until * p.h.out_step() * p.w.out;
             for (int64_t begin = 0; begin < p.w.grid; begin += plan.lanes) {
                 const int64_t o = smaller(begin, p.w.grid - plan.lanes);   // the last block overlaps the one before it
-                if (!Two) read = reader(o, true);
+                if (!Two && !one_block) read = reader(o, true);
                 read.from = from + (Spread || (Two && Step == 1) ? o : o * Step - pad_w);
                 if constexpr (Spread) {
                     const int64_t count = smaller(2 * plan.lanes, p.w.out - 2 * o);
-                    const SquareLanes<T, false> low(p, count, to, true),
-                        high(p, Two ? both ? count : 0 : count - kLanes<T>, to, true);
+                    const SquareLanes<T, false> low(p, count, last, true),
+                        high(p, Two ? both ? count : 0 : count - kLanes<T>, last, true);
                     spread_block<T, Two>(to + 2 * o, read, w, p, low, high, out_ahead, row, until);
                 } else {
-                    const SquareLanes<T, Two> lanes(p, plan.lanes, to, both);
+                    const SquareLanes<T, Two> lanes(p, plan.lanes, last, both);
                     square_block<T, Step, Two>(to + o, read, w, finish, lanes, p.w.out, out_ahead, pad_h, row, until);
                 }
             }
@@ -216,62 +219,85 @@ template <class T> TK_INLINE Vec<T> plane_sum(const T* dy, const T* y, int64_t c
     return sums[0] + sums[1] + (sums[2] + sums[3]);
 }
 
-// The weight gradient: to sums[tap][lane] and then, if it is wanted, the bias's adds the products of one plane, or of
-// two.
+// The weight gradient of `groups` neighbours from `group` on, over images [begin, end): to sums[tap][lane] of each, or
+// of each two, and then, if it is wanted, the bias's.
 template <class T, int Step, bool Two>
-[[gnu::noinline]] void square_sums(T* sums, const T* dy, const T* y, const T* x, int64_t dy_ahead, int64_t x_ahead,
-                                   const RowProblem& p, const SquarePlan& plan, bool both, bool wants_bias) {
-    Ahead<T, false> ahead{x + x_ahead, Two ? 2 * p.w.in : plan.lanes * Step};
-    Ahead<T, false> of_dy{dy + dy_ahead, Two ? 2 * p.w.out : plan.lanes};
-    Vec<T> acc[3][3], bias = load(sums + 9 * kLanes<T>);
-#pragma GCC unroll 9
-    for (int i = 0; i < 9; ++i) acc[i / 3][i % 3] = load(sums + i * kLanes<T>);
-    const auto add = [&](int b, Vec<T> g, const Neighbours<T>& n) {
-        acc[b][0] += g * n.tap[0];
-        acc[b][1] += g * n.tap[1];
-        acc[b][2] += g * n.tap[2];
+[[gnu::noinline]] void square_sums(T* sums, const BackwardWeightCall<T>& a, const RowProblem& p, const SquarePlan& plan,
+                                   int64_t group, int64_t groups, int64_t begin, int64_t end) {
+    constexpr int64_t side = Two ? 2 : 1;
+    Ahead<T, false> ahead{nullptr, Two ? 2 * p.w.in : plan.lanes * Step};
+    Ahead<T, false> of_dy{nullptr, Two ? 2 * p.w.out : plan.lanes};
+    const auto reader = [&](int64_t o, bool both) {
+        return SquareReader<T, Step, Two>(p, o * Step - p.w.pad, &ahead, p.in_plane, both);
     };
-    for (int64_t o = 0; o < p.w.out; o += plan.lanes) {
-        SquareReader<T, Step, Two> read(p, o * Step - p.w.pad, &ahead, p.in_plane, both);
-        read.from = x + (Two && Step == 1 ? o : o * Step - p.w.pad);
-        const SquareLanes<T, Two> lanes(p, smaller(plan.lanes, p.w.out - o), nullptr, both);
-        const auto row_of = [&](int64_t i) {
-            if (i < 0 || i >= p.h.out) return Vec<T>{};
-            const int64_t at = i * p.w.out + o;
-            of_dy.template call_in<1>();
-            Vec<T> g = lanes.load(dy + at);
-            if (y) g = lanes.load(y + at) > 0 ? g : Vec<T>{};
-            if constexpr (kFans<T>) bias += g;
-            return in_order<Step, T>(g);
+    const auto writer = [&](int64_t o, bool both) {
+        return SquareLanes<T, Two>(p, smaller(plan.lanes, p.w.out - o), nullptr, both);
+    };
+    auto read = reader(0, true);
+    auto lanes = writer(0, true);
+    const bool one_block = plan.lanes >= p.w.out;
+    const auto add_planes = [&](int64_t plane, int64_t g) {
+        const T *x = a.x + plane * p.in_plane, *dy = a.dy + plane * p.out_plane;
+        const T* y = a.y ? a.y + plane * p.out_plane : nullptr;
+        const int64_t next = g + side < groups ? side : p.groups - g;
+        ahead.next = x + next * p.in_plane;
+        of_dy.next = dy + next * p.out_plane;
+        const bool both = g + 1 < groups;
+        T* own = sums + g / side * 10 * kLanes<T>;
+        Vec<T> acc[3][3], bias = load(own + 9 * kLanes<T>);
+#pragma GCC unroll 9
+        for (int i = 0; i < 9; ++i) acc[i / 3][i % 3] = load(own + i * kLanes<T>);
+        const auto add = [&](int b, Vec<T> v, const Neighbours<T>& n) {
+            acc[b][0] += v * n.tap[0];
+            acc[b][1] += v * n.tap[1];
+            acc[b][2] += v * n.tap[2];
         };
-        if constexpr (Step == 1) {
-            Vec<T> above = row_of(p.h.pad - 2), g = row_of(p.h.pad - 1);
-            for (int64_t r = 0; r < p.h.in; ++r) {
-                const Vec<T> below = row_of(r + p.h.pad);
-                const Neighbours<T> n = read(r);
-                add(0, below, n);
-                add(1, g, n);
-                add(2, above, n);
-                above = g;
-                g = below;
+        for (int64_t o = 0; o < p.w.out; o += plan.lanes) {
+            if (!one_block || Two) {
+                read = reader(o, both);
+                lanes = writer(o, both);
             }
-        } else {
-            int64_t r = -p.h.pad;
-            Neighbours<T> n{};
-            if (read.holds(r)) n = read(r);
-            for (int64_t i = 0; i < p.h.out; ++i, r += 2) {
-                const Vec<T> g = row_of(i);
-                add(0, g, n);
-                if (read.holds(r + 1)) add(1, g, read(r + 1));
-                n = read.holds(r + 2) ? read(r + 2) : Neighbours<T>{};
-                add(2, g, n);
+            read.from = x + (Two && Step == 1 ? o : o * Step - p.w.pad);
+            const auto row_of = [&](int64_t i) {
+                if (i < 0 || i >= p.h.out) return Vec<T>{};
+                const int64_t at = i * p.w.out + o;
+                of_dy.template call_in<1>();
+                Vec<T> v = lanes.load(dy + at);
+                if (y) v = lanes.load(y + at) > 0 ? v : Vec<T>{};
+                if constexpr (kFans<T>) bias += v;
+                return in_order<Step, T>(v);
+            };
+            if constexpr (Step == 1) {
+                Vec<T> above = row_of(p.h.pad - 2), v = row_of(p.h.pad - 1);
+                for (int64_t r = 0; r < p.h.in; ++r) {
+                    const Vec<T> below = row_of(r + p.h.pad);
+                    const Neighbours<T> n = read(r);
+                    add(0, below, n);
+                    add(1, v, n);
+                    add(2, above, n);
+                    above = v;
+                    v = below;
+                }
+            } else {
+                int64_t r = -p.h.pad;
+                Neighbours<T> n{};
+                if (read.holds(r)) n = read(r);
+                for (int64_t i = 0; i < p.h.out; ++i, r += 2) {
+                    const Vec<T> v = row_of(i);
+                    add(0, v, n);
+                    if (read.holds(r + 1)) add(1, v, read(r + 1));
+                    n = read.holds(r + 2) ? read(r + 2) : Neighbours<T>{};
+                    add(2, v, n);
+                }
             }
         }
-    }
 #pragma GCC unroll 9
-    for (int i = 0; i < 9; ++i) store(sums + i * kLanes<T>, acc[i / 3][i % 3]);
-    if (!kFans<T> && wants_bias) bias += plane_sum(dy, y, p.out_plane);   // there is no register for it above
-    store(sums + 9 * kLanes<T>, bias);
+        for (int i = 0; i < 9; ++i) store(own + i * kLanes<T>, acc[i / 3][i % 3]);
+        if (!kFans<T> && a.dbias) bias += plane_sum(dy, y, p.out_plane);   // there is no register for it above
+        store(own + 9 * kLanes<T>, bias);
+    };
+    for (int64_t n = begin; n < end; ++n)
+        for (int64_t g = 0; g < groups; g += side) add_planes(n * p.groups + group + g, g);
 }
 #endif
 
