@@ -11,7 +11,7 @@ template <class T> bool spreads(const RowProblem& p) {
     const auto fits = [](const RowAxis& a) {
         return a.back && a.stride == 2 && a.kernel == 5 && a.pad == 2 && a.dilation == 1 && a.grid == a.in;
     };
-    return kTuned<T> && one_by_one(p) && fits(p.h) && fits(p.w);
+    return kTuned<T> && one_by_one(p) && fits(p.h) && fits(p.w) && p.w.out < kWidestRow;
 }
 
 #if defined(__AVX2__)

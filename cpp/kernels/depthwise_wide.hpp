@@ -26,7 +26,8 @@ template <class T> int wide_taps(const RowProblem& p) {
     const bool taps = p.h.kernel == p.w.kernel && (p.h.kernel == 3 || p.h.kernel == 5 || p.h.kernel == 7);
     const bool depth = !deep(p) || (p.h.kernel == 3 && p.d.kernel <= kWideDepth && (p.d.stride == 1 || !p.d.back));
     const bool lanes = 2 * wide_lanes<T>((p.w.kernel - 1) * p.w.dilation, p.w.step) >= kLanes<T>;
-    const bool one = p.sources == 1 && (p.targets == 1 || !p.h.back) && p.strips == 1;
+    const bool narrow = larger(p.w.in, p.w.out) < kWidestRow;
+    const bool one = narrow && p.sources == 1 && (p.targets == 1 || !p.h.back) && p.strips == 1;
     return kTuned<T> && one && taps && depth && lanes && fits(p.h) && fits(p.w) && p.h.stride == p.w.stride
                ? static_cast<int>(p.h.kernel)
                : 0;
@@ -60,12 +61,13 @@ private:
 #else
 template <class T, int K, int Step> struct RowTaps {
     int64_t apart;
-    LaneMask<T, kLanes<T>> inside[Step == 1 ? K : K + 1];
+    __m256i inside[Step == 1 ? K : K + 1];
     explicit RowTaps(int64_t dilation) : apart(dilation) {}
     // Where a load begins: at each tap, or at stride 2 two vectors at every other one.
     TK_INLINE int64_t shift(int i) const { return Step == 1 ? i * apart : i % 2 ? i - 1 + kLanes<T> : i; }
     TK_INLINE void begin(int64_t at, int64_t end) {
-        for (int i = 0; i < (Step == 1 ? K : K + 1); ++i) inside[i] = lanes_inside<T>(at + shift(i), end);
+#pragma GCC unroll 8
+        for (int i = 0; i < (Step == 1 ? K : K + 1); ++i) inside[i] = lanes_in_row(at + shift(i), end);
     }
     template <class F> TK_INLINE void operator()(const T* x, F&& tap) const {
         read(x, tap, std::make_integer_sequence<int, (K + Step - 1) / Step>{});
@@ -73,7 +75,7 @@ template <class T, int K, int Step> struct RowTaps {
 
 private:
     template <class F, int... I> TK_INLINE void read(const T* x, F&& tap, std::integer_sequence<int, I...>) const {
-        const auto part = [&](int i) { return load_masked(x + shift(i), inside[i]); };
+        const auto part = [&](int i) { return _mm256_maskload_ps(x + shift(i), inside[i]); };
         const auto pass = [&](auto i) {
             constexpr int c = Step * i;
             if constexpr (Step == 1) tap(i, part(i));
@@ -143,6 +145,7 @@ template <class T, int K, int Step, bool Deep>
     const int64_t in_plane = p.h.in * p.w.in, out_plane = p.h.out * p.w.out, apart = p.d.dilation * in_plane;
     const int64_t ahead = smaller(strip * Step * p.w.in, in_plane), out_ahead = smaller(strip * p.w.out, out_plane);
     RowTaps<T, K, Step> row_taps(p.w.dilation);
+    const T* last_plane = out + (end - 1) * p.out_plane;   // after which none is written
     T turned[(Deep ? kWideDepth : 1) * K * K];
     for (int64_t plane = first; plane < end; ++plane) {
         const int64_t target = plane % (p.groups * p.targets);
@@ -164,7 +167,7 @@ template <class T, int K, int Step, bool Deep>
                         const int64_t until = smaller(p.w.in, at + (width - 1) * Step + reach + 1);
                         row_taps.begin(at, until);
                         const WideBlock<T> block{
-                            {p, width, p.h.dilation == 1 ? out + plane * p.out_plane : nullptr, true},
+                            {p, width, p.h.dilation == 1 ? last_plane : nullptr, true},
                             from + at,
                             turned + met.begin * K * K,
                             y + phase * p.w.out + o,
