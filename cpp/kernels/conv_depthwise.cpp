@@ -1,6 +1,7 @@
 // Forward convolution and input gradient of groups of few channels: tiles of rows (conv_depthwise.hpp).
 #include "kernels/conv_depthwise.hpp"
 #include "kernels/depthwise_spread.hpp"
+#include "kernels/depthwise_tiles.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -234,20 +235,27 @@ template <class T, bool Two> void run_square(const RowsCall<T>& a, const RowProb
         compute(a.out, a.x, a.weight, a.bias, a.relu, p, plan, first, smaller(first + per_unit, planes));
     });
 }
-// compute(first, end) for units of `planes` planes
+// compute(first, end, thread) for units of `planes` planes
 template <class F> void run_planes(const RowProblem& p, int64_t planes, F&& compute) {
-    parallel_for(ceil_div(planes, p.planes_per_unit), p.n * p.groups * p.work, [&](int64_t unit, int) {
+    parallel_for(ceil_div(planes, p.planes_per_unit), p.n * p.groups * p.work, [&](int64_t unit, int thread) {
         const int64_t first = unit * p.planes_per_unit;
-        compute(first, smaller(first + p.planes_per_unit, planes));
+        compute(first, smaller(first + p.planes_per_unit, planes), thread);
     });
 }
 template <class T> void run_wide(const RowsCall<T>& a, const RowProblem& p, int taps) {
+    const int64_t planes = p.n * p.groups * p.targets;
+#if !defined(__AVX512F__)
+    if (sum_tiles(p))
+        return run_planes(p, planes, [&](int64_t first, int64_t end, int thread) {
+            tile_planes(a.out, a.x, a.weight, a.bias, a.relu, p, a.workspace + thread * kCopied<T>, first, end);
+        });
+#endif
     const auto run = taps == 3       ? deep(p) ? wide_planes<T, 3, 1, true> : wide_planes<T, 3, 1, false>
                      : taps == 7     ? wide_planes<T, 7, 1, false>
                      : p.h.step == 2 ? wide_planes<T, 5, 2, false>
                                      : wide_planes<T, 5, 1, false>;
-    run_planes(p, p.n * p.groups * p.targets,
-               [&](int64_t first, int64_t end) { run(a.out, a.x, a.weight, a.bias, a.relu, p, first, end); });
+    run_planes(p, planes,
+               [&](int64_t first, int64_t end, int) { run(a.out, a.x, a.weight, a.bias, a.relu, p, first, end); });
 }
 #endif
 
@@ -261,7 +269,7 @@ template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
         }
         if (const int taps = wide_taps<T>(p)) return run_wide<T>(a, p, taps);
         if (spreads<T>(p))
-            return run_planes(p, p.n * p.groups, [&](int64_t first, int64_t end) {
+            return run_planes(p, p.n * p.groups, [&](int64_t first, int64_t end, int) {
                 spread_planes<T, 5>(a.out, a.x, a.weight, p, first, end);
             });
     }
@@ -281,12 +289,15 @@ template <class T> void run_rows(const RowsCall<T>& a, const RowProblem& p) {
 
 const char* forward_cannot(const ConvShape& s) { return rows_fit(row_problem(s, false)) ? nullptr : kTooApart; }
 const char* backward_input_cannot(const ConvShape& s) { return rows_fit(row_problem(s, true)) ? nullptr : kTooApart; }
-int64_t workspace_of(const RowProblem& p, int threads) { return p.tables + p.zeros + threads * p.pointers; }
+template <class T> int64_t workspace_of(const RowProblem& p, int threads) {
+    if (wide_taps<T>(p) && sum_tiles(p)) return threads * kCopied<T>;
+    return p.tables + p.zeros + threads * p.pointers;
+}
 template <class T> int64_t forward_workspace(const ConvShape& s, int threads, bool) {
-    return workspace_of(plan_rows<T>(row_problem(s, false)), threads);
+    return workspace_of<T>(plan_rows<T>(row_problem(s, false)), threads);
 }
 template <class T> int64_t backward_input_workspace(const ConvShape& s, int threads, bool) {
-    return workspace_of(plan_rows<T>(row_problem(s, true)), threads);
+    return workspace_of<T>(plan_rows<T>(row_problem(s, true)), threads);
 }
 template <class T> void run_forward(const ForwardCall<T>& a, const ConvShape& s) {
     run_rows<T>({a.y, a.x, a.weight, a.bias, a.relu, a.workspace}, plan_rows<T>(row_problem(s, false)));

@@ -20,7 +20,8 @@
 // each with the taps that meet it; two phases along a row are computed side by side and stored interleaved.
 // Every output adds its products in the same order wherever it lies: channel by channel, column by column, downwards.
 // Of float32, on AVX2 and AVX-512, taps of 3x3, 5x5 and 7x7 have kernels of their own, which run down planes
-// (depthwise_square.hpp, depthwise_wide.hpp, depthwise_spread.hpp).
+// (depthwise_square.hpp, depthwise_wide.hpp, depthwise_spread.hpp) or, 7x7 on AVX2, by tiles of copied lines
+// (depthwise_tiles.hpp).
 #pragma once
 #include "kernels/depthwise_plan.hpp"
 

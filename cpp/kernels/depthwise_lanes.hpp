@@ -89,12 +89,12 @@ TK_INLINE __m256i lanes_in_row(int64_t position, int64_t width) {
 }
 
 // A vector of one row in memory. What is less than a vector is the end of its row: its other lanes run into the row
-// below, which is written after it, but for what ends the plane.
+// below or the next plane, which are written after it, but for what ends the last plane.
 template <class T, bool Two> struct SquareLanes {
     __m256i inside;
     int64_t count;
     const T* last;   // where a whole vector may be stored
-    // `count` elements of each row of a plane of the output, or nullptr: rows are not written downwards
+    // `size` elements of each row; the last plane of the output that is written, or nullptr: rows do not follow downwards
     SquareLanes(const RowProblem& p, int64_t size, const T* plane, bool)
         : inside(lanes_in_row(0, size)), count(larger(0, smaller(size, kLanes<T>))), last(nullptr) {
         if (plane && p.w.grid <= kLanes<T>) last = plane + p.out_plane - kLanes<T>;

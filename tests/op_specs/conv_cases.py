@@ -178,6 +178,8 @@ DEPTHWISE = [
     ),
     Case("depthwise 5x5 unevenly", (2, 3, 9, 37), (3, 1, 5, 5), {"groups": 3, "padding": ((4, 1), (0, 3))}),
     Case("depthwise 7x7 unevenly", (3, 3, 5, 33), (3, 1, 7, 7), {"groups": 3, "padding": ((6, 2), (2, 5))}),
+    Case("depthwise 7x7 tall", (3, 3, 71, 5), (3, 1, 7, 7), {"groups": 3, "padding": 3}),
+    Case("depthwise 7x7 dilated", (1, 2, 14, 17), (2, 1, 7, 7), {"groups": 2, "padding": 6, "dilation": 2}),
     Case("depthwise 5x5 tall", (1, 2, 220, 20), (2, 1, 5, 5), {"groups": 2, "padding": 2}),
     *(
         Case(f"depthwise 5x5 s2, width {w}", (2, 3, 11, w), (3, 1, 5, 5), {"groups": 3, "padding": 2, "stride": 2})
