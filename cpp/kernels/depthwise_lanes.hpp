@@ -94,7 +94,7 @@ template <class T, bool Two> struct SquareLanes {
     __m256i inside;
     int64_t count;
     const T* last;   // where a whole vector may be stored
-    // `size` elements of each row; the last plane of the output that is written, or nullptr: rows do not follow downwards
+    // `size` elements of each row; the last plane that is written, or nullptr: rows do not follow downwards
     SquareLanes(const RowProblem& p, int64_t size, const T* plane, bool)
         : inside(lanes_in_row(0, size)), count(larger(0, smaller(size, kLanes<T>))), last(nullptr) {
         if (plane && p.w.grid <= kLanes<T>) last = plane + p.out_plane - kLanes<T>;

@@ -166,19 +166,18 @@ template <class T, int K, int Step, bool Deep>
                         const int64_t at = o * Step + p.w.origin;
                         const int64_t until = smaller(p.w.in, at + (width - 1) * Step + reach + 1);
                         row_taps.begin(at, until);
-                        const WideBlock<T> block{
-                            {p, width, p.h.dilation == 1 ? last_plane : nullptr, true},
-                            from + at,
-                            turned + met.begin * K * K,
-                            y + phase * p.w.out + o,
-                            planes,
-                            apart,
-                            last,
-                            out_ahead,
-                            p.h.in,
-                            p.w.in,
-                            p.w.out,
-                            p.h.dilation};
+                        const WideBlock<T> block{{p, width, p.h.dilation == 1 ? last_plane : nullptr, true},
+                                                 from + at,
+                                                 turned + met.begin * K * K,
+                                                 y + phase * p.w.out + o,
+                                                 planes,
+                                                 apart,
+                                                 last,
+                                                 out_ahead,
+                                                 p.h.in,
+                                                 p.w.in,
+                                                 p.w.out,
+                                                 p.h.dilation};
                         wide_block<Deep>(block, row_taps, finish, phase + p.h.origin, row, smaller(row + strip, rows));
                     }
             }
