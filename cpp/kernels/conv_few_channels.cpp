@@ -10,7 +10,7 @@
 // strip begins. Gradients of one group that sum over many channels go by few_products.hpp instead.
 #include "kernels/few_parts.hpp"
 #include "kernels/few_plan.hpp"
-#include "kernels/few_products.hpp"
+#include "kernels/few_planes.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -315,9 +315,19 @@ template <class T> bool multiplies(const ConvShape& s) {
     return fits && s.ic * s.kh * s.kw >= kTilePixels &&
            product_problem<T>(s).scratch * static_cast<int64_t>(sizeof(T)) <= kWidestScratch;
 }
+// And whether by few_planes.hpp: its lines stay in cache, and g is copied for several groups of them.
+template <class T> bool is_small(const ConvShape& s) {
+    if (s.sh * s.sw > 1 || s.oh == 1) return false;
+    const PlaneProblem p = plane_problem<T>(s);
+    return p.groups > 1 && p.product * static_cast<int64_t>(sizeof(T)) <= kLinesBytes;
+}
 template <class T, bool Gradient> int64_t workspace(const ConvShape& s, int threads, bool) {
     if constexpr (Gradient && kTuned<T>)
         if (multiplies<T>(s)) {
+            if (is_small<T>(s)) {
+                const PlaneProblem p = plane_problem<T>(s);
+                return p.lists + threads * p.scratch;
+            }
             const ProductProblem p = product_problem<T>(s);
             return p.lists + threads * p.scratch;
         }
@@ -330,8 +340,11 @@ template <class T> void forward(const ForwardCall<T>& a, const ConvShape& s) {
 }
 template <class T> void backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
     if constexpr (kTuned<T>)
-        if (multiplies<T>(s))
-            return few_products<T>({a.dx, a.dy, a.y, a.weight, a.workspace}, product_problem<T>(s), multiply_adds(s));
+        if (multiplies<T>(s)) {
+            const ProductCall<T> call{a.dx, a.dy, a.y, a.weight, a.workspace};
+            if (is_small<T>(s)) return few_planes<T>(call, plane_problem<T>(s), multiply_adds(s));
+            return few_products<T>(call, product_problem<T>(s), multiply_adds(s));
+        }
     few_channels<T>({a.dx, a.dy, a.y, a.weight, nullptr, false, a.workspace}, few_problem<T>(s, true),
                     multiply_adds(s));
 }

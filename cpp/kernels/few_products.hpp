@@ -29,7 +29,7 @@ struct ProductProblem {
     int64_t lists, ring, panel, row, scratch;   // elements
 };
 
-template <class T> ProductProblem product_problem(const ConvShape& s) {
+template <class T> [[gnu::noinline]] ProductProblem product_problem(const ConvShape& s) {
     ProductProblem p{};
     p.n = s.n;
     p.terms = s.oc;
@@ -83,7 +83,8 @@ template <class T> struct ProductAhead {
 template <class T> struct ProductTile {
     T* to;   // the first line, `pitch` elements apart
     int64_t pitch;
-    const T* panel;    // [terms][kPanel]
+    const T* panel;   // [terms], panel_pitch elements apart
+    int64_t panel_pitch;
     const T* weight;   // [terms] lines apart
     int64_t lines, terms;
     ProductAhead<T>* ahead;
@@ -97,7 +98,7 @@ template <class T> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a
     for (int i = 0; i < kTilePixels; ++i) acc[i][0] = acc[i][1] = Vec<T>{};
     const T *x = a.panel, *w = a.weight;
     ProductAhead<T> ahead = *a.ahead;
-    for (int64_t c = 0; c < a.terms; ++c, x += kPanel<T>, w += a.lines) {
+    for (int64_t c = 0; c < a.terms; ++c, x += a.panel_pitch, w += a.lines) {
         ahead.call_in();
         const Vec<T> low = load(x), high = load(x + L);
 #pragma GCC unroll 14
@@ -175,7 +176,7 @@ template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductP
         for (int64_t line = 0; line < p.lines; line += kTilePixels) {
             const int64_t first = smaller(line, p.lines - kTilePixels);   // the last one overlaps
             for (int64_t c = 0; c < p.terms; c += p.term_block)
-                multiply_panel<T>({to + first * p.pitch, p.pitch, a.scratch.panel + c * kPanel<T>,
+                multiply_panel<T>({to + first * p.pitch, p.pitch, a.scratch.panel + c * kPanel<T>, kPanel<T>,
                                    a.weight + c * p.lines + first, p.lines, smaller(p.term_block, p.terms - c), &ahead,
                                    c == 0});
         }

@@ -107,6 +107,10 @@ HOSTILE = [
     Case("first layer, stride 4", (1, 3, 47, 52), (16, 3, 11, 11), {"stride": 4, "padding": 2}),
     Case("first layer apart", (2, 2, 25, 23), (18, 2, 4, 3), {"stride": 3, "padding": ((4, 1), (0, 3)), "dilation": 2}),
     Case("long first layer", (2, 2, 1100), (18, 2, 3), {"padding": 1}),
+    # Small maps of several groups of channels, the last one overlapping; zeros before and after each plane.
+    Case("few channels, small maps", (2, 7, 9, 14), (17, 7, 3, 3), {"padding": 1}),
+    Case("few channels, small maps, long sums", (2, 6, 14, 14), (101, 6, 5, 5)),
+    Case("few channels, small maps apart", (2, 8, 12, 5), (18, 8, 3, 4), {"padding": ((7, 1), (0, 5)), "dilation": 2}),
     Case("strided first layer", (1, 3, 40, 90), (20, 3, 5, 5), {"stride": 4, "padding": 2}),
     *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
     *(Case(f"ic {ic}", (1, ic, 4, 3), (4, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
