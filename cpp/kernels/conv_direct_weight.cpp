@@ -6,12 +6,13 @@
 // few lanes x some vectors of output channels and walks over the strip: it loads vectors of dy and broadcasts x, which
 // it reads where it lies, one tap at a time, only where the tap meets the image. Three kinds of shape differ:
 //   few channels    lanes are channels and taps together; the strip of x is copied with its padding
+//                   (up to 3, larger maps, stride 1: weight_dots.hpp instead)
 //   small groups    several groups share a vector of output channels; x is laid out with their channels side by side
 //   1x1             one long row; where there are more output channels than input channels the two change roles
 //
 // Strips are dealt to a fixed number of chunks, each with sums of its own, which are added in the order of the chunks:
 // the same bits for every number of threads.
-#include "kernels/weight_layout.hpp"
+#include "kernels/weight_dots.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -235,6 +236,8 @@ void sum_strip(const BackwardWeightCall<T>& a, const WeightProblem& p, const Wei
 }
 
 template <class T> void run(const BackwardWeightCall<T>& a, const ConvShape& shape) {
+    if constexpr (kTuned<T>)
+        if (takes_dots<T>(shape)) return run_dots(a, shape);
     const WeightProblem p = weight_problem<T>(shape);
     T* all = a.workspace;
     T* all_bias = all + p.fold_blocks * p.chunks * p.sums;
@@ -272,6 +275,8 @@ template <class T> void run(const BackwardWeightCall<T>& a, const ConvShape& sha
 
 // Lanes of channels and taps together: padding is multiplied as zeros.
 template <class T> bool reads_padding(const ConvShape& s) {
+    if constexpr (kTuned<T>)
+        if (takes_dots<T>(s)) return true;   // a row's last vector meets zeros of dy
     return weight_problem<T>(s).gathered &&
            (pads_columns(s) || s.ph > 0 || s.pd > 0 || (s.oh - 1) * s.sh + (s.kh - 1) * s.dil_h - s.ph >= s.ih ||
             (s.od - 1) * s.sd + (s.kd - 1) * s.dil_d - s.pd >= s.id);
@@ -281,6 +286,11 @@ const char* declines(const ConvShape& s) {
     return "fewer than 4 output channels per group, few groups: most vector lanes would idle";
 }
 template <class T> int64_t workspace(const ConvShape& s, int threads, bool) {
+    if constexpr (kTuned<T>)
+        if (takes_dots<T>(s)) {
+            const DotProblem p = dot_problem<T>(s);
+            return apart<T>(all_dots(p)) + threads * p.scratch;
+        }
     const WeightProblem p = weight_problem<T>(s);
     return all_sums(p) + threads * p.scratch;
 }

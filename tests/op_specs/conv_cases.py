@@ -111,6 +111,10 @@ HOSTILE = [
     Case("few channels, small maps", (2, 7, 9, 14), (17, 7, 3, 3), {"padding": 1}),
     Case("few channels, small maps, long sums", (2, 6, 14, 14), (101, 6, 5, 5)),
     Case("few channels, small maps apart", (2, 8, 12, 5), (18, 8, 3, 4), {"padding": ((7, 1), (0, 5)), "dilation": 2}),
+    # The weight gradient as dot products: strips of rows and of columns, tails, rows as one run; outputs that overlap.
+    Case("first layer, wide maps", (2, 3, 40, 94), (7, 3, 3, 3), {"padding": 1}),
+    Case("first layer, long signals", (2, 1, 1100), (5, 1, 3)),
+    Case("first layer, one run", (3, 1, 21, 27), (5, 1, 4, 3), {"padding": ((2, 1), (0, 3)), "dilation": (1, 2)}),
     Case("strided first layer", (1, 3, 40, 90), (20, 3, 5, 5), {"stride": 4, "padding": 2}),
     *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
     *(Case(f"ic {ic}", (1, ic, 4, 3), (4, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
