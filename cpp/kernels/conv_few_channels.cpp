@@ -279,6 +279,8 @@ template <class T> void few_channels(const FewCall<T>& a, const FewProblem& p, i
 
 constexpr int64_t kFewResults = 8;            // with more, vectors of channels are the faster
 constexpr int64_t kFewestTerms = 16;          // of a product
+constexpr int64_t kFewLines = 6;              // of signals: with fewer, and more than so many terms, vectors of
+constexpr int64_t kManyTerms = 32;            // the signal's pixels are the faster
 constexpr int64_t kWidestScratch = 4 << 20;   // bytes of a thread: beyond, strips are cut in columns too
 constexpr int64_t kFewChannels = 32;          // per group of several: tiles along channels gain nothing from so few
 
@@ -305,6 +307,8 @@ const char* forward_declines(const ConvShape& s) {
 }
 const char* backward_input_declines(const ConvShape& s) {
     const int64_t results = s.ic / s.groups;
+    if (s.groups == 1 && s.id * s.ih == 1 && s.ic * taps_of(s) < kFewLines && s.oc > kManyTerms)
+        return "a signal, few taps, many output channels: blocks of them cost more than they meet";
     if (s.groups == 1) return results <= kFewResults ? nullptr : "more than 8 input channels: they fill vectors";
     return results < kMostResults ? nullptr : declines_groups(s);
 }

@@ -115,6 +115,7 @@ HOSTILE = [
     Case("first layer, wide maps", (2, 3, 40, 94), (7, 3, 3, 3), {"padding": 1}),
     Case("first layer, long signals", (2, 1, 1100), (5, 1, 3)),
     Case("first layer, one run", (3, 1, 21, 27), (5, 1, 4, 3), {"padding": ((2, 1), (0, 3)), "dilation": (1, 2)}),
+    Case("signal to many channels", (2, 1, 150), (40, 1, 2), {"padding": 1}),
     Case("strided first layer", (1, 3, 40, 90), (20, 3, 5, 5), {"stride": 4, "padding": 2}),
     *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
     *(Case(f"ic {ic}", (1, ic, 4, 3), (4, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
