@@ -97,6 +97,9 @@ template <class T> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a
 #pragma GCC unroll 14
     for (int i = 0; i < kTilePixels; ++i) acc[i][0] = acc[i][1] = Vec<T>{};
     const T *x = a.panel, *w = a.weight;
+    T* const to = a.to;   // kept from what stores might change
+    const int64_t pitch = a.pitch;
+    const bool first = a.first;
     ProductAhead<T> ahead = *a.ahead;
     for (int64_t c = 0; c < a.terms; ++c, x += a.panel_pitch, w += a.lines) {
         ahead.call_in();
@@ -113,8 +116,7 @@ template <class T> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a
     for (int i = 0; i < kTilePixels; ++i)
 #pragma GCC unroll 2
         for (int v = 0; v < 2; ++v) {
-            T* to = a.to + i * a.pitch + v * L;
-            store(to, a.first ? acc[i][v] : load(to) + acc[i][v]);
+            store(to + i * pitch + v * L, first ? acc[i][v] : load(to + i * pitch + v * L) + acc[i][v]);
         }
 }
 
