@@ -17,7 +17,7 @@ constexpr int kDotOutputs = 3, kDotLanes = 9;
 #else
 constexpr int kDotOutputs = 4, kDotLanes = 3;
 #endif
-constexpr int64_t kDotBytes = 24 * 1024;   // of a strip of x, beside dy in L1
+constexpr int64_t kDotBytes = 56 * 1024;   // of a strip of x: a tile is called for as many positions as this allows
 constexpr int64_t kDotColumns = 512;       // of a strip
 constexpr int64_t kDotShort = 64;          // rows of fewer outputs are taken as one run, if x has one channel
 constexpr int64_t kDotChannels = 3;        // of x, at most
