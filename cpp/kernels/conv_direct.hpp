@@ -9,9 +9,10 @@
 // Forward convolution is one such problem. So is each sub-pixel part of its input gradient, with output channels as
 // input, reversed taps and outputs `step` apart (direct_problems.hpp). Every output's terms are added in the same order
 // whatever tile, strip or thread computes it: sums of at most 96 terms in order of their channels, within each tap by
-// tap, channel by channel.
+// tap, channel by channel; or, of problems that take a row's taps at once (direct_row_tile.hpp), row by row.
 #pragma once
-#include "kernels/direct_layout.hpp"
+#include "kernels/direct_columns.hpp"
+#include "kernels/direct_row_tile.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -24,33 +25,6 @@ template <class T> struct DirectCall {
     T* workspace;
 };
 
-// Columns between `begin` and `end`, all within one zone: the middle, where every tap may see input, or a border.
-struct Zones {
-    int64_t begin[4];   // of the left border, the middle, the right border, and the end
-};
-inline Zones zones_of(const DirectProblem& p, const Strip& s) {
-    Zones z{{0, 0, s.columns, s.columns}};
-    if (p.w.taps == 1) return z;
-    const int64_t step = p.w.stride * larger(p.w.step, 1), far = p.w.stride * (p.w.taps - 1) * p.w.reach;
-    const Run first = positions_inside(p.w.grid, p.w.in, step, p.w.origin);
-    const Run last = positions_inside(p.w.grid, p.w.in, step, p.w.origin + far);
-    const int64_t left = first.begin - s.w0, right = last.end - s.w0, least = p.tile_pixels / 2;
-    if (left >= least && left < s.columns) z.begin[1] = left;
-    if (right <= s.columns - least && right > z.begin[1]) z.begin[2] = right;
-    return z;
-}
-
-// The taps of a row that columns [begin, end) of the strip see.
-inline Run taps_seen(const DirectProblem& p, const Strip& s, int64_t begin, int64_t end) {
-    const int64_t first = p.w.origin + p.w.stride * (s.w0 + begin) * p.w.step;
-    const int64_t last = p.w.origin + p.w.stride * (s.w0 + end - 1) * p.w.step;
-    const int64_t reach = p.w.stride * p.w.reach;
-    Run run{0, p.w.taps};
-    while (run.begin < run.end && last + run.begin * reach < 0) ++run.begin;
-    while (run.end > run.begin && first + (run.end - 1) * reach >= p.w.in) --run.end;
-    return run;
-}
-
 // Zeros in a strip's rows, and in what lies between them and the next, of the first `channels` planes.
 template <class T> void clear(T* plane, const DirectProblem& p, const Strip& s, int64_t channels) {
     const int64_t begin = s.h0 * p.out_h, last = s.h0 + s.rows;
@@ -58,24 +32,17 @@ template <class T> void clear(T* plane, const DirectProblem& p, const Strip& s, 
     for (int64_t c = 0; c < channels; ++c) zero_run(plane + c * p.out_plane + begin, end - begin);
 }
 
-// Tile i of `length` columns, as even as whole vectors let them be.
-template <class T, bool AlongPixels> Run tile_run(const DirectProblem& p, int64_t length, int64_t i) {
-    const int64_t unit = AlongPixels ? kLanes<T> : 1, units = ceil_div(length, unit);
-    const int64_t tiles = ceil_div(length, p.tile_pixels);
-    return {units * i / tiles * unit, smaller(length, units * (i + 1) / tiles * unit)};
-}
-
-// The same in whole tiles, the last of which overlaps the one before.
-inline Run whole_tile(const DirectProblem& p, int64_t length, int64_t i) {
-    const int64_t begin = smaller(i * p.tile_pixels, length - p.tile_pixels);
-    return {begin, begin + p.tile_pixels};
-}
-
 // Whether a strip is read where it lies. Vectors of pixels run on into the next channel, but not past the last one.
 template <class T, bool AlongPixels> bool is_in_place(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
     if (!kTuned<T> || !p.in_place || a.mask) return false;
     const int64_t unit = AlongPixels ? kLanes<T> : 1, channel = (s.image * p.groups + s.group + 1) * p.ic - 1;
     return channel * p.in_plane + s.w0 + ceil_div(s.columns, unit) * unit <= p.n * p.groups * p.ic * p.in_plane;
+}
+
+// Whether a strip needs no copy.
+template <class T, bool AlongPixels>
+bool needs_no_copy(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
+    return kTuned<T> && p.planes ? !a.mask : is_in_place<T, AlongPixels>(a, p, s);
 }
 
 // Calls in the input of the tile so many ahead: `count` of its channels from `begin` on.
@@ -131,6 +98,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                 tile.to = {a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + s.w0 + range.begin,
                            a.bias ? a.bias + k0 : nullptr,
                            p.out_plane,
+                           0,
                            p.out_w,
                            p.oc - k,
                            c_block == 0,
@@ -158,8 +126,9 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     RowTap* lists = reinterpret_cast<RowTap*>(workspace);
     const int64_t list_pitch = p.d.taps * p.h.taps + 1;
     int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
-    const bool straight = !staged && p.straight && !a.mask;
-    const int64_t pixel = straight ? 2 : 1;   // from one to the next
+    const bool planes = kTuned<T> && p.planes, strided = kTuned<T> && !staged && p.straight && !a.mask;
+    const bool straight = strided || planes, in_x = strided || (planes && !a.mask);
+    const int64_t pixel = strided ? 2 : 1;   // from one to the next
     T* const image = a.y + (s.image * p.groups + s.group) * p.oc * p.out_plane;
     for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r, straight);
     list_columns(columns, p, straight);
@@ -168,12 +137,13 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     tile.columns = columns;
     tile.taps = p.taps();
     tile.c_sum = p.c_sum;
+    tile.row_pitch = p.h.stride * p.h.step * p.w.in;
     tile.channel_pitch = straight ? p.in_plane : p.channel_pitch;
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
         tile.channels = smaller(p.c_block, p.ic - c0);
         const T* scratch = staged ? staged + p.lead + c_block * p.strip : workspace + p.lists;
-        if (straight) scratch = a.x + (s.image * p.groups + s.group) * p.ic * p.in_plane + p.w.origin + s.w0 * pixel;
+        if (in_x) scratch = a.x + ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane + s.w0 * pixel;
         else if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, s, c0, tile.channels);
         for (int64_t k_block = k_begin; k_block < k_end; ++k_block) {
             tile.width = width_of<T>(p, k_block);
@@ -184,14 +154,22 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
             T* const plane = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane;
             T* out = plane + p.out_offset + s.od * p.out_d;
             if (p.alone && c_block == 0) clear(plane, p, s, smaller(p.outputs, p.oc - k_block * p.outputs));
-            tile.to = {
-                nullptr,      a.bias ? a.bias + k0 : nullptr,      p.out_plane,   p.out_w,   p.oc - k_block * p.outputs,
-                c_block == 0, a.relu && c_block == p.c_blocks - 1, p.w_pair != 0, p.windows, 0,
-                nullptr};
+            tile.to = {nullptr,
+                       a.bias ? a.bias + k0 : nullptr,
+                       p.out_plane,
+                       p.out_h,
+                       p.out_w,
+                       p.oc - k_block * p.outputs,
+                       c_block == 0,
+                       a.relu && c_block == p.c_blocks - 1,
+                       p.w_pair != 0,
+                       p.windows,
+                       0,
+                       nullptr};
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
                 for (int64_t i = 0; i < ceil_div(length, p.tile_pixels); ++i) {
-                    const Run range = straight ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(p, length, i);
+                    const Run range = strided ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(p, length, i);
                     const int64_t begin = w0 + range.begin, end = w0 + range.end;
                     const Run seen = taps_seen(p, s, begin, end);
                     tile.tap_begin = seen.begin;
@@ -201,15 +179,22 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                     Eights eights{};
                     if (kWindows<T, AlongPixels> && p.windows.rows)
                         eights = eights_of(p.windows, (s.w0 + begin) % p.windows.columns, tile.pixels);
-                    const TileFunction<T> run =
-                        straight ? strided_tile<T, AlongPixels>() : tile_of<T, AlongPixels>(tile.pixels, tile.width);
-                    for (int64_t r = 0; r < s.rows; ++r) {
+                    const bool tall =
+                        kLargeTiles<T> && planes && tile.pixels == kTallColumns && tile.width == kBlock<T>;
+                    TileFunction<T> run;
+                    if (!AlongPixels && takes_rows<T>(p, tile.width)) {
+                        tile.seen = positions_seen(p, s, begin, end);
+                        run = row_tile_of<T, AlongPixels>(p, tile.width);
+                    } else if (strided) run = strided_tile<T, AlongPixels>();
+                    else run = tile_of<T, AlongPixels>(tile.pixels, tile.width);
+                    for (int64_t r = 0, taken = 1; r < s.rows; r += taken) {
                         tile.rows = lists + r * list_pitch;
+                        taken = tall && see_alike(tile.rows, list_pitch, s.rows - r) ? kTallRows : 1;
                         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
                         if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
                         if (kWindows<T, AlongPixels> && p.windows.rows)
                             to_windows(tile.to, image, eights, k_block * p.outputs, s.w0 + begin);
-                        run(tile);
+                        (kLargeTiles<T> && taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
                     }
                 }
             }
@@ -283,7 +268,7 @@ template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& 
             parallel_for(count * f.c_blocks, all.work, [&](int64_t unit, int) {
                 const int64_t c0 = unit % f.c_blocks * f.c_block;
                 const Strip s = place_of(f, group, first + unit / f.c_blocks);
-                if (is_in_place<T, AlongPixels>(a, f, s)) return;
+                if (needs_no_copy<T, AlongPixels>(a, f, s)) return;
                 copy_strip(staged + unit * f.strip, a.x, a.mask, f, s, c0, smaller(f.c_block, f.ic - c0));
             });
             const int64_t splits = larger(1, smaller(count, ceil_div(8, k_blocks)));
@@ -293,9 +278,9 @@ template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& 
                 const T* packed = a.packed ? a.packed + block * all.packed_block : own + f.lists;
                 if (!a.packed) pack_block(own + f.lists, a.weight, all, block);
                 for (int64_t i = count * split / splits; i < count * (split + 1) / splits; ++i) {
-                    const bool in_place = is_in_place<T, AlongPixels>(a, f, place_of(f, group, first + i));
+                    const bool in_x = needs_no_copy<T, AlongPixels>(a, f, place_of(f, group, first + i));
                     compute_parts<T, AlongPixels>(a, packed, all, group, first + i, k, k + 1,
-                                                  in_place ? nullptr : staged + i * pitch, own);
+                                                  in_x ? nullptr : staged + i * pitch, own);
                 }
             });
         }

@@ -259,7 +259,7 @@ inline void list_columns(int64_t* columns, const DirectProblem& p, bool straight
     const int64_t step = larger(p.w.step, 1);
     for (int64_t e = 0; e < p.w.taps; ++e) {
         const int64_t q = e * p.w.reach;
-        columns[e] = straight ? q * p.w.stride : q % step * p.position_pitch + q / step;
+        columns[e] = straight ? p.w.origin + q * p.w.stride : q % step * p.position_pitch + q / step;
     }
 }
 
@@ -271,6 +271,10 @@ constexpr int64_t kChannelsAhead = 24, kNearInputBytes = 4 << 20;
 template <class T>
 void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, const Strip& s, int64_t c0,
                 int64_t channels) {
+    if (kTuned<T> && p.planes) {
+        const int64_t from = ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane;
+        return copy_run(scratch, x + from, mask ? mask + from : nullptr, channels * p.in_plane);
+    }
     const int64_t pitch = p.slot_pitch(), run = (s.rows - 1) * p.h.step + 1;
     const int64_t together = p.h.taps > 1 ? kCopiedChannels : channels;
     const int64_t input = p.n * p.groups * p.ic * p.in_plane * static_cast<int64_t>(sizeof(T));

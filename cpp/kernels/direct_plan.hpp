@@ -24,6 +24,7 @@ constexpr int64_t kNearOutputBytes = 4 << 20;     // outputs that are written wi
 constexpr int64_t kStraightRows = 256;            // rows of input of a tile that are read where they lie, in L1
 constexpr int64_t kPackedBytes = 2 << 20;         // more weights than this are packed block by block
 constexpr int64_t kStagedBytes = 4 << 20;         // strips that then lie ready for all blocks
+constexpr int64_t kPlanesBytes = 384 * 1024;      // of whole planes, read where they lie, again and again
 
 constexpr double kWidestStrip = 2 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
@@ -118,6 +119,7 @@ struct DirectProblem : StripLayout {
     bool far_outputs;    // they outgrow the caches
     bool straight;       // along channels, pixels two apart, each input met once at most: rows need no copy
     bool blocks_first;   // in place, along pixels: blocks of output channels before tiles
+    bool planes;         // along channels: no tile's taps meet padding; strips are planes as they lie
     // derived by plan():
     int64_t width, outputs, tile_pixels;   // of a tile: numbers of a packed line, output channels in it, and pixels
     int64_t phases, k_blocks;
@@ -142,6 +144,13 @@ struct DirectProblem : StripLayout {
 inline bool is_inside(const Axis& w) {
     return w.origin >= 0 && w.origin + w.stride * ((w.grid - 1) * w.step + (w.taps - 1) * w.reach) < w.in;
 }
+// Whether taps lie so far apart that columns part into those at the left border, the middle, and those at the right, in
+// each of which a tap meets input in all columns or in none: of 3x3 with padding as wide as its reach.
+inline bool parts_cleanly(const Axis& w, int64_t least) {
+    const int64_t inside = w.in - w.reach;   // outputs whose first tap meets input, and those whose last one does
+    return w.taps == 3 && w.stride == 1 && w.step == 1 && w.origin == -w.reach && w.grid == w.in && w.reach >= least &&
+           inside >= w.reach;
+}
 inline bool is_read_once(const Axis& w) { return (w.taps - 1) * w.reach < larger(w.step, 1); }
 
 // Of the phases modulo the step only those that a tap falls into.
@@ -150,6 +159,16 @@ inline int64_t stored_phases(const Axis& w) { return larger(smaller(w.step, (w.t
 // Pixels of a tile along channels. In double a vector's lanes, one transposition: larger tiles gain little there, and
 // each size is code of its own.
 template <class T> constexpr int kChannelPixels = sizeof(T) == 8 && kTilePixels > 8 ? 8 : kTilePixels;
+
+template <class T> constexpr bool kLargeTiles = kTuned<T> && kChannelPixels<T> >= 12;
+
+// Where a tile takes all taps of a row at once (direct_row_tile.hpp): in blocks of one vector of output channels,
+// `width`, if there are registers for that, and where outputs are of a few columns, most of which see padding.
+constexpr int kRowTaps = 5, kFewColumns = 7;
+template <class T> bool takes_rows(const DirectProblem& p, int64_t width) {
+    if (!kTuned<T> || p.along_pixels || p.w_pair || p.w.taps != kRowTaps || p.w.step * p.w.reach != 1) return false;
+    return p.w.stride == 1 && (p.w.grid <= kFewColumns || (kLargeTiles<T> && width == kLanes<T>));
+}
 
 template <class T> int64_t tile_pixels(const DirectProblem& p) {
     if (p.along_pixels) return kPixelVectors * kLanes<T>;
@@ -209,6 +228,17 @@ inline void cut_strips(DirectProblem& p, int64_t budget) {
     cut_rows(p, ceil_div(p.h.grid, p.rows));
 }
 
+// Whole planes, of as many channels as stay in L2 in even shares of whole sums.
+inline void take_planes(DirectProblem& p, int64_t budget) {
+    p.c_blocks = ceil_div(p.c_sums, larger(1, budget / (p.c_sum * p.in_plane)));
+    p.c_block = ceil_div(p.c_sums, p.c_blocks) * p.c_sum;
+    p.c_blocks = ceil_div(p.ic, p.c_block);
+    p.columns = p.w.grid;
+    p.column_strips = 1;
+    p.channel_pitch = p.in_plane;
+    cut_rows(p, 1);
+}
+
 // Numbers of a packed line of block `k_block`: along channels the last block may do with one vector.
 template <class T> int64_t width_of(const DirectProblem& p, int64_t k_block) {
     const bool narrow = !p.along_pixels && !p.w_pair && p.oc - k_block * p.outputs <= kLanes<T>;
@@ -220,6 +250,15 @@ template <class T> int64_t elements_of(int64_t integers) {
     return integers * static_cast<int64_t>(sizeof(int64_t) / sizeof(T));
 }
 
+template <class T> void cut_into_strips(DirectProblem& p) {
+    constexpr int64_t bytes = sizeof(T);
+    const bool wide = !cut_channels(p, kScratchBytes / bytes);
+    if (wide) cut_channels(p, kWideScratchBytes / bytes);
+    const int64_t usual = wide ? kWideScratchBytes : kScratchBytes;
+    cut_strips(p, larger(kLongScratchBytes, usual) / bytes);
+    if (p.n * p.groups * p.strips() < kManyUnits) cut_strips(p, usual / bytes);
+}
+
 template <class T> void plan(DirectProblem& p) {
     constexpr int64_t L = kLanes<T>, bytes = sizeof(T);
     p.reduce();
@@ -229,6 +268,7 @@ template <class T> void plan(DirectProblem& p) {
     p.far_outputs = p.n * p.groups * p.oc * p.out_plane * bytes > kNearOutputBytes;
     p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs;
     p.tile_pixels = tile_pixels<T>(p);
+    if (takes_rows<T>(p, 0)) p.tile_pixels = larger(p.tile_pixels, kFewColumns);
     const int64_t together = p.windows.rows ? 2 : 1;   // both columns of a window
     if (p.along_pixels) p.width = ceil_div(p.oc / together, ceil_div(p.oc, kPixelRows)) * together;
     else p.width = p.w_pair || p.oc > L ? kBlock<T> : L;
@@ -242,11 +282,11 @@ template <class T> void plan(DirectProblem& p) {
     const int64_t narrow = p.row_slots() * p.phases * (smaller(p.w.grid, 2 * p.tile_pixels) + overhang_of(p.w));
     p.c_sum = larger(1, smaller(p.c_sum, 8 * kScratchBytes / bytes / narrow));
     p.c_sums = ceil_div(p.ic, p.c_sum);
-    const bool wide = !cut_channels(p, kScratchBytes / bytes);
-    if (wide) cut_channels(p, kWideScratchBytes / bytes);
-    const int64_t usual = wide ? kWideScratchBytes : kScratchBytes;
-    cut_strips(p, larger(kLongScratchBytes, usual) / bytes);
-    if (p.n * p.groups * p.strips() < kManyUnits) cut_strips(p, usual / bytes);
+    p.planes = kTuned<T> && !p.along_pixels && p.d.in == 1 && p.out_w == 1 && parts_cleanly(p.w, p.tile_pixels / 2) &&
+               p.in_plane % 64 != 0 && p.c_sum * p.in_plane * bytes <= kPlanesBytes &&
+               p.ic * p.in_plane * bytes <= kStagedBytes;
+    if (kTuned<T> && p.planes) take_planes(p, kPlanesBytes / bytes);
+    else cut_into_strips<T>(p);
     p.packed_block = p.ic * taps * p.width;
     const int64_t others = larger(p.n * p.groups * p.d.grid * p.column_strips * p.k_blocks, 1);
     const int64_t wanted = smaller(ceil_div(kFewUnits, others), ceil_div(p.h.grid, 2));
@@ -259,7 +299,9 @@ template <class T> void plan(DirectProblem& p) {
     p.h_slots = p.slots();
     // The row taps of each row, the offsets of column taps; then a strip.
     p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;
-    p.strip = ceil_div(p.row_slots() * p.row_pitch + kPixelVectors * L, 16) * 16;
+    const int64_t strip =
+        kTuned<T> && p.planes ? p.c_block * p.in_plane : p.row_slots() * p.row_pitch + kPixelVectors * L;
+    p.strip = ceil_div(strip, 16) * 16;
 }
 
 }   // namespace

@@ -7,7 +7,7 @@
 // The first is transposed in registers on its way out. The second is the better where output channels do not fill a
 // vector, and where a transposition weighs: few terms, long rows.
 #pragma once
-#include "kernels/direct_write.hpp"
+#include "kernels/direct_windows.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -22,7 +22,9 @@ template <class T> struct TileArguments {
     const RowTap* rows;       // ended by one of index -1
     const int64_t* columns;   // offsets of the taps of a row, of which [tap_begin, tap_end) see input
     int64_t tap_begin, tap_end, taps;
-    int64_t channels, c_sum, channel_pitch;
+    uint32_t
+        seen;   // of a tile that takes a row's taps at once: bit q where position q of its input is none of padding
+    int64_t channels, c_sum, channel_pitch, row_pitch;   // row_pitch: between the input of a tile's rows
     int64_t width, pixels;
     Destination<T> to;
 };
@@ -33,9 +35,9 @@ constexpr bool kMaskedStores = true;
 constexpr bool kMaskedStores = false;
 #endif
 
-// acc = the terms of channels [c, c + count), tap by tap; step(acc, x, w) adds one term
-template <class T, int Rows, int Columns, class Step>
-TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& a, int64_t width, Step&& step) {
+// acc = all terms, sum by sum; add(acc, in, packed, count) adds those of `count` channels
+template <class T, int Rows, int Columns, class Add>
+TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& a, int64_t width, Add&& add) {
     alignas(64) T totals[Rows * Columns * kLanes<T>];
     for (int64_t c = 0;;) {
         const int64_t count = smaller(a.c_sum, a.channels - c);
@@ -45,13 +47,7 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& 
         for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
             for (int j = 0; j < Columns; ++j) acc[i][j] = Vec<T>{};
-        for (const RowTap* row = a.rows; row->index >= 0; ++row)
-            for (int64_t tap = a.tap_begin; tap < a.tap_end; ++tap) {
-                const T* x = in + row->offset + a.columns[tap];
-                const T* w = packed + (row->index + tap) * count * width;
-                asm volatile("" : "+r"(x), "+r"(w));   // keeps loads from being hoisted across taps, then spilled
-                for (int64_t i = 0; i < count; ++i, x += a.channel_pitch, w += width) step(acc, x, w);
-            }
+        add(acc, in, packed, count);
         T* sums = totals;
         asm volatile("" : "+r"(sums) : : "memory");   // sums stay in memory, accumulators in registers
         if (c > 0)
@@ -69,36 +65,67 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& 
     }
 }
 
+// acc = the terms tap by tap, channel by channel; step(acc, x, w) adds one
+template <class T, int Rows, int Columns, class Step>
+TK_INLINE void accumulate_taps(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& a, int64_t width, Step&& step) {
+    accumulate(
+        acc, a, width,
+        [&](Vec<T>(&sums)[Rows][Columns], const T* in, const T* packed, int64_t count) __attribute__((always_inline)) {
+            for (const RowTap* row = a.rows; row->index >= 0; ++row)
+                for (int64_t tap = a.tap_begin; tap < a.tap_end; ++tap) {
+                    const T* x = in + row->offset + a.columns[tap];
+                    const T* w = packed + (row->index + tap) * count * width;
+                    asm volatile("" : "+r"(x), "+r"(w));   // keeps loads from being hoisted across taps, then spilled
+                    for (int64_t i = 0; i < count; ++i, x += a.channel_pitch, w += width) step(sums, x, w);
+                }
+        });
+}
+
 // ---- along channels -----------------------------------------------------------------------------------------------
 
 // Channels ahead whose input and weights are called into the nearest cache; what runs past the end does no harm.
 constexpr int kInputAhead = 8, kWeightsAhead = 16;
 
-// Pixels lie `Apart` from each other in the input.
-template <class T, int Pixels, int Vectors, int Apart = 1>
+// Tiles of so few pixels are rare, and what they cost besides their sums matters less than their code.
+constexpr int kCalledPixels = kTilePixels / 4;
+
+template <class T, int Pixels, int Vectors>
+TK_INLINE void write_called(const Vec<T> (&acc)[Pixels][Vectors], const TileArguments<T>& a, int64_t pixels,
+                            int64_t across) {
+    constexpr int L = kLanes<T>;
+    alignas(64) T sums[L][Vectors][L];
+#pragma GCC unroll 32
+    for (int p = 0; p < Pixels; ++p)
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v) store(sums[p][v], acc[p][v]);
+    write_tile(sums[0][0], Vectors, pixels, across, a.to);
+}
+
+// Pixels lie `Apart` from each other in the input, `Across` of them in a row.
+template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels>
 [[gnu::noinline]] void channel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Pixels][Vectors];
-    accumulate(acc, a, Vectors * L,
-               [&](Vec<T>(&sums)[Pixels][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
-                   if constexpr (Vectors > 1) {   // with one vector, loads are what bounds
-                       __builtin_prefetch(x + kInputAhead * a.channel_pitch);
+    accumulate_taps(acc, a, Vectors * L,
+                    [&](Vec<T>(&sums)[Pixels][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
+                        if constexpr (Vectors > 1) {   // with one vector, loads are what bounds
+                            __builtin_prefetch(x + kInputAhead * a.channel_pitch);
 #pragma GCC unroll 4
-                       for (int i = 0; i < Vectors * L; i += kCacheLine<T>)
-                           __builtin_prefetch(w + kWeightsAhead * Vectors * L + i);
-                   }
-                   Vec<T> factor[Vectors];
+                            for (int i = 0; i < Vectors * L; i += kCacheLine<T>)
+                                __builtin_prefetch(w + kWeightsAhead * Vectors * L + i);
+                        }
+                        Vec<T> factor[Vectors];
 #pragma GCC unroll 2
-                   for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
+                        for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
 #pragma GCC unroll 32
-                   for (int p = 0; p < Pixels; ++p) {
-                       const Vec<T> value = broadcast(x[p * Apart]);
+                        for (int p = 0; p < Pixels; ++p) {
+                            const Vec<T> value = broadcast(x[p / Across * a.row_pitch + p % Across * Apart]);
 #pragma GCC unroll 2
-                       for (int v = 0; v < Vectors; ++v) sums[p][v] += value * factor[v];
-                   }
-               });
+                            for (int v = 0; v < Vectors; ++v) sums[p][v] += value * factor[v];
+                        }
+                    });
     const Destination<T> to = a.to;   // a copy, which no store can change
-    if constexpr (Vectors == 2 && Apart == 1)
+    if constexpr (Vectors == 2 && Apart == 1 && Across == Pixels)
         if (to.pairs) {
             alignas(64) T sums[2][Pixels][L];
 #pragma GCC unroll 2
@@ -109,6 +136,7 @@ template <class T, int Pixels, int Vectors, int Apart = 1>
                 write_pairs(sums[0][p], Pixels * L, Pixels - p < L ? Pixels - p : L, to.out + 2 * p, a.to);
             return;
         }
+    if constexpr (Across < Pixels || Pixels <= kCalledPixels) return write_called(acc, a, Pixels, Across);
 #pragma GCC unroll 2
     for (int v = 0; v < Vectors; ++v) {
         const int64_t channels = smaller(L, to.channels - v * L);
@@ -153,22 +181,30 @@ template <class T, bool AlongPixels> TileFunction<T> strided_tile() {
     else return nullptr;
 }
 
+// Of several rows that see the same taps, where columns are too few for a tile.
+constexpr int64_t kTallColumns = 4, kTallRows = 3;
+template <class T, bool AlongPixels> TileFunction<T> tall_tile() {
+    if constexpr (kLargeTiles<T> && !AlongPixels) return channel_tile<T, kTallColumns * kTallRows, 2, 1, kTallColumns>;
+    else return nullptr;
+}
+
 // ---- along pixels -------------------------------------------------------------------------------------------------
 
 template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Rows][Vectors];
-    accumulate(acc, a, Rows, [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
-        Vec<T> value[Vectors];
+    accumulate_taps(acc, a, Rows,
+                    [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
+                        Vec<T> value[Vectors];
 #pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) value[v] = load(x + v * L);
+                        for (int v = 0; v < Vectors; ++v) value[v] = load(x + v * L);
 #pragma GCC unroll 8
-        for (int k = 0; k < Rows; ++k) {
-            const Vec<T> factor = broadcast(w[k]);
+                        for (int k = 0; k < Rows; ++k) {
+                            const Vec<T> factor = broadcast(w[k]);
 #pragma GCC unroll 4
-            for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
-        }
-    });
+                            for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
+                        }
+                    });
     const Destination<T> to = a.to;   // a copy, which no store can change
     if constexpr (kTuned<T> && Rows == kPixelRows && Vectors == kPixelVectors)
         if (to.windows.rows && to.first && to.eights->whole && to.channels >= Rows) {

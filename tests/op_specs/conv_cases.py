@@ -117,6 +117,19 @@ HOSTILE = [
     Case("first layer, one run", (3, 1, 21, 27), (5, 1, 4, 3), {"padding": ((2, 1), (0, 3)), "dilation": (1, 2)}),
     Case("signal to many channels", (2, 1, 150), (40, 1, 2), {"padding": 1}),
     Case("strided first layer", (1, 3, 40, 90), (20, 3, 5, 5), {"stride": 4, "padding": 2}),
+    # Five taps of a row at once: maps of seven columns, odd numbers of channels, whole tiles and tails between borders.
+    Case("5x5 of seven columns", (3, 9, 6, 7), (40, 9, 5, 5), {"padding": 2}),
+    Case("5x5 of few columns, unevenly", (2, 7, 8, 5), (13, 7, 5, 5), {"padding": ((4, 1), (0, 3))}),
+    Case("5x5 of one vector", (2, 11, 7, 33), (16, 11, 5, 5), {"padding": ((2, 1), (4, 2))}),
+    # Taps further apart than a tile is wide: planes as they lie, four columns of several rows, blocks of channels.
+    Case("taps far apart", (2, 11, 17, 20), (37, 11, 3, 3), {"padding": 8, "dilation": 8}),
+    Case(
+        "taps far apart, strided rows",
+        (2, 9, 23, 20),
+        (35, 9, 3, 3),
+        {"padding": (3, 8), "dilation": (3, 8), "stride": (2, 1)},
+    ),
+    Case("taps far apart, many channels", (1, 61, 40, 52), (33, 61, 3, 3), {"padding": 24, "dilation": 24}),
     *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
     *(Case(f"ic {ic}", (1, ic, 4, 3), (4, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
     *(Case(f"width {w}", (1, 4, 3, w), (5, 4, 3, 3), {"padding": 1}) for w in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 65)),

@@ -1,0 +1,66 @@
+// How the columns of a strip are cut into tiles of the direct kernels (conv_direct.hpp), and which taps a tile sees.
+#pragma once
+#include "kernels/direct_layout.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+// Columns between `begin` and `end`, all within one zone: the middle, where every tap may see input, or a border.
+struct Zones {
+    int64_t begin[4];   // of the left border, the middle, the right border, and the end
+};
+inline Zones zones_of(const DirectProblem& p, const Strip& s) {
+    Zones z{{0, 0, s.columns, s.columns}};
+    if (p.w.taps == 1) return z;
+    const int64_t step = p.w.stride * larger(p.w.step, 1), far = p.w.stride * (p.w.taps - 1) * p.w.reach;
+    const Run first = positions_inside(p.w.grid, p.w.in, step, p.w.origin);
+    const Run last = positions_inside(p.w.grid, p.w.in, step, p.w.origin + far);
+    const int64_t left = first.begin - s.w0, right = last.end - s.w0, least = p.tile_pixels / 2;
+    if (left >= least && left < s.columns) z.begin[1] = left;
+    if (right <= s.columns - least && right > z.begin[1]) z.begin[2] = right;
+    return z;
+}
+
+// The taps of a row that columns [begin, end) of the strip see.
+inline Run taps_seen(const DirectProblem& p, const Strip& s, int64_t begin, int64_t end) {
+    const int64_t first = p.w.origin + p.w.stride * (s.w0 + begin) * p.w.step;
+    const int64_t last = p.w.origin + p.w.stride * (s.w0 + end - 1) * p.w.step;
+    const int64_t reach = p.w.stride * p.w.reach;
+    Run run{0, p.w.taps};
+    while (run.begin < run.end && last + run.begin * reach < 0) ++run.begin;
+    while (run.end > run.begin && first + (run.end - 1) * reach >= p.w.in) --run.end;
+    return run;
+}
+
+// Bit q: whether position `begin` + q of a row's first tap, on to the last of column end - 1, lies in the input.
+inline uint32_t positions_seen(const DirectProblem& p, const Strip& s, int64_t begin, int64_t end) {
+    const int64_t first = p.w.origin + s.w0 + begin, last = smaller(end - begin + kRowTaps - 1, p.w.in - first);
+    const int64_t begin_seen = smaller(larger(0, -first), 31), end_seen = larger(last, 0);
+    return ((uint32_t{1} << end_seen) - 1) & -(uint32_t{1} << begin_seen);
+}
+
+// Tile i of `length` columns, as even as whole vectors let them be.
+template <class T, bool AlongPixels> Run tile_run(const DirectProblem& p, int64_t length, int64_t i) {
+    const int64_t unit = AlongPixels ? kLanes<T> : 1, units = ceil_div(length, unit);
+    const int64_t tiles = ceil_div(length, p.tile_pixels);
+    return {units * i / tiles * unit, smaller(length, units * (i + 1) / tiles * unit)};
+}
+
+// The same in whole tiles, the last of which overlaps the one before.
+inline Run whole_tile(const DirectProblem& p, int64_t length, int64_t i) {
+    const int64_t begin = smaller(i * p.tile_pixels, length - p.tile_pixels);
+    return {begin, begin + p.tile_pixels};
+}
+
+// Whether the first rows of `left` make a tall tile: they see the same taps.
+inline bool see_alike(const RowTap* rows, int64_t pitch, int64_t left) {
+    if (left < kTallRows) return false;
+    for (int64_t i = 0;; ++i)
+        for (int64_t r = 1; r < kTallRows; ++r) {
+            if (rows[i].index != rows[r * pitch + i].index) return false;
+            if (rows[i].index < 0 && r == kTallRows - 1) return true;
+        }
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
