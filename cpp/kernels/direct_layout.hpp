@@ -9,6 +9,8 @@
 namespace tk::TK_ISA {
 namespace {
 
+constexpr int64_t kColumnsAhead = 64;   // of rows of weights, which lie far apart: called in so many ahead
+
 // Columns first, first + 1, ... of the weights, neighbours in memory: a channel's `taps` taps, then the next one's.
 // to[(tap * channels + c) * pitch + k] = from[k * stride + column] for k < rows, and 0 from there to width. Where the
 // problem takes taps backwards, the last tap is number 0.
@@ -21,6 +23,9 @@ void transpose_columns(T* to, int64_t pitch, const T* from, int64_t stride, int6
         int64_t tap = 0, c = first_channel;
         for (int64_t j0 = 0; j0 < columns; j0 += L) {
             const int64_t count = smaller(L, columns - j0);
+            if constexpr (kTuned<T>)
+                for (int64_t i = 0; i < smaller(L, rows - k0); ++i)
+                    __builtin_prefetch(from + (k0 + i) * stride + j0 + kColumnsAhead);
             Vec<T> block[L];
 #pragma GCC unroll 16
             for (int i = 0; i < L; ++i)
@@ -175,59 +180,92 @@ template <class T> TK_INLINE void copy_halves(T* even, T* odd, const T* from, co
 template <class T> TK_INLINE void zero_run(T* to, int64_t count) {
     for (int64_t q = 0; q < count; ++q) to[q] = 0;
 }
+// The same of a few elements, without a call.
+template <class T> TK_INLINE void zero_edge(T* to, int64_t count) {
+    for (int64_t q = 0; q < count; ++q) {
+        to[q] = 0;
+        asm volatile("" : : : "memory");
+    }
+}
 
-// Where a strip's input comes from: that much apart from channel to channel, here and in scratch; mask or nullptr.
+// Rows of a strip's input: so much apart from channel to channel and from row to row, in scratch and in the input. mask
+// may be nullptr.
 template <class T> struct Rows {
     T* to;
     const T *from, *mask;
     int64_t to_channel, from_channel, channels;
-    int64_t ahead;   // every other element is called in so many channels ahead, unless that is 0
+    int64_t to_row, from_row, rows;
+    int64_t together, ahead;   // channels taken row by row; rows are called in so many channels ahead, unless that is 0
+
+    TK_INLINE void call_in(const T* row, int64_t count) const {
+        const T* later = row + ahead * from_channel;
+        if (kTuned<T> && ahead) fetch(later, count), fetch(later + count - 1, 1);
+    }
+    // f(row in scratch, where it starts in the input)
+    template <class F> TK_INLINE void each(F&& f) const {
+        for (int64_t c0 = 0; c0 < channels; c0 += together)
+            for (int64_t r = 0; r < rows; ++r) {
+                T* row = to + c0 * to_channel + r * to_row;
+                int64_t at = c0 * from_channel + r * from_row;
+                for (int64_t n = smaller(together, channels - c0); n > 0; --n, row += to_channel, at += from_channel)
+                    f(row, at);
+            }
+    }
 };
 
-// copy_row() of two phases whose positions alternate: the input is read once.
+// copy_rows() of two phases whose positions alternate: the input is read once.
 template <class T> void copy_two_phases(const Rows<T>& a, int64_t in, int64_t pitch, int64_t first) {
     Run runs[2];
     for (int64_t phase = 0; phase < 2; ++phase) runs[phase] = positions_inside(pitch, in, 2, first + phase);
     const bool swapped = first < 0 && first % 2 != 0;   // then the first position inside belongs to phase 1
     const Run lower = runs[swapped], upper = runs[!swapped];
-    const int64_t at = first + swapped + 2 * lower.begin;
+    const int64_t start = first + swapped + 2 * lower.begin;
     const int64_t count = (lower.end - lower.begin) + (upper.end - upper.begin);
-    for (int64_t c = 0; c < a.channels; ++c) {
-        T *to = a.to + c * a.to_channel, *even = to + swapped * pitch, *odd = to + !swapped * pitch;
-        const T* from = a.from + c * a.from_channel + at;
-        zero_run(even, lower.begin);
-        zero_run(odd, upper.begin);
-        copy_halves(even + lower.begin, odd + upper.begin, from, a.mask ? a.mask + c * a.from_channel + at : nullptr,
-                    count);
-        zero_run(even + lower.end, pitch - lower.end);
-        zero_run(odd + upper.end, pitch - upper.end);
-    }
+    a.each([&](T* to, int64_t at) {
+        T *even = to + swapped * pitch, *odd = to + !swapped * pitch;
+        const T* from = a.from + at + start;
+        a.call_in(from, count);
+        zero_edge(even, lower.begin);
+        zero_edge(odd, upper.begin);
+        copy_halves(even + lower.begin, odd + upper.begin, from, a.mask ? a.mask + at + start : nullptr, count);
+        zero_edge(even + lower.end, pitch - lower.end);
+        zero_edge(odd + upper.end, pitch - upper.end);
+    });
 }
 
-// One scratch row of each channel: positions origin + stride*q, q counted from `start`, split by phase q mod step into
-// `phases` runs of `pitch` positions. Where the mask is not positive, 0.
-template <class T> void copy_row(const Rows<T>& a, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
+// Positions origin + stride*q of each row, q counted from `start`, split by phase q mod step into `phases` runs of
+// `pitch` positions. Where the mask is not positive, 0.
+template <class T> void copy_rows(const Rows<T>& a, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
     const int64_t stride = w.stride * larger(w.step, 1), first = w.origin + w.stride * start;
     if (stride == 2 && phases == 2) return copy_two_phases(a, w.in, pitch, first);
+    if (phases > 1 && a.rows > 1) {   // phases of a row together, while it is near
+        for (int64_t r = 0; r < a.rows; ++r) {
+            Rows<T> one = a;
+            one.to += r * a.to_row;
+            one.from += r * a.from_row;
+            if (a.mask) one.mask += r * a.from_row;
+            one.rows = 1;
+            copy_rows(one, w, phases, pitch, start);
+        }
+        return;
+    }
     for (int64_t phase = 0; phase < phases; ++phase) {
         const int64_t shift = first + w.stride * phase;
         const Run run = positions_inside(pitch, w.in, stride, shift);
-        const int64_t at = shift + run.begin * stride, count = run.end - run.begin;
-        for (int64_t c = 0; c < a.channels; ++c) {
-            T* to = a.to + c * a.to_channel + phase * pitch;
-            const T* from = a.from + c * a.from_channel + at;
-            const T* mask = a.mask ? a.mask + c * a.from_channel + at : nullptr;
-            zero_run(to, run.begin);
+        const int64_t begin = shift + run.begin * stride, count = run.end - run.begin;
+        a.each([&](T* row, int64_t at) {
+            T* to = row + phase * pitch;
+            const T* from = a.from + at + begin;
+            const T* mask = a.mask ? a.mask + at + begin : nullptr;
+            if (phase == 0) a.call_in(from, (count - 1) * stride + 1);
+            zero_edge(to, run.begin);
             if (stride == 1) copy_run(to + run.begin, from, mask, count);
-            else if (stride == 2) {
-                const T* later = from + a.ahead * a.from_channel;
-                if (a.ahead) fetch(later, 2 * count - 1), fetch(later + 2 * count - 2, 1);
-                copy_even(to + run.begin, from, mask, count);
-            } else
+            else if (stride == 2) copy_even(to + run.begin, from, mask, count);
+            else
                 for (int64_t i = 0; i < count; ++i)
                     to[run.begin + i] = !mask || mask[i * stride] > 0 ? from[i * stride] : T(0);
-            zero_run(to + run.end, pitch - run.end);
-        }
+            zero_edge(to + run.end, pitch - run.end);
+        });
     }
 }
 
@@ -263,10 +301,12 @@ inline void list_columns(int64_t* columns, const DirectProblem& p, bool straight
     }
 }
 
-// Where rows are taken one after the other, some channels at a time: each is a run, which the processor foresees.
+// Where rows are taken one after the other, some channels at a time: each is a run, which the processor foresees. One
+// channel at a time would write lines far apart, which share sets of the caches.
 constexpr int64_t kCopiedChannels = 8;
-// And of runs whose input comes from memory, those so many channels ahead are called in.
-constexpr int64_t kChannelsAhead = 24, kNearInputBytes = 4 << 20;
+// Input that comes from memory is called in so many elements ahead, in whole channels, unless those would fill L1; of
+// rows taken alone, those so many channels ahead.
+constexpr int64_t kElementsAhead = 1024, kFarthestAhead = 4096, kChannelsAhead = 24, kNearInputBytes = 1 << 20;
 
 template <class T>
 void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, const Strip& s, int64_t c0,
@@ -275,27 +315,29 @@ void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, c
         const int64_t from = ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane;
         return copy_run(scratch, x + from, mask ? mask + from : nullptr, channels * p.in_plane);
     }
-    const int64_t pitch = p.slot_pitch(), run = (s.rows - 1) * p.h.step + 1;
-    const int64_t together = p.h.taps > 1 ? kCopiedChannels : channels;
+    const int64_t run = (s.rows - 1) * p.h.step + 1;
+    const bool apart = p.h.reach > run;   // tap by tap, what lies between is left out
+    const int64_t pieces = apart ? p.h.taps : 1, length = apart ? run : run + (p.h.taps - 1) * p.h.reach;
     const int64_t input = p.n * p.groups * p.ic * p.in_plane * static_cast<int64_t>(sizeof(T));
-    const int64_t ahead = input > kNearInputBytes ? kChannelsAhead : 0;
-    for (int64_t c = 0; c < channels; c += together)
-        for (int64_t a = 0; a < p.d.taps; ++a) {
-            const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
-            if (zd < 0 || zd >= p.d.in) continue;
-            for (int64_t b = 0; b < p.h.taps; ++b)
-                // Rows that the tap before has brought already are passed over.
-                for (int64_t i = b ? larger(0, run - p.h.reach) : 0; i < run; ++i) {
-                    const int64_t zh = p.h.origin + p.h.stride * (s.h0 * p.h.step + b * p.h.reach + i);
-                    if (zh < 0 || zh >= p.h.in) continue;
-                    const int64_t from =
-                        ((s.image * p.groups + s.group) * p.ic + c0 + c) * p.in_plane + (zd * p.h.in + zh) * p.w.in;
-                    T* to = scratch + (a * p.h_slots + b * pitch + i) * p.row_pitch + c * p.channel_pitch;
-                    copy_row<T>({to, x + from, mask ? mask + from : nullptr, p.channel_pitch, p.in_plane,
-                                 smaller(together, channels - c), ahead},
-                                p.w, p.phases, p.position_pitch, s.w0 * p.w.step);
-                }
+    const int64_t row = p.h.stride * p.w.in;
+    const bool alone = p.h.taps == 1;
+    const int64_t together = alone ? larger(channels, 1) : kCopiedChannels;
+    const bool far = input > kNearInputBytes && (alone || length * row <= kFarthestAhead);
+    const int64_t distance = alone ? kChannelsAhead : ceil_div(kElementsAhead, length * row);
+    for (int64_t a = 0; a < p.d.taps; ++a) {
+        const int64_t zd = p.d.origin + p.d.stride * (s.od * p.d.step + a * p.d.reach);
+        if (zd < 0 || zd >= p.d.in) continue;
+        for (int64_t b = 0; b < pieces; ++b) {
+            const int64_t zh = p.h.origin + p.h.stride * (s.h0 * p.h.step + b * p.h.reach);
+            const Run rows = positions_inside(length, p.h.in, p.h.stride, zh);
+            const int64_t from = ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane +
+                                 (zd * p.h.in + zh + rows.begin * p.h.stride) * p.w.in;
+            T* to = scratch + (a * p.h_slots + b * p.slot_pitch() + rows.begin) * p.row_pitch;
+            copy_rows<T>({to, x + from, mask ? mask + from : nullptr, p.channel_pitch, p.in_plane, channels,
+                          p.row_pitch, row, rows.end - rows.begin, together, far ? distance : 0},
+                         p.w, p.phases, p.position_pitch, s.w0 * p.w.step);
         }
+    }
 }
 
 }   // namespace
