@@ -8,7 +8,8 @@
 //   few channels    lanes are channels and taps together; the strip of x is copied with its padding
 //                   (up to 3, larger maps, stride 1: weight_dots.hpp instead)
 //   small groups    several groups share a vector of output channels; x is laid out with their channels side by side
-//   1x1             one long row; where there are more output channels than input channels the two change roles
+//   1x1             one long row; where there are more output channels than input channels the two change roles, and
+//                   of stride 2 x is laid out without the columns between; one chunk's sums are made in dweight
 //
 // Strips are dealt to a fixed number of chunks, each with sums of its own, which are added in the order of the chunks:
 // the same bits for every number of threads.
@@ -63,10 +64,10 @@ void fetch_next(const T* x, const WeightProblem& p, const WeightStrip& s, const 
 template <class T>
 void sum_in_place(const WeightOperands<T>& a, const WeightProblem& p, const WeightStrip& s, int64_t vectors,
                   const PlacedX& placed) {
-    const int64_t width = vectors * kLanes<T>, channels = a.c_end - a.c_begin;
+    const int64_t width = vectors * kLanes<T>, pitch = p.in_result ? p.oc : width, channels = a.c_end - a.c_begin;
     const int64_t tiles = ceil_div(channels, most_lanes(static_cast<int>(vectors)));
     WeightTile<T> tile{};
-    tile.lane_pitch = p.taps * width;
+    tile.lane_pitch = p.taps * pitch;
     tile.images = s.images;
     tile.x_image = placed.image;
     tile.x_row = p.h.step * p.w.in;
@@ -88,7 +89,7 @@ void sum_in_place(const WeightOperands<T>& a, const WeightProblem& p, const Weig
             tile.rows = columns.begin < columns.end ? rows.end - rows.begin : 0;
             if (tile.rows == 0 && !a.first) continue;
             tile.columns = columns.end - columns.begin;
-            tile.sums = a.sums + (begin * p.taps + tap) * width;
+            tile.sums = a.sums + (begin * p.taps + tap) * pitch;
             tile.x = a.x;
             tile.dy = a.dy;
             if (tile.rows) {
@@ -212,7 +213,9 @@ void sum_strip(const BackwardWeightCall<T>& a, const WeightProblem& p, const Wei
     T* panels = scratch + p.x_scratch;
     const T* x = p.swapped ? a.dy : a.x;
     const int64_t ahead = dy_start(p, next) - dy_start(p, s);
-    if (p.swapped) lay_out_dy<T>(panels, nullptr, a.x, nullptr, p, s, unit.k_begin, unit.k_end, ahead);
+    if (p.every_other) {
+        if constexpr (kTuned<T>) lay_out_every_other(panels, scratch, a.x, p, s, unit.k_begin, unit.k_end);
+    } else if (p.swapped) lay_out_dy<T>(panels, nullptr, a.x, nullptr, p, s, unit.k_begin, unit.k_end, ahead);
     else lay_out_dy(panels, bias, a.dy, a.y, p, s, unit.k_begin, unit.k_end, ahead);
     PlacedX placed{p.in_plane, p.groups * p.ic * p.in_plane, x_start(p, next) - x_start(p, s)};
     if (p.swapped && (a.y || a.dbias)) {
@@ -228,7 +231,8 @@ void sum_strip(const BackwardWeightCall<T>& a, const WeightProblem& p, const Wei
     for (int64_t k = unit.k_begin; k < unit.k_end; ++k) {
         const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
         const T* panel = panels + (begin - p.first_vector(unit.k_begin)) * L * s.images * s.rows * s.columns;
-        const WeightOperands<T> operands{x, panel, sums + begin * L * p.lanes, unit.c_begin, unit.c_end, first};
+        T* const block = sums + begin * L * (p.in_result ? 1 : p.lanes);
+        const WeightOperands<T> operands{x, panel, block, unit.c_begin, unit.c_end, first};
         if (p.gathered) sum_gathered(operands, p, s, vectors);
         else sum_in_place(operands, p, s, vectors, placed);
         placed.ahead = 0;
@@ -245,7 +249,8 @@ template <class T> void run(const BackwardWeightCall<T>& a, const ConvShape& sha
     const int64_t work = multiply_adds(shape), split_units = p.c_splits * p.k_splits;
     parallel_for(p.fold_blocks * p.chunks * split_units, work, [&](int64_t index, int thread) {
         const WeightUnit unit = unit_of(p, index);
-        T* sums = all + (unit.fold_block * p.chunks + unit.chunk) * p.sums;
+        T* sums = p.in_result ? a.dweight + unit.fold_block * p.ic * p.oc
+                              : all + (unit.fold_block * p.chunks + unit.chunk) * p.sums;
         T* bias = nullptr;
         if (a.dbias && unit.sums_bias) {
             bias = all_bias + (unit.fold_block * p.chunks + unit.chunk) * p.bias_sums;
@@ -258,7 +263,7 @@ template <class T> void run(const BackwardWeightCall<T>& a, const ConvShape& sha
             sum_strip(a, p, unit, strip_of(p, strip, unit.fold_block),
                       strip_of(p, smaller(strip + 1, last - 1), unit.fold_block), sums, bias, strip == first,
                       scratch + thread * p.scratch);
-        if (p.chunks == 1)
+        if (p.chunks == 1 && !p.in_result)
             for (int64_t k = unit.k_begin; k < unit.k_end; ++k)
                 write_block(a.dweight, sums, p, unit.fold_block, k, unit.c_begin * p.taps, unit.c_end * p.taps);
     });

@@ -94,6 +94,37 @@ void lay_out_dy(T* to, T* bias, const T* dy, const T* y, const WeightProblem& p,
     }
 }
 
+// The same of every other column of x, where the roles are swapped: an image's rows are copied to lines of their own,
+// while the next channels are called in. lines: L of copy_pitch.
+template <class T>
+void lay_out_every_other(T* to, T* lines, const T* x, const WeightProblem& p, const WeightStrip& s, int64_t k_begin,
+                         int64_t k_end) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t column = s.w0 % p.every_other, start = s.w0 / p.every_other * p.every_row + 2 * column;
+    for (int64_t k = k_begin; k < k_end; ++k) {
+        const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
+        T* block = to + (begin - p.first_vector(k_begin)) * L * s.images * s.columns;
+        for (int64_t v = 0; v < vectors; ++v)
+            for (int64_t n = 0; n < s.images; ++n) {
+                const int64_t first = (begin + v) * L, channels = smaller(L, p.oc - first);
+                const T* from = x + (((s.image + n) * p.groups + s.fold_block) * p.oc + first) * p.out_plane;
+                LaneRows<T> lanes{lines, nullptr, {}, channels == L};
+                for (int64_t i = 0; i < L; ++i) lanes.offsets[i] = i < channels ? i * p.copy_pitch : -1;
+                for (int64_t i = 0; i < channels; ++i, from += p.out_plane) {
+                    const T* at = from + start;
+                    int64_t left = p.every_other - column;
+                    for (int64_t o = 0, count; o < s.columns; o += count, left = p.every_other) {
+                        count = smaller(left, s.columns - o);
+                        fetch(at + L * p.out_plane, 2 * count);
+                        copy_even<T>(lines + i * p.copy_pitch + o, at, nullptr, count);
+                        at += p.every_row - 2 * (p.every_other - left);   // from a row's middle to the next one's start
+                    }
+                }
+                transpose_rows<T>(block + (n * s.columns * vectors + v) * L, vectors * L, lanes, s.columns, 0, nullptr);
+            }
+    }
+}
+
 // One row of all channels with its padding.
 template <class T>
 void gather_row(T* to, const T* x, int64_t row, const WeightProblem& p, const WeightStrip& s, int64_t image) {

@@ -20,12 +20,13 @@ constexpr int64_t kRangeBytes = 160 * 1024;        // sums of one block of outpu
 constexpr int64_t kFewChannels = 5;                // up to here taps and channels share a tile
 
 // The roles: `dy` gives the vectors, `x` the lanes. For 1x1 kernels with more output than input channels they are
-// swapped, since laying out the vectors is what costs.
+// swapped, since laying out the vectors is what costs; of every other column it leaves out the others on the way.
 struct WeightProblem {
     int64_t n, groups, ic, oc;   // channels per group, of x and of dy
     Axis d, h, w;
-    int64_t in_plane, out_plane;
+    int64_t in_plane, out_plane;   // of what gives the lanes, and of what gives the vectors
     bool swapped;
+    int64_t every_other, every_row;   // swapped, stride 2: columns in a row of positions, elements between rows; or 0
     // derived:
     int64_t fold, fold_blocks;   // groups that share a vector, and how many times so many
     bool gathered;               // x is laid out anew, with its padding; else read in place, padding left out
@@ -34,6 +35,7 @@ struct WeightProblem {
     int64_t image_strips, row_strips, column_strips, strips, chunks, c_splits, k_splits, blocks_of_split;
     int64_t x_columns, x_pitch, x_row, x_image;    // gathered
     int64_t copy_pitch;                            // swapped: a channel of dy's copy
+    bool in_result;                                // swapped, one chunk: sums are what dweight is
     int64_t sums, bias_sums, x_scratch, scratch;   // elements: of one chunk of one fold block, of a thread
 
     int64_t first_vector(int64_t k_block) const { return vectors * k_block / k_blocks; }
@@ -41,15 +43,31 @@ struct WeightProblem {
     int64_t x_rows() const { return (rows - 1) * h.step + (h.taps - 1) * h.reach + 1; }
 };
 
+constexpr int64_t kSwappedChannels = 128;   // of x, from which on that gains
+
+// 1x1 without padding, every other column, of channels enough.
+template <class T> bool takes_every_other(const ConvShape& s) {
+    return kTuned<T> && s.ic / s.groups >= kSwappedChannels && s.kd * s.kh * s.kw == 1 && s.id == 1 && s.od == 1 &&
+           s.sw == 2 && s.pd + s.ph + s.pw == 0 && (s.oh - 1) * s.sh < s.ih && (s.ow - 1) * s.sw < s.iw;
+}
+
 template <class T> WeightProblem weight_problem(const ConvShape& s) {
     constexpr int64_t L = kLanes<T>;
     WeightProblem p{};
     set_forward_axes(p, s);
-    p.swapped = is_pointwise(s) && p.oc > p.ic;
+    p.swapped = (is_pointwise(s) || takes_every_other<T>(s)) && p.oc > p.ic;
     if (p.swapped) {
         const int64_t channels = p.ic;
         p.ic = p.oc;
         p.oc = channels;
+        if (!is_pointwise(s)) {
+            p.every_other = s.ow;
+            p.every_row = s.sh * s.iw;
+            p.out_plane = p.in_plane;
+            p.in_plane = s.oh * s.ow;
+            p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
+            p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        }
     }
     p.taps = p.d.taps * p.h.taps * p.w.taps;
     p.lanes = p.ic * p.taps;
@@ -84,7 +102,7 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     const int64_t x_bytes = p.n * p.groups * p.ic * p.in_plane * size,
                   bytes = p.fold_blocks * p.vectors * L * p.lanes * size;
     const int64_t wanted = ceil_div(kUnits, p.fold_blocks * p.c_splits),
-                  strips = p.n * p.out_plane * block / kPanelBytes;
+                  strips = p.n * p.d.grid * p.h.grid * p.w.grid * block / kPanelBytes;
     p.k_splits = p.chunks = 1;
     int64_t least = -1;
     for (int64_t k_splits = 1; k_splits < 2 * p.k_blocks; k_splits *= 2) {
@@ -119,11 +137,12 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     measure();
     p.strips = p.image_strips * p.d.grid * p.row_strips * p.column_strips;
 
-    p.sums = p.vectors * L * p.lanes;
-    p.bias_sums = p.swapped ? p.ic : p.vectors * L;
     while (p.chunks > p.strips) p.chunks /= 2;
+    p.in_result = p.swapped && p.chunks == 1 && p.oc % L == 0;
+    p.sums = p.in_result ? 0 : p.vectors * L * p.lanes;
+    p.bias_sums = p.swapped ? p.ic : p.vectors * L;
     p.copy_pitch = ceil_div(p.positions(), L) * L + L;
-    p.x_scratch = p.gathered ? p.images * p.x_image : p.swapped ? p.ic * p.copy_pitch : 0;
+    p.x_scratch = p.gathered ? p.images * p.x_image : p.swapped ? larger(p.ic, L) * p.copy_pitch : 0;
     p.x_scratch = ceil_div(p.x_scratch + L, 16) * 16;
     p.scratch =
         ceil_div(p.x_scratch + smaller(p.vectors, p.blocks_of_split * kMostVectors) * L * p.positions(), 64) * 64;

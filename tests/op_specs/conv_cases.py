@@ -94,6 +94,10 @@ HOSTILE = [
     Case("many groups", (2, 160, 8, 9), (160, 16, 3, 3), {"groups": 10, "padding": 1}),
     # The weight gradient: roles swapped, several groups in a vector, the last block of groups not full.
     Case("1x1 to more channels", (2, 70, 9, 10), (90, 70, 1, 1)),
+    # And of every other column: whole vectors and a tail of channels, strips that begin within a row.
+    Case("1x1 strided to more channels", (3, 144, 9, 11), (150, 144, 1, 1), {"stride": 2}),
+    Case("1x1 strided, tails", (2, 260, 5, 9), (262, 130, 1, 1), {"groups": 2, "stride": (1, 2)}, bias=False),
+    Case("1x1 strided, rows cut", (2, 128, 41, 26), (130, 128, 1, 1), {"stride": 2}),
     # More weights than input: 1x1 takes block after block of them, in whole vectors and a tail.
     Case("1x1 of many weights", (2, 70, 3, 5), (110, 70, 1, 1)),
     Case("1x1 of many weights, grouped", (1, 140, 3, 5), (220, 70, 1, 1), {"groups": 2}, bias=False),
