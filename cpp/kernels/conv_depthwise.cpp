@@ -140,13 +140,10 @@ template <class T, int L, Load How, int Rows> [[gnu::noinline]] void two_phase_t
     }
 }
 
-// The tile of the phases of a combination: by fans where the registers' lanes permute, unless these have few columns.
-enum class Shape { any, two_phase, narrow_two_phase };
-template <class T, int L, int Rows> TK_INLINE void run_tile(const RowTile<T>& a, Shape shape, bool inside) {
-    const bool paired = shape == Shape::two_phase || shape == Shape::narrow_two_phase;
+// The tile of the phases of a combination: a single one by fans where the registers' lanes permute.
+template <class T, int L, int Rows> TK_INLINE void run_tile(const RowTile<T>& a, bool paired, bool inside) {
     if constexpr (kFans<T>) {
-        if (shape == Shape::narrow_two_phase) two_phase_tile<T, L, Load::row, Rows>(a);
-        else if (paired) two_phase_tile<T, L, Load::fan, Rows>(a);
+        if (paired) two_phase_tile<T, L, Load::row, Rows>(a);
         else if (fans<T>(a.in_step)) row_tile<T, L, Load::fan, Rows>(a);
         else row_tile<T, L, Load::gather, Rows>(a);
     } else if (!paired) {
@@ -182,7 +179,6 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
     tile.out_step = p.w.out_step();
     tile.lanes = p.lanes;
     tile.relu = a.relu;
-    Shape shape = Shape::any;
     int64_t group = first % p.groups;
     const int64_t strip = smaller(p.rows, p.h.grid - j0);
     const auto band = [&](int64_t plane, int64_t row, int64_t height, int64_t columns, int64_t to) {
@@ -199,7 +195,7 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
                 tile.bias = a.bias ? a.bias + group * p.targets + k : nullptr;
                 tile.out = a.out + (plane * p.targets + k) * p.out_plane + to + o * tile.out_step;
                 if (p.ahead) fetch_to_write(tile.out + p.ahead, rows * p.lanes * tile.out_step);
-                with_height<T>(rows, [&](auto tile_rows) { run_tile<T, L, tile_rows>(tile, shape, inside); });
+                with_height<T>(rows, [&](auto tile_rows) { run_tile<T, L, tile_rows>(tile, paired == 2, inside); });
             }
         });
     };
@@ -212,7 +208,6 @@ void compute_strip(const RowsCall<T>& a, const RowProblem& p, const Tables<T>& t
                     tile.next_columns = tables.columns + starts[1];
                     tile.columns_end = tables.columns + starts[paired];
                     tile.phase = qw;
-                    shape = paired == 1 ? Shape::any : p.w.kernel > 4 ? Shape::two_phase : Shape::narrow_two_phase;
                     const int64_t rows = smaller(strip, p.h.outputs(qh) - j0), columns = p.w.outputs(qw);
                     const int64_t to = ((jd * p.d.out_step() + qd) * p.h.out + j0 * p.h.out_step() + qh) * p.w.out;
                     for (int64_t row = 0, height; row < rows; row += height) {

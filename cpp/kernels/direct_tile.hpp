@@ -87,7 +87,7 @@ TK_INLINE void accumulate_taps(Vec<T> (&acc)[Rows][Columns], const TileArguments
 constexpr int kInputAhead = 8, kWeightsAhead = 16;
 
 // Tiles of so few pixels are rare, and what they cost besides their sums matters less than their code.
-constexpr int kCalledPixels = kTilePixels / 4;
+template <class T> constexpr int kCalledPixels = kTuned<T> ? kTilePixels / 4 : kLanes<T>;
 
 template <class T, int Pixels, int Vectors>
 TK_INLINE void write_called(const Vec<T> (&acc)[Pixels][Vectors], const TileArguments<T>& a, int64_t pixels,
@@ -136,7 +136,7 @@ template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels>
                 write_pairs(sums[0][p], Pixels * L, Pixels - p < L ? Pixels - p : L, to.out + 2 * p, a.to);
             return;
         }
-    if constexpr (Across < Pixels || Pixels <= kCalledPixels) return write_called(acc, a, Pixels, Across);
+    if constexpr (Across < Pixels || Pixels <= kCalledPixels<T>) return write_called(acc, a, Pixels, Across);
 #pragma GCC unroll 2
     for (int v = 0; v < Vectors; ++v) {
         const int64_t channels = smaller(L, to.channels - v * L);
