@@ -200,13 +200,6 @@ NextBand<T> next_band(const T* const* found, const RowProblem& p, int64_t row, i
 // ---- loads ------------------------------------------------------------------------------------------------------
 
 #if defined(__AVX512F__)
-// Lane i of the result is lane lanes[i] of the 2 L lanes of a, b: one instruction.
-TK_INLINE VecOf<float, 16> permuted(VecOf<float, 16> a, VecOf<int32_t, 16> lanes, VecOf<float, 16> b) {
-    return _mm512_permutex2var_ps(a, reinterpret_cast<__m512i>(lanes), b);
-}
-TK_INLINE VecOf<float, 8> permuted(VecOf<float, 8> a, VecOf<int32_t, 8> lanes, VecOf<float, 8> b) {
-    return _mm256_permutex2var_ps(a, reinterpret_cast<__m256i>(lanes), b);
-}
 // first, first + step, first + 2 step, ...
 template <class T, int L> TK_INLINE VecOf<LaneInt<T>, L> lane_numbers(int64_t step, int64_t first) {
     VecOf<LaneInt<T>, L> lanes{};

@@ -80,18 +80,10 @@ template <class T, int Step, bool Two, bool Spread = false> struct SquareReader 
     }
 };
 #else
-// Which lanes of a vector at `position` lie in [0, width), both below 2^31: with no detour over memory.
-TK_INLINE __m256i lanes_in_row(int64_t position, int64_t width) {
-    const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i at = _mm256_add_epi32(numbers, _mm256_set1_epi32(static_cast<int32_t>(position)));
-    const __m256i before_end = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(width)), at);
-    return _mm256_andnot_si256(at, before_end);   // what is negative has the bit set that a load looks at
-}
-
 // A vector of one row in memory. What is less than a vector is the end of its row: its other lanes run into the row
 // below or the next plane, which are written after it, but for what ends the last plane.
 template <class T, bool Two> struct SquareLanes {
-    __m256i inside;
+    LoadMask inside;
     int64_t count;
     const T* last;   // where a whole vector may be stored
     // `size` elements of each row; the last plane that is written, or nullptr: rows do not follow downwards
@@ -99,7 +91,7 @@ template <class T, bool Two> struct SquareLanes {
         : inside(lanes_in_row(0, size)), count(larger(0, smaller(size, kLanes<T>))), last(nullptr) {
         if (plane && p.w.grid <= kLanes<T>) last = plane + p.out_plane - kLanes<T>;
     }
-    TK_INLINE Vec<T> load(const T* p) const { return _mm256_maskload_ps(p, inside); }
+    TK_INLINE Vec<T> load(const T* p) const { return load_where(p, inside); }
     TK_INLINE void store(T* p, Vec<T> v) const {
         if (count == kLanes<T> || p <= last) tk::store(p, v);
         else store_first(p, v, count);
@@ -112,7 +104,7 @@ template <class T, int Step, bool Two, bool Spread = false> struct SquareReader 
     const T* from;   // of row 0
     int64_t height, width;
     Ahead<T, false>* ahead;
-    __m256i inside[kLoads];
+    LoadMask inside[kLoads];
     // The block's taps begin at column `at`.
     SquareReader(const RowProblem& p, int64_t at, Ahead<T, false>* next, int64_t, bool)
         : from(nullptr), height(p.h.in), width(p.w.in), ahead(next) {
@@ -126,7 +118,7 @@ template <class T, int Step, bool Two, bool Spread = false> struct SquareReader 
     TK_INLINE Neighbours<T> operator()(int64_t row) const {
         const T* p = from + row * width;
         ahead->template call_in<1>();
-        const auto part = [&](int i) { return _mm256_maskload_ps(p + shift(i), inside[i]); };
+        const auto part = [&](int i) { return load_where(p + shift(i), inside[i]); };
         if constexpr (Step == 2) {
             const Vec<T> near = part(0), far = part(1), next = part(2), beyond = part(3);
             return {every_other<0>(near, far), every_other<1>(near, far), every_other<1>(next, beyond)};

@@ -34,14 +34,14 @@ template <class T> TK_INLINE void copy_strip(T* copy, const T* plane, const RowP
     const int64_t top = strip.row + p.h.origin;
     for (int64_t block = 0; block < strip.blocks; ++block) {
         const int64_t at = strip.at[block] + p.w.origin;
-        const __m256i near = lanes_in_row(at, p.w.in), far = lanes_in_row(at + L, p.w.in);
+        const LoadMask near = lanes_in_row(at, p.w.in), far = lanes_in_row(at + L, p.w.in);
         T* to = copy + block * (kTileStrip + 6) * 2 * L;
         for (int64_t r = top; r < top + strip.rows + 6; ++r, to += 2 * L) {
             const bool inside = r >= 0 && r < p.h.in;
             const T* from = plane + r * p.w.in + at;
             __builtin_prefetch(from + p.in_plane);
-            store(to, inside ? _mm256_maskload_ps(from, near) : Vec<T>{});
-            store(to + L, inside ? _mm256_maskload_ps(from + L, far) : Vec<T>{});
+            store(to, inside ? load_where(from, near) : Vec<T>{});
+            store(to + L, inside ? load_where(from + L, far) : Vec<T>{});
         }
     }
 }

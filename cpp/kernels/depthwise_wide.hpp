@@ -61,7 +61,7 @@ private:
 #else
 template <class T, int K, int Step> struct RowTaps {
     int64_t apart;
-    __m256i inside[Step == 1 ? K : K + 1];
+    LoadMask inside[Step == 1 ? K : K + 1];
     explicit RowTaps(int64_t dilation) : apart(dilation) {}
     // Where a load begins: at each tap, or at stride 2 two vectors at every other one.
     TK_INLINE int64_t shift(int i) const { return Step == 1 ? i * apart : i % 2 ? i - 1 + kLanes<T> : i; }
@@ -75,7 +75,7 @@ template <class T, int K, int Step> struct RowTaps {
 
 private:
     template <class F, int... I> TK_INLINE void read(const T* x, F&& tap, std::integer_sequence<int, I...>) const {
-        const auto part = [&](int i) { return _mm256_maskload_ps(x + shift(i), inside[i]); };
+        const auto part = [&](int i) { return load_where(x + shift(i), inside[i]); };
         const auto pass = [&](auto i) {
             constexpr int c = Step * i;
             if constexpr (Step == 1) tap(i, part(i));

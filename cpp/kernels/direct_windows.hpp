@@ -53,16 +53,6 @@ template <class T> void fetch_windows(const Destination<T>& to, const DirectProb
     });
 }
 
-// Stores eight lanes from p + at[0] on, and where there are more the next eight from p + at[1] on.
-#if defined(__AVX512F__)
-TK_INLINE void store_eights(float* p, const int64_t* at, Vec<float> v) {
-    _mm256_storeu_ps(p + at[0], _mm512_castps512_ps256(v));
-    _mm256_storeu_ps(p + at[1], _mm512_extractf32x8_ps(v, 1));
-}
-#elif defined(__AVX2__)
-TK_INLINE void store_eights(float* p, const int64_t* at, Vec<float> v) { store(p + at[0], v); }
-#endif
-
 // sums[place][vector][L] of the first `places` places: rows of windows, whose two places alternate along a row. Half a
 // vector of pixels makes a vector of outputs, which is written in pieces where a row ends.
 template <class T>

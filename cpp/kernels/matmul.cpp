@@ -186,7 +186,7 @@ template <class T> void multiply_packed(const MatmulShape& s, const Part<T>& par
                 multiply_rows<T, kTilePixels, true>(
                     end - begin, vectors,
                     {part.c + (part.m_begin + begin) * s.n + n, s.n, columns, packed_a + begin, 1, a_pitch, b, b_step,
-                     terms, part.bias ? part.bias + n : nullptr, part.relu, k == 0, k + run >= s.k});
+                     terms, part.bias ? part.bias + n : nullptr, part.relu, k == 0, k + run >= s.k, false});
             }
         }
     }

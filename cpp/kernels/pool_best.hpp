@@ -38,17 +38,6 @@ template <class T> TK_INLINE Best<T> better(const Best<T>& early, const Best<T>&
     return {select<T>(beats, late.value, early.value), beats ? late.offset : early.offset};
 }
 
-// Lanes where a or b is NaN.
-#if defined(__AVX512F__)
-TK_INLINE VecMask<float> unordered(Vec<float> a, Vec<float> b) {
-    return (VecMask<float>)_mm512_movm_epi32(_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q));
-}
-#elif defined(__AVX2__)
-TK_INLINE VecMask<float> unordered(Vec<float> a, Vec<float> b) {
-    return (VecMask<float>)_mm256_cmp_ps(a, b, _CMP_UNORD_Q);
-}
-#endif
-
 // better() of numbers.
 template <class T> TK_INLINE Best<T> larger_of(const Best<T>& early, const Best<T>& late) {
     const VecMask<T> beats = late.value > early.value;
@@ -63,35 +52,6 @@ template <class T> TK_INLINE Best<T> better_of_columns(const Best<T>& left, cons
     const VecMask<T> beats = (earlier & before) | (~earlier & behind);
     return {select<T>(beats, right.value, left.value), beats ? right.offset : left.offset};
 }
-
-typedef int64_t IndexVec __attribute__((vector_size(TK_VECTOR_BYTES)));
-constexpr int kIndices = TK_VECTOR_BYTES / 8;
-
-TK_INLINE void store_first_indices(int64_t* p, IndexVec v, int64_t count) {
-#if defined(__AVX512F__)
-    _mm512_mask_storeu_epi64(p, static_cast<__mmask8>((1u << count) - 1), reinterpret_cast<__m512i>(v));
-#else
-    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
-#endif
-}
-
-// Offsets of half a vector; GCC takes two steps for it, or five.
-#if defined(__AVX512F__)
-typedef int32_t NarrowVec __attribute__((vector_size(TK_VECTOR_BYTES / 2), may_alias));
-TK_INLINE IndexVec widen_indices(NarrowVec v) {
-    return reinterpret_cast<IndexVec>(_mm512_maskz_cvtepi32_epi64(0xff, reinterpret_cast<__m256i>(v)));
-}
-TK_INLINE IndexVec widen_indices(IndexVec v) { return v; }
-#else
-template <class V> TK_INLINE IndexVec widen_indices(V v) {
-#if defined(__AVX2__)
-    if constexpr (sizeof(V) == 16)
-        return reinterpret_cast<IndexVec>(_mm256_cvtepi32_epi64(reinterpret_cast<__m128i>(v)));
-    else
-#endif
-        return __builtin_convertvector(v, IndexVec);
-}
-#endif
 
 // indices[i] = corner + i*stride + offsets[i], `count` of them
 template <class T>

@@ -26,7 +26,7 @@ template <class T, int Stride> struct RowTaps {
             const Vec<T> middle = load(from + L), second = load(from + 2);
 #if defined(__AVX2__) && !defined(__AVX512F__)
             tap[0] = every_other<0>(first, middle), tap[1] = every_other<1>(first, middle);
-            tap[2] = _mm256_shuffle_ps(second, last, 0xd8);
+            tap[2] = every_other<0, 1>(second, last);
 #else
             tap[0] = even_lanes<T, L>(first, middle), tap[1] = odd_lanes<T, L>(first, middle);
             tap[2] = pick_lanes<T, L>(second, last, [](int i) { return 2 * i < L ? 2 * i : 2 * i + 1; });

@@ -1,4 +1,5 @@
-// The one SIMD header: a vector of T as wide as the ISA's registers, and the few operations kernels need.
+// The one SIMD header: a vector of T as wide as the ISA's registers, and the few operations kernels need; what moves
+// lanes stands in simd_lanes.hpp, which it includes.
 // Written with the compiler's vector extensions, so that one text serves SSE2, AVX2, AVX-512 and NEON.
 // Tails run the same arithmetic on masked lanes (load_first / store_first): no result depends on its position.
 #pragma once
@@ -194,78 +195,27 @@ template <class T, int L = kLanes<T>> TK_INLINE LaneMask<T, L> lanes_inside(int6
     return lanes_between<T, L>(lane(-position), lane(size - position));
 }
 
-// Of the 2 L lanes of a, b: the even ones, the odd ones. And a0 b0 a1 b1 ...: its first and its second half.
-template <class T, int L, class Lane> TK_INLINE VecOf<T, L> pick_lanes(VecOf<T, L> a, VecOf<T, L> b, Lane&& lane) {
-#if defined(__clang__)
-    VecOf<T, L> picked{};
-    for (int i = 0; i < L; ++i) picked[i] = lane(i) < L ? a[lane(i)] : b[lane(i) - L];
-    return picked;
-#else
-    VecOf<LaneInt<T>, L> lanes{};
-#pragma GCC unroll 16
-    for (int i = 0; i < L; ++i) lanes[i] = lane(i);
-    return __builtin_shuffle(a, b, lanes);
-#endif
-}
-template <class T, int L> TK_INLINE VecOf<T, L> even_lanes(VecOf<T, L> a, VecOf<T, L> b) {
-    return pick_lanes<T, L>(a, b, [](int i) { return 2 * i; });
-}
-template <class T, int L> TK_INLINE VecOf<T, L> odd_lanes(VecOf<T, L> a, VecOf<T, L> b) {
-    return pick_lanes<T, L>(a, b, [](int i) { return 2 * i + 1; });
-}
-template <class T, int L> TK_INLINE VecOf<T, L> low_pairs(VecOf<T, L> a, VecOf<T, L> b) {
-    return pick_lanes<T, L>(a, b, [](int i) { return i / 2 + i % 2 * L; });
-}
-template <class T, int L> TK_INLINE VecOf<T, L> high_pairs(VecOf<T, L> a, VecOf<T, L> b) {
-    return pick_lanes<T, L>(a, b, [](int i) { return (i + L) / 2 + i % 2 * L; });
-}
 #if defined(__AVX2__) && !defined(__AVX512F__)
-// Of floats, whose lanes cross the middle of a register at a price: even or odd lanes in another order, which crossed()
-// puts right, and back again.
-template <int Odd> TK_INLINE VecOf<float, 8> every_other(VecOf<float, 8> a, VecOf<float, 8> b) {
-    return _mm256_shuffle_ps(a, b, Odd ? 0xdd : 0x88);
+// Which lanes of a vector at `position` lie in [0, width), both below 2^31: with no detour over memory.
+typedef __m256i LoadMask;
+TK_INLINE LoadMask lanes_in_row(int64_t position, int64_t width) {
+    const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i at = _mm256_add_epi32(numbers, _mm256_set1_epi32(static_cast<int32_t>(position)));
+    const __m256i before_end = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(width)), at);
+    return _mm256_andnot_si256(at, before_end);   // what is negative has the bit set that a load looks at
 }
-TK_INLINE VecOf<float, 8> crossed(VecOf<float, 8> v) {
-    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0xd8));
-}
-#define TK_HALVES(name, result) \
-    template <> TK_INLINE VecOf<float, 8> name<float, 8>(VecOf<float, 8> a, VecOf<float, 8> b) { return result; }
-TK_HALVES(even_lanes, crossed(every_other<0>(a, b)))
-TK_HALVES(odd_lanes, crossed(every_other<1>(a, b)))
-TK_HALVES(low_pairs, _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20))
-TK_HALVES(high_pairs, _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31))
-#undef TK_HALVES
+TK_INLINE Vec<float> load_where(const float* p, LoadMask lanes) { return _mm256_maskload_ps(p, lanes); }
 #endif
 
-// Lane i of the result is lane lanes[i] of v, modulo their number. Without AVX2 it is done one by one.
-#if defined(__AVX2__)
-constexpr bool kPermutes = true;
-#else
-constexpr bool kPermutes = false;
-#endif
-template <class T> TK_INLINE Vec<T> permuted(Vec<T> v, VecMask<T> lanes) {
-#if defined(__clang__)
-    Vec<T> result{};
-    for (int i = 0; i < kLanes<T>; ++i) result[i] = v[lanes[i] & (kLanes<T> - 1)];
-    return result;
-#else
-    return __builtin_shuffle(v, lanes);
-#endif
+// Stores eight lanes from p + at[0] on, and where there are more the next eight from p + at[1] on.
+#if defined(__AVX512F__)
+TK_INLINE void store_eights(float* p, const int64_t* at, Vec<float> v) {
+    _mm256_storeu_ps(p + at[0], _mm512_castps512_ps256(v));
+    _mm256_storeu_ps(p + at[1], _mm512_extractf32x8_ps(v, 1));
 }
-
-// The same of the 2 kLanes lanes of a, b.
-template <class T> TK_INLINE Vec<T> permuted_two(Vec<T> a, Vec<T> b, VecMask<T> lanes) {
-#if defined(__clang__)
-    Vec<T> result{};
-    for (int i = 0; i < kLanes<T>; ++i) {
-        const auto lane = lanes[i] & (2 * kLanes<T> - 1);
-        result[i] = lane < kLanes<T> ? a[lane] : b[lane - kLanes<T>];
-    }
-    return result;
-#else
-    return __builtin_shuffle(a, b, lanes);
+#elif defined(__AVX2__)
+TK_INLINE void store_eights(float* p, const int64_t* at, Vec<float> v) { store(p + at[0], v); }
 #endif
-}
 
 // Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
@@ -286,6 +236,17 @@ template <class T> TK_INLINE Vec<T> whole(Vec<T> v) {
 TK_INLINE bool any_lane(VecMask<float> mask) { return _mm512_movepi32_mask((__m512i)mask) != 0; }
 #elif defined(__AVX2__)
 TK_INLINE bool any_lane(VecMask<float> mask) { return _mm256_movemask_ps((__m256)mask) != 0; }
+#endif
+
+// Lanes where a or b is NaN.
+#if defined(__AVX512F__)
+TK_INLINE VecMask<float> unordered(Vec<float> a, Vec<float> b) {
+    return (VecMask<float>)_mm512_movm_epi32(_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q));
+}
+#elif defined(__AVX2__)
+TK_INLINE VecMask<float> unordered(Vec<float> a, Vec<float> b) {
+    return (VecMask<float>)_mm256_cmp_ps(a, b, _CMP_UNORD_Q);
+}
 #endif
 
 // a < b ? a : b and a > b ? a : b; b where either is NaN. One instruction on x86-64.
@@ -333,52 +294,7 @@ template <class T> TK_INLINE bool past_cache(const T* y, int64_t count) {
 template <class T> TK_INLINE Vec<T> rectify(Vec<T> v) { return v <= 0 ? Vec<T>{} : v; }
 template <class T> TK_INLINE T rectify_one(T x) { return x <= 0 ? T(0) : x; }
 
-// sum over the lanes, in a fixed order
-template <class T> TK_INLINE T sum_lanes(Vec<T> v) {
-    T total = v[0];
-    for (int i = 1; i < kLanes<T>; ++i) total += v[i];
-    return total;
-}
-
-// sum_lanes() halves at a time: where every few loads end in one. Another order of the sum.
-template <class T, int Half = kLanes<T> / 2> TK_INLINE T sum_halves(Vec<T> v) {
-    if constexpr (Half == 0) return v[0];
-    else return sum_halves<T, Half / 2>(v + pick_lanes<T, kLanes<T>>(v, v, [](int i) { return i ^ Half; }));
-}
-
-// Transpose kLanes rows of kLanes columns in registers: log2(lanes) rounds, each swapping the off-diagonal
-// blocks of twice the size of the round before.
-template <int Block, class T> TK_INLINE void transpose_round(Vec<T> (&rows)[kLanes<T>]) {
-    constexpr int L = kLanes<T>;
-    VecMask<T> low{}, high{};
-#pragma GCC unroll 16
-    for (int i = 0; i < L; ++i) {
-        const bool second = i & Block;
-        low[i] = second ? L + i - Block : i;    // row a keeps its first block, takes b's first
-        high[i] = second ? L + i : i + Block;   // row b takes a's second block, keeps its second
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < L; ++i) {
-        if (i & Block) continue;
-        const Vec<T> a = rows[i], b = rows[i + Block];
-#if defined(__clang__)
-        for (int j = 0; j < L; ++j) {
-            rows[i][j] = low[j] < L ? a[low[j]] : b[low[j] - L];
-            rows[i + Block][j] = high[j] < L ? a[high[j]] : b[high[j] - L];
-        }
-#else
-        rows[i] = __builtin_shuffle(a, b, low);
-        rows[i + Block] = __builtin_shuffle(a, b, high);
-#endif
-    }
-}
-template <class T> TK_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
-    constexpr int L = kLanes<T>;
-    if constexpr (L >= 2) transpose_round<1, T>(rows);
-    if constexpr (L >= 4) transpose_round<2, T>(rows);
-    if constexpr (L >= 8) transpose_round<4, T>(rows);
-    if constexpr (L >= 16) transpose_round<8, T>(rows);
-}
-
 }   // namespace
 }   // namespace tk
+
+#include "kernels/simd_lanes.hpp"

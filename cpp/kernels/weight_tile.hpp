@@ -31,36 +31,6 @@ template <class T> struct WeightTile {
     bool first;
 };
 
-// `Count` elements, repeated over the vector's lanes
-template <int Count, class T> TK_INLINE Vec<T> repeat(const T* p) {
-    if constexpr (Count == 1) {
-        return broadcast(*p);
-    } else if constexpr (Count == kLanes<T>) {
-        return load(p);
-    } else if constexpr (Count * sizeof(T) == 8) {
-        typedef int64_t Pairs __attribute__((vector_size(TK_VECTOR_BYTES)));
-        int64_t pair;
-        __builtin_memcpy(&pair, p, 8);
-        return reinterpret_cast<Vec<T>>(pair - Pairs{});
-#if defined(__AVX512F__)
-    } else if constexpr (Count * sizeof(T) == 16) {
-        return reinterpret_cast<Vec<T>>(
-            _mm512_maskz_broadcast_f32x4(0xffff, _mm_loadu_ps(reinterpret_cast<const float*>(p))));
-    } else if constexpr (Count * sizeof(T) == 32) {
-        return reinterpret_cast<Vec<T>>(
-            _mm512_maskz_broadcast_f64x4(0xff, _mm256_loadu_pd(reinterpret_cast<const double*>(p))));
-#elif defined(__AVX2__)
-    } else if constexpr (Count * sizeof(T) == 16) {
-        const __m128 quarter = _mm_loadu_ps(reinterpret_cast<const float*>(p));
-        return reinterpret_cast<Vec<T>>(_mm256_broadcast_ps(&quarter));
-#endif
-    } else {
-        Vec<T> v{};
-        for (int i = 0; i < kLanes<T>; ++i) v[i] = p[i % Count];
-        return v;
-    }
-}
-
 template <class T, int Fold, int Lanes, int Vectors> [[gnu::noinline]] void sum_tile(const WeightTile<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Lanes][Vectors];
