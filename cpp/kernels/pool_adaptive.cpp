@@ -146,6 +146,55 @@ __attribute__((noinline)) void spread_planes(T* dx, const T* dy, T* scratch, con
     write_planes(dx, wide, s, sizes.width, last - first, Windows(s.od, s.id), Windows(s.oh, s.ih));
 }
 
+// Whether averages are permuted out of a line's columns: few vectors hold them, and windows are narrow.
+constexpr int64_t kGathered = 32, kFewColumns = 7;
+template <class T> bool gathers(const PoolShape& s) {
+    return kTuned<T> && kPermutes && s.ow <= kLanes<T> && s.iw <= kGathered && s.iw < kFewColumns * s.ow;
+}
+
+// Lane i of the result is lane lanes[i] of all vectors.
+template <class T, int64_t Vectors> TK_INLINE Vec<T> permuted_of(const Vec<T> (&v)[Vectors], VecMask<T> lanes) {
+    const Vec<T> first = permuted_two<T>(v[0], v[1], lanes);
+    if constexpr (Vectors == 2) return first;
+    else return select<T>(lanes < LaneInt<T>{2 * kLanes<T>}, first, permuted_two<T>(v[2], v[3], lanes));
+}
+
+// Rows [first, last) of y where gathers(): the first columns of all windows, a window in each lane, then the second
+// ones, and 0 in windows that have no more.
+template <class T>
+__attribute__((noinline)) void gather_lines(T* y, const T* x, const PoolShape& s, int64_t first, int64_t last) {
+    constexpr int64_t L = kLanes<T>, kVectors = kGathered / L;
+    VecMask<T> begin{}, width = VecMask<T>{} + 1;
+    int64_t widest = 0;
+    Windows across(s.iw, s.ow);
+    for (int64_t o = 0; o < s.ow; ++o) {
+        const Range w = across.next();
+        begin[o] = static_cast<LaneInt<T>>(w.begin);
+        width[o] = static_cast<LaneInt<T>>(length(w));
+        widest = larger(widest, length(w));
+    }
+    const Vec<T> widths = __builtin_convertvector(width, Vec<T>);
+    LaneMask<T, L> held[kVectors];
+    for (int64_t i = 0; i < kVectors; ++i) held[i] = lanes_inside<T>(i * L, s.iw);
+    AdaptiveLines following(s, first);
+    for (int64_t row = first; row < last; ++row) {
+        const LineWindows seen = following.next();
+        const T* from = x + ((seen.plane * s.id + seen.d.begin) * s.ih + seen.h.begin) * s.iw;
+        const int64_t deep = length(seen.d), high = length(seen.h);
+        Vec<T> columns[kVectors]{};
+        for (int64_t a = 0; a < deep; ++a) {
+            const T* line = from + a * s.ih * s.iw;
+            for (int64_t b = 0; b < high; ++b, line += s.iw)
+#pragma GCC unroll 4
+                for (int64_t i = 0; i < kVectors; ++i) columns[i] += load_masked(line + i * L, held[i]);
+        }
+        Vec<T> sum = permuted_of<T>(columns, begin);
+        for (LaneInt<T> t = 1; t < widest; ++t)
+            sum += select<T>(t < width, permuted_of<T>(columns, begin + t), Vec<T>{});
+        store_first(y + row * s.ow, sum / (static_cast<T>(deep * high) * widths), s.ow);
+    }
+}
+
 template <class T, bool Max> void reduce(T* y, int64_t* indices, const T* x, const PoolShape& s) {
     for_each_line_block<T>(s, [=](int64_t first, int64_t last)
                                   __attribute__((noinline)) { LineBlock<T, Max>(s).run(y, indices, x, first, last); });
@@ -156,6 +205,9 @@ template <class T, bool Max> void reduce(T* y, int64_t* indices, const T* x, con
 template <class T> void adaptive_avg_pool_forward(T* y, const T* x, const PoolShape& s) {
     if (empty(s)) return;
     if (plain(s)) return avg_pool_forward(y, x, windowed(s));
+    if constexpr (kTuned<T> && kPermutes)
+        if (gathers<T>(s))
+            return for_each_line_block<T>(s, [=](int64_t first, int64_t last) { gather_lines(y, x, s, first, last); });
     reduce<T, false>(y, nullptr, x, s);
 }
 
