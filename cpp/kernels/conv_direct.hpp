@@ -118,13 +118,43 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
     }
 }
 
+inline int64_t list_length(const DirectProblem& p) { return p.d.taps * p.h.taps + 1; }
+
+// Runs a tile, whose columns begin at `begin` and whose output channels at `k`, in each row of a strip. out: of the
+// first output of these channels, image: of the image.
+template <class T, bool AlongPixels>
+void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, const RowTap* lists, int64_t begin,
+              int64_t k, T* out, T* image, bool strided) {
+    // Outputs two apart are read before they are written, unless their lines have just been cleared.
+    const bool windows = kWindows<T, AlongPixels> && p.windows.rows;
+    const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !windows;
+    const bool tall = kLargeTiles<T> && p.planes && tile.pixels == kTallColumns && tile.width == kBlock<T>;
+    Eights eights{};
+    if (windows) eights = eights_of(p.windows, (s.w0 + begin) % p.windows.columns, tile.pixels);
+    TileFunction<T> run;
+    if (!AlongPixels && takes_rows<T>(p, tile.width)) {
+        tile.seen = positions_seen(p, s, begin, begin + tile.pixels);
+        run = row_tile_of<T, AlongPixels>(p, tile.width);
+    } else if (strided) run = strided_tile<T, AlongPixels>();
+    else run = tile_of<T, AlongPixels>(tile.pixels, tile.width);
+    const int64_t pitch = list_length(p);
+    for (int64_t r = 0, taken = 1; r < s.rows; r += taken) {
+        tile.rows = lists + r * pitch;
+        taken = tall && see_alike(tile.rows, pitch, s.rows - r) ? kTallRows : 1;
+        tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
+        if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
+        if (windows) to_windows(tile.to, image, eights, k, s.w0 + begin);
+        (kLargeTiles<T> && taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
+    }
+}
+
 // Output channels [k_begin, k_end) of a strip, whose input lies ready where it is staged; their weights lie `pitch`
 // apart.
 template <class T, bool AlongPixels>
 void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
                    int64_t k_begin, int64_t k_end, const T* staged, T* workspace) {
     RowTap* lists = reinterpret_cast<RowTap*>(workspace);
-    const int64_t list_pitch = p.d.taps * p.h.taps + 1;
+    const int64_t list_pitch = list_length(p);
     int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
     const bool planes = kTuned<T> && p.planes, strided = kTuned<T> && !staged && p.straight && !a.mask;
     const bool straight = strided || planes, in_x = strided || (planes && !a.mask);
@@ -149,8 +179,6 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
             tile.width = width_of<T>(p, k_block);
             tile.packed = packed + (k_block - k_begin) * pitch + c0 * tile.taps * tile.width;
             const int64_t k0 = s.group * p.oc + k_block * p.outputs;
-            // Outputs two apart are read before they are written, unless their lines have just been cleared.
-            const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !p.windows.rows;
             T* const plane = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane;
             T* out = plane + p.out_offset + s.od * p.out_d;
             if (p.alone && c_block == 0) clear(plane, p, s, smaller(p.outputs, p.oc - k_block * p.outputs));
@@ -176,26 +204,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                     tile.tap_end = seen.end;
                     tile.pixels = end - begin;
                     tile.in = scratch + begin * pixel;
-                    Eights eights{};
-                    if (kWindows<T, AlongPixels> && p.windows.rows)
-                        eights = eights_of(p.windows, (s.w0 + begin) % p.windows.columns, tile.pixels);
-                    const bool tall =
-                        kLargeTiles<T> && planes && tile.pixels == kTallColumns && tile.width == kBlock<T>;
-                    TileFunction<T> run;
-                    if (!AlongPixels && takes_rows<T>(p, tile.width)) {
-                        tile.seen = positions_seen(p, s, begin, end);
-                        run = row_tile_of<T, AlongPixels>(p, tile.width);
-                    } else if (strided) run = strided_tile<T, AlongPixels>();
-                    else run = tile_of<T, AlongPixels>(tile.pixels, tile.width);
-                    for (int64_t r = 0, taken = 1; r < s.rows; r += taken) {
-                        tile.rows = lists + r * list_pitch;
-                        taken = tall && see_alike(tile.rows, list_pitch, s.rows - r) ? kTallRows : 1;
-                        tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
-                        if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
-                        if (kWindows<T, AlongPixels> && p.windows.rows)
-                            to_windows(tile.to, image, eights, k_block * p.outputs, s.w0 + begin);
-                        (kLargeTiles<T> && taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
-                    }
+                    run_down<T, AlongPixels>(tile, p, s, lists, begin, k_block * p.outputs, out, image, strided);
                 }
             }
         }

@@ -210,8 +210,8 @@ TK_INLINE Vec<float> load_where(const float* p, LoadMask lanes) { return _mm256_
 // Stores eight lanes from p + at[0] on, and where there are more the next eight from p + at[1] on.
 #if defined(__AVX512F__)
 TK_INLINE void store_eights(float* p, const int64_t* at, Vec<float> v) {
-    _mm256_storeu_ps(p + at[0], _mm512_castps512_ps256(v));
-    _mm256_storeu_ps(p + at[1], _mm512_extractf32x8_ps(v, 1));
+    store_lanes<8>(p + at[0], __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7));
+    store_lanes<8>(p + at[1], __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
 }
 #elif defined(__AVX2__)
 TK_INLINE void store_eights(float* p, const int64_t* at, Vec<float> v) { store(p + at[0], v); }
