@@ -245,7 +245,7 @@ VAST = np.broadcast_to(np.float32(0), (1 << 50,))
         (
             lambda: tk.tensor(zeros(1 << 25, 1)) + zeros(1, 1 << 25),
             MemoryError,
-            f"add: temporary array: no memory for {1 << 52} bytes, shape ",
+            f"add: output: no memory for {1 << 52} bytes, shape ",
         ),
     ],
 )

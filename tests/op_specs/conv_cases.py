@@ -113,6 +113,7 @@ HOSTILE = [
     Case("long first layer", (2, 2, 1100), (18, 2, 3), {"padding": 1}),
     # Small maps of several groups of channels, the last one overlapping; zeros before and after each plane.
     Case("few channels, small maps", (2, 7, 9, 14), (17, 7, 3, 3), {"padding": 1}),
+    Case("few channels, small maps, pushed right", (2, 7, 9, 14), (17, 7, 3, 5), {"padding": ((0, 1), (4, 1))}),
     Case("few channels, small maps, long sums", (2, 6, 14, 14), (101, 6, 5, 5)),
     Case("few channels, small maps apart", (2, 8, 12, 5), (18, 8, 3, 4), {"padding": ((7, 1), (0, 5)), "dilation": 2}),
     # The weight gradient as dot products: strips of rows and of columns, tails, rows as one run; outputs that overlap.
