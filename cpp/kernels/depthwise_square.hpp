@@ -219,6 +219,34 @@ template <class T> TK_INLINE Vec<T> plane_sum(const T* dy, const T* y, int64_t c
     return sums[0] + sums[1] + (sums[2] + sums[3]);
 }
 
+// add(b, row of dy, row of x) for every pair of rows that meet at the taps of row b, down a block of a plane.
+template <class T, int Step, class Read, class RowOf, class Add>
+TK_INLINE void add_rows(const RowProblem& p, const Read& read, const RowOf& row_of, const Add& add) {
+    if constexpr (Step == 1) {
+        Vec<T> above = row_of(p.h.pad - 2), v = row_of(p.h.pad - 1);
+        for (int64_t r = 0; r < p.h.in; ++r) {
+            const Vec<T> below = row_of(r + p.h.pad);
+            const Neighbours<T> n = read(r);
+            add(0, below, n);
+            add(1, v, n);
+            add(2, above, n);
+            above = v;
+            v = below;
+        }
+    } else {
+        int64_t r = -p.h.pad;
+        Neighbours<T> n{};
+        if (read.holds(r)) n = read(r);
+        for (int64_t i = 0; i < p.h.out; ++i, r += 2) {
+            const Vec<T> v = row_of(i);
+            add(0, v, n);
+            if (read.holds(r + 1)) add(1, v, read(r + 1));
+            n = read.holds(r + 2) ? read(r + 2) : Neighbours<T>{};
+            add(2, v, n);
+        }
+    }
+}
+
 // The weight gradient of `groups` neighbours from `group` on, over images [begin, end): to sums[tap][lane] of each, or
 // of each two, and then, if it is wanted, the bias's.
 template <class T, int Step, bool Two>
@@ -267,29 +295,7 @@ template <class T, int Step, bool Two>
                 if constexpr (kFans<T>) bias += v;
                 return in_order<Step, T>(v);
             };
-            if constexpr (Step == 1) {
-                Vec<T> above = row_of(p.h.pad - 2), v = row_of(p.h.pad - 1);
-                for (int64_t r = 0; r < p.h.in; ++r) {
-                    const Vec<T> below = row_of(r + p.h.pad);
-                    const Neighbours<T> n = read(r);
-                    add(0, below, n);
-                    add(1, v, n);
-                    add(2, above, n);
-                    above = v;
-                    v = below;
-                }
-            } else {
-                int64_t r = -p.h.pad;
-                Neighbours<T> n{};
-                if (read.holds(r)) n = read(r);
-                for (int64_t i = 0; i < p.h.out; ++i, r += 2) {
-                    const Vec<T> v = row_of(i);
-                    add(0, v, n);
-                    if (read.holds(r + 1)) add(1, v, read(r + 1));
-                    n = read.holds(r + 2) ? read(r + 2) : Neighbours<T>{};
-                    add(2, v, n);
-                }
-            }
+            add_rows<T, Step>(p, read, row_of, add);
         }
 #pragma GCC unroll 9
         for (int i = 0; i < 9; ++i) store(own + i * kLanes<T>, acc[i / 3][i % 3]);

@@ -98,7 +98,7 @@ template <class T, int Most, bool Wide> struct NearVector {
 
 // Vectors of rows of outputs: those that begin at starts[i]. They share what a row costs, and may overlap.
 constexpr int kMostVectors = 4;
-template <class T, int Most, bool Wide, RowSums Sums, int Vectors>
+template <class T, int Most, bool Wide, bool Before, int Vectors>   // Before: rows are added before they are permuted
 void near_rows(const NearRows<T>& call, const int64_t* starts, const Neighbours<T>* const* outputs) {
     constexpr int64_t L = kLanes<T>;
     NearVector<T, Most, Wide> v[Vectors];
@@ -116,13 +116,13 @@ void near_rows(const NearRows<T>& call, const int64_t* starts, const Neighbours<
     const int64_t pitch = call.out;
     T* to = call.y;
     for (const RowSum<T>*row = call.rows, *end = row + call.count; row < end; ++row) {
-        if constexpr (Sums != RowSums::before) {
+        if constexpr (!Before) {
             if (row->a != a) {
 #pragma GCC unroll 4
                 for (int i = 0; i < Vectors; ++i) sum_a[i] = row->a == b ? sum_b[i] : v[i].of_row(row->a);
                 a = row->a;
             }
-            if (Sums == RowSums::after && row->b >= 0 && row->b != b) {
+            if (row->b >= 0 && row->b != b) {
 #pragma GCC unroll 4
                 for (int i = 0; i < Vectors; ++i) sum_b[i] = v[i].of_row(row->b);
                 b = row->b;
@@ -132,10 +132,8 @@ void near_rows(const NearRows<T>& call, const int64_t* starts, const Neighbours<
         Vec<T> sum[Vectors];
 #pragma GCC unroll 4
         for (int i = 0; i < Vectors; ++i) {
-            sum[i] = sum_a[i];
-            if constexpr (Sums == RowSums::after)
-                sum[i] = row->b < 0 ? wa * sum_a[i] : two_rows<T>(wa, sum_a[i], wb, sum_b[i]);
-            if constexpr (Sums == RowSums::before)
+            if constexpr (!Before) sum[i] = row->b < 0 ? wa * sum_a[i] : two_rows<T>(wa, sum_a[i], wb, sum_b[i]);
+            else
                 sum[i] = v[i].sum_of([&](const T* p, int64_t count) {
                     const Vec<T> first = load_inside(p + row->a, count);
                     if (row->b < 0) return wa * first;
@@ -176,7 +174,7 @@ template <class T> void copy_rows(const NearRows<T>& call, const Neighbours<T>* 
 
 // In float64 rows are added before, or in a pass of their own.
 template <class T> struct NearFunction {
-    void (*run)(const NearRows<T>&, const int64_t*, const Neighbours<T>* const*);
+    void (*run)(const NearRows<T>&, const int64_t*, const Neighbours<T>* const*);   // nullptr: copy_rows()
     int vectors;
 };
 template <class T> NearFunction<T> near_function(bool wide, int taps, RowSums sums) {
@@ -184,11 +182,11 @@ template <class T> NearFunction<T> near_function(bool wide, int taps, RowSums su
     constexpr int kSums = TK_VECTOR_BYTES == 64 ? 4 : 2;   // as measured
     if constexpr (kTuned<T>) {
         if (sums == S::copies && taps == 1 && !wide) return {nullptr, 1};
-        if (sums != S::before && !wide) return {near_rows<T, 2, false, S::after, kSums>, kSums};
-        if (sums != S::before) return {near_rows<T, 2, true, S::after, 2>, 2};
+        if (sums != S::before && !wide) return {near_rows<T, 2, false, false, kSums>, kSums};
+        if (sums != S::before) return {near_rows<T, 2, true, false, 2>, 2};
     }
     if constexpr (!kPermutes) return {nullptr, 1};
-    else return {wide ? near_rows<T, 2, true, S::before, 1> : near_rows<T, 2, false, S::before, 1>, 1};
+    else return {wide ? near_rows<T, 2, true, true, 1> : near_rows<T, 2, false, true, 1>, 1};
 }
 
 }   // namespace
