@@ -128,7 +128,8 @@ void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, co
     // Outputs two apart are read before they are written, unless their lines have just been cleared.
     const bool windows = kWindows<T, AlongPixels> && p.windows.rows;
     const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !windows;
-    const bool tall = kLargeTiles<T> && p.planes && tile.pixels == kTallColumns && tile.width == kBlock<T>;
+    const bool tall = kTuned<T> && !AlongPixels && !takes_rows<T>(p, tile.width) && !p.w_pair &&
+                      tile.pixels == kTallColumns && tile.width == kBlock<T>;
     Eights eights{};
     if (windows) eights = eights_of(p.windows, (s.w0 + begin) % p.windows.columns, tile.pixels);
     TileFunction<T> run;
@@ -144,7 +145,7 @@ void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, co
         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
         if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
         if (windows) to_windows(tile.to, image, eights, k, s.w0 + begin);
-        (kLargeTiles<T> && taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
+        (kTuned<T> && taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
     }
 }
 
@@ -167,7 +168,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     tile.columns = columns;
     tile.taps = p.taps();
     tile.c_sum = p.c_sum;
-    tile.row_pitch = p.h.stride * p.h.step * p.w.in;
+    tile.row_pitch = p.h.step * (straight ? p.h.stride * p.w.in : p.row_pitch);
     tile.channel_pitch = straight ? p.in_plane : p.channel_pitch;
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
