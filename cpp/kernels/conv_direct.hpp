@@ -12,6 +12,7 @@
 // tap, channel by channel; or, of problems that take a row's taps at once (direct_row_tile.hpp), row by row.
 #pragma once
 #include "kernels/direct_columns.hpp"
+#include "kernels/direct_nines.hpp"
 #include "kernels/direct_row_tile.hpp"
 
 namespace tk::TK_ISA {
@@ -213,18 +214,24 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
 }
 
 // One block's weights, or one of `cuts` pieces of them.
-template <class T>
+template <class T, bool AlongPixels>
 void pack_block(T* packed, const T* weight, const Company& all, int64_t block, int64_t cut = 0, int64_t cuts = 1) {
+    const DirectProblem& first = all.parts[0];
+    const int64_t group = block / first.k_blocks, k = block % first.k_blocks;
+    if constexpr (kTuned<T> && !AlongPixels)
+        if (deals_nine<T>(all, k))
+            return pack_nines(packed, weight + group * first.w_group + k * first.outputs * first.w_oc, all,
+                              width_of<T>(first, k), first.ic * cut / cuts, first.ic * (cut + 1) / cuts);
     for (int64_t i = 0; i < all.count; ++i) {
         const DirectProblem& p = all.parts[i];
-        pack(packed + all.packed_at[i], weight, p, block / p.k_blocks, block % p.k_blocks, p.c_sums * cut / cuts,
-             p.c_sums * (cut + 1) / cuts);
+        pack(packed + all.packed_at[i], weight, p, group, k, p.c_sums * cut / cuts, p.c_sums * (cut + 1) / cuts);
     }
 }
-template <class T> void pack_all(T* packed, const T* weight, const Company& all) {
+template <class T, bool AlongPixels> void pack_all(T* packed, const T* weight, const Company& all) {
     const int64_t blocks = all.frame.groups * all.parts[0].k_blocks, cuts = ceil_div(8, blocks);
     parallel_for(blocks * cuts, all.packed, [&](int64_t unit, int) {
-        pack_block(packed + unit / cuts * all.packed_block, weight, all, unit / cuts, unit % cuts, cuts);
+        pack_block<T, AlongPixels>(packed + unit / cuts * all.packed_block, weight, all, unit / cuts, unit % cuts,
+                                   cuts);
     });
 }
 
@@ -286,7 +293,7 @@ template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& 
                 T* own = scratch + thread * all.scratch;
                 const int64_t k = unit / splits, split = unit % splits, block = group * k_blocks + k;
                 const T* packed = a.packed ? a.packed + block * all.packed_block : own + f.lists;
-                if (!a.packed) pack_block(own + f.lists, a.weight, all, block);
+                if (!a.packed) pack_block<T, AlongPixels>(own + f.lists, a.weight, all, block);
                 for (int64_t i = count * split / splits; i < count * (split + 1) / splits; ++i) {
                     const bool in_x = needs_no_copy<T, AlongPixels>(a, f, place_of(f, group, first + i));
                     compute_parts<T, AlongPixels>(a, packed, all, group, first + i, k, k + 1,
@@ -304,7 +311,7 @@ template <class T, bool AlongPixels> void direct(const DirectCall<T>& a, const C
     const T* packed = a.packed;
     T* scratch = a.workspace;
     if (!packed) {
-        pack_all(a.workspace, a.weight, all);
+        pack_all<T, AlongPixels>(a.workspace, a.weight, all);
         packed = a.workspace;
         scratch += ceil_div(all.packed, 64) * 64;
     }

@@ -72,25 +72,6 @@ template <class T> void take_apart(T* to, const T* from, int64_t stride, int64_t
 
 constexpr int64_t kRowsAhead = 4;   // rows of weights lie far apart: called in so many ahead
 
-// Channel c of `channels`, whose taps are neighbours: from[c * w_ic + k * w_oc + tap], backwards where w_w is -1.
-template <class T>
-void pack_channel(T* to, int64_t pitch, const T* from, const DirectProblem& p, int64_t outputs, int64_t width,
-                  int64_t c, int64_t channels) {
-    constexpr int64_t L = kLanes<T>;
-    const int64_t taps = p.taps();
-    const bool backwards = p.w_w < 0;
-    const T* row = from + c * p.w_ic;
-    if constexpr (kTuned<T>)
-        if (taps == 9 && p.w_oc == 9 && width % L == 0 && outputs == width) {   // and so are output channels
-            fetch(row + kRowsAhead * p.w_ic, width * 9);
-            T* first = to + ((backwards ? 8 : 0) * channels + c) * pitch;
-            const int64_t tap_pitch = (backwards ? -channels : channels) * pitch;
-            for (int64_t k = 0; k < width; k += L) deal_nine(first + k, tap_pitch, row + 9 * k);
-            return;
-        }
-    transpose_columns(to, pitch, row, p.w_oc, outputs, width, c, taps, taps, channels, backwards);
-}
-
 // The weights of one block of output channels, channels [c_begin, c_end) of them, sum by sum: `width` numbers of each
 // packed line. `block`: the first one.
 template <class T>
@@ -111,7 +92,9 @@ void pack_lines(T* to, const T* block, const DirectProblem& p, int64_t outputs, 
                 transpose_columns(to, pitch, from, p.w_oc, outputs, width, 0, channels * taps, taps, channels,
                                   step < 0);
             } else
-                for (int64_t c = 0; c < channels; ++c) pack_channel(to, pitch, from, p, outputs, width, c, channels);
+                for (int64_t c = 0; c < channels; ++c)
+                    transpose_columns(to, pitch, from + c * p.w_ic, p.w_oc, outputs, width, c, taps, taps, channels,
+                                      step < 0);
             to += channels * taps * pitch;
             continue;
         }

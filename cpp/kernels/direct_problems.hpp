@@ -134,7 +134,7 @@ template <class T, bool AlongPixels> int64_t forward_packed(const ConvShape& s) 
     return company_of<T>(forward<AlongPixels>(s)).packed;
 }
 template <class T, bool AlongPixels> void forward_pack(T* packed, const T* weight, const ConvShape& s) {
-    pack_all(packed, weight, company_of<T>(forward<AlongPixels>(s)));
+    pack_all<T, AlongPixels>(packed, weight, company_of<T>(forward<AlongPixels>(s)));
 }
 template <class T, bool AlongPixels> void run_forward(const ForwardCall<T>& a, const ConvShape& s) {
     direct<T, AlongPixels>({a.y, a.x, nullptr, a.weight, a.bias, a.packed, a.relu, a.workspace},

@@ -39,8 +39,8 @@ template <class T> TK_INLINE void deal_thirds(Vec<T>* to, const Vec<T>* from, in
     }
 }
 
-// to[position * pitch + 0..L) = from[channel * 9 + position] for 9 positions of L channels
-template <class T> void deal_nine(T* to, int64_t pitch, const T* from) {
+// to(position)[0..L) = from[channel * 9 + position] for 9 positions of L channels
+template <class T, class To> TK_INLINE void deal_nine(const T* from, To&& to) {
     constexpr int L = kLanes<T>;
     Vec<T> in[9], thirds[9], out[9];
 #pragma GCC unroll 9
@@ -51,7 +51,7 @@ template <class T> void deal_nine(T* to, int64_t pitch, const T* from) {
     for (int i = 0; i < 3; ++i) {   // positions i, i + 3, i + 6
         deal_thirds<T>(out + 3 * i, thirds + i, 3);
 #pragma GCC unroll 3
-        for (int k = 0; k < 3; ++k) store(to + (3 * k + i) * pitch, out[3 * i + k]);
+        for (int k = 0; k < 3; ++k) store(to(3 * k + i), out[3 * i + k]);
     }
 }
 

@@ -149,7 +149,8 @@ void transform_weight(T* to, int64_t pitch, const T* weight, const WinogradProbl
             if (p.w_ic == taps) {   // channels follow each other in memory
                 transpose_in(lanes, L, from, p.w_oc, p.oc - k0, L, count * taps);
             } else if (taps == 9 && p.w_oc == 9 && p.oc - k0 >= L) {   // so do the vector's, 9 taps apart
-                for (int64_t c = 0; c < count; ++c) deal_nine(lanes + c * taps * L, L, from + c * p.w_ic);
+                for (int64_t c = 0; c < count; ++c)
+                    deal_nine(from + c * p.w_ic, [&](int tap) { return lanes + (c * taps + tap) * L; });
             } else {
                 for (int64_t c = 0; c < count; ++c)
                     transpose_in(lanes + c * taps * L, L, from + c * p.w_ic, p.w_oc, p.oc - k0, L, taps);

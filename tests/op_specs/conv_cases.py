@@ -135,6 +135,9 @@ HOSTILE = [
         {"padding": (3, 8), "dilation": (3, 8), "stride": (2, 1)},
     ),
     Case("taps far apart, many channels", (1, 61, 40, 52), (33, 61, 3, 3), {"padding": 24, "dilation": 24}),
+    # Rows of three or four columns taken together, within borders and beyond; phases whose nine taps are dealt out.
+    Case("few columns of many rows", (2, 48, 13, 8), (61, 48, 3, 3), {"padding": 1, "stride": 2}),
+    Case("few columns, groups", (1, 96, 9, 14), (66, 48, 3, 3), {"padding": 1, "stride": 2, "groups": 2}),
     *(Case(f"oc {oc}", (1, 4, 3, 4), (oc, 4, 2, 2)) for oc in (1, 7, 8, 9, 15, 16, 17, 31, 33)),
     *(Case(f"ic {ic}", (1, ic, 4, 3), (4, ic, 3, 2)) for ic in (1, 7, 8, 9, 16, 17, 33)),
     *(Case(f"width {w}", (1, 4, 3, w), (5, 4, 3, 3), {"padding": 1}) for w in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 65)),
