@@ -75,8 +75,8 @@ void compute_group(const ProductCall<T>& a, const PlaneProblem& p, int64_t image
     T *product = scratch + p.panel + p.before, *row = scratch + p.panel + p.product;
     ProductAhead<T> none{};
     for (int64_t o = 0; o < p.run; o += kPanel<T>)
-        for (int64_t i = 0; i < lines; i += kTilePixels) {
-            const int64_t first = smaller(i, lines - kTilePixels);
+        for (int64_t i = 0; i < lines; i += kTileLines) {
+            const int64_t first = smaller(i, lines - kTileLines);
             for (int64_t c = 0; c < p.terms; c += p.term_block)
                 multiply_panel<T>({product + first * p.line + o, p.line, scratch + c * p.run + o, p.run,
                                    a.weight + (c * p.results + k0) * p.taps + first, p.results * p.taps,

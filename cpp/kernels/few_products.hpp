@@ -17,7 +17,10 @@ namespace {
 constexpr int64_t kMostTerms = 96;        // of one sum
 constexpr int64_t kRingBytes = 1 << 20;   // of a ring whose rows are taken together
 constexpr int64_t kPanelWaste = 32;       // rows are taken together until a panel wastes less than one in so many
-template <class T> constexpr int64_t kPanel = 2 * kLanes<T>;   // positions
+// A tile: lines of the product by vectors of positions. With 16 registers more positions than lines: to 3 channels, the
+// lines are a multiple of 3, and no tile overlaps another.
+constexpr int kTileLines = kTilePixels > 8 ? kTilePixels : 3, kTileVectors = kTilePixels > 8 ? 2 : 4;
+template <class T> constexpr int64_t kPanel = kTileVectors * kLanes<T>;   // positions
 
 struct ProductProblem {
     int64_t n, terms, results;   // channels that are summed over, and that are results
@@ -83,39 +86,61 @@ template <class T> struct ProductAhead {
 template <class T> struct ProductTile {
     T* to;   // the first line, `pitch` elements apart
     int64_t pitch;
-    const T* panel;   // [terms], panel_pitch elements apart
+    T* panel;   // [terms], panel_pitch elements apart
     int64_t panel_pitch;
     const T* weight;   // [terms] lines apart
     int64_t lines, terms;
     ProductAhead<T>* ahead;
     bool first;
+    const T* copied = nullptr;   // [terms], copied_pitch elements apart
+    int64_t copied_pitch = 0;
 };
 
-template <class T> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a) {
+// Copies: what lies in the panel is read where `copied` begins, and kept in the panel for the next tiles.
+template <class T, bool Copies = false> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a) {
     constexpr int64_t L = kLanes<T>;
-    Vec<T> acc[kTilePixels][2];
+    Vec<T> acc[kTileLines][kTileVectors];
 #pragma GCC unroll 14
-    for (int i = 0; i < kTilePixels; ++i) acc[i][0] = acc[i][1] = Vec<T>{};
-    const T *x = a.panel, *w = a.weight;
+    for (int i = 0; i < kTileLines; ++i)
+#pragma GCC unroll 4
+        for (int v = 0; v < kTileVectors; ++v) acc[i][v] = Vec<T>{};
+    const T *x = Copies ? a.copied : a.panel, *w = a.weight;
+    const int64_t x_pitch = Copies ? a.copied_pitch : a.panel_pitch;
+    T* panel = a.panel;
     T* const to = a.to;   // kept from what stores might change
-    const int64_t pitch = a.pitch;
+    const int64_t pitch = a.pitch, lines = a.lines, terms = a.terms;
     const bool first = a.first;
     ProductAhead<T> ahead = *a.ahead;
-    for (int64_t c = 0; c < a.terms; ++c, x += a.panel_pitch, w += a.lines) {
+    const auto value_at = [&](int v) __attribute__((always_inline)) {
+        const Vec<T> value = load(x + v * L);
+        if (Copies) store(panel + v * L, value);
+        return value;
+    };
+    for (int64_t c = 0; c < terms; ++c, x += x_pitch, w += lines, panel += kPanel<T>) {
         ahead.call_in();
-        const Vec<T> low = load(x), high = load(x + L);
+        if constexpr (kTileLines > kTileVectors) {   // what are fewer wait in registers
+            const Vec<T> low = value_at(0), high = value_at(1);
 #pragma GCC unroll 14
-        for (int i = 0; i < kTilePixels; ++i) {
-            const Vec<T> factor = broadcast(w[i]);
-            acc[i][0] += factor * low;
-            acc[i][1] += factor * high;
+            for (int i = 0; i < kTileLines; ++i) {
+                const Vec<T> factor = broadcast(w[i]);
+                acc[i][0] += factor * low;
+                acc[i][1] += factor * high;
+            }
+        } else {
+            const Vec<T> factor[3] = {broadcast(w[0]), broadcast(w[1]), broadcast(w[2])};
+#pragma GCC unroll 4
+            for (int v = 0; v < kTileVectors; ++v) {
+                const Vec<T> value = value_at(v);
+#pragma GCC unroll 3
+                for (int i = 0; i < kTileLines; ++i) acc[i][v] += factor[i] * value;
+            }
         }
     }
     *a.ahead = ahead;
 #pragma GCC unroll 14
-    for (int i = 0; i < kTilePixels; ++i)
-#pragma GCC unroll 2
-        for (int v = 0; v < 2; ++v) {
+    for (int i = 0; i < kTileLines; ++i)
+#pragma GCC unroll 4
+        for (int v = 0; v < kTileVectors; ++v) {
             store(to + i * pitch + v * L, first ? acc[i][v] : load(to + i * pitch + v * L) + acc[i][v]);
         }
 }
@@ -155,32 +180,32 @@ template <class T> struct ProductPlanes {
 
 template <class T> void fill_panel(const ProductPlanes<T>& a, const ProductProblem& p, int64_t from, int64_t count) {
     constexpr int64_t L = kLanes<T>;
-    const int64_t low = smaller(L, count), high = count - low, plane = p.h.in * p.w.in;
-    const auto copy = [&](T* to, int64_t at, int64_t lanes) {
-        const Vec<T> value = load_first(a.g + at, lanes);
-        store(to, a.mask ? select<T>(load_first(a.mask + at, lanes) > 0, value, Vec<T>{}) : value);
-    };
     T* to = a.scratch.panel;
-    for (int64_t c = 0; c < p.terms; ++c, to += kPanel<T>, from += plane) {
-        copy(to, from, low);
-        copy(to + L, from + L, high);
-    }
+    for (int64_t c = 0; c < p.terms; ++c, from += p.h.in * p.w.in)
+        for (int64_t v = 0; v < kPanel<T>; v += L, to += L) {
+            const int64_t lanes = larger(0, smaller(L, count - v));
+            const Vec<T> value = load_first(a.g + from + v, lanes);
+            store(to, a.mask ? select<T>(load_first(a.mask + from + v, lanes) > 0, value, Vec<T>{}) : value);
+        }
 }
 
-// The product of `rows` rows of g from `row` on.
+// The product of `rows` rows of g from `row` on. Whole panels are copied by the first tile that reads them.
 template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductProblem& p, int64_t row, int64_t rows) {
     const int64_t begin = row * p.w.in, end = begin + rows * p.w.in, plane = p.h.in * p.w.in;
     const int64_t run = smaller(p.rows, a.end - row - rows) * p.w.in;
     T* to = a.scratch.ring + (row - a.begin) % p.slots * p.w.in;
     ProductAhead<T> ahead{a.g + end, run, run, plane, run > 0 ? p.terms : 0};
     for (int64_t o = begin; o < end; o += kPanel<T>, to += kPanel<T>) {
-        fill_panel(a, p, o, smaller(kPanel<T>, end - o));
-        for (int64_t line = 0; line < p.lines; line += kTilePixels) {
-            const int64_t first = smaller(line, p.lines - kTilePixels);   // the last one overlaps
-            for (int64_t c = 0; c < p.terms; c += p.term_block)
-                multiply_panel<T>({to + first * p.pitch, p.pitch, a.scratch.panel + c * kPanel<T>, kPanel<T>,
-                                   a.weight + c * p.lines + first, p.lines, smaller(p.term_block, p.terms - c), &ahead,
-                                   c == 0});
+        const bool copies = !a.mask && end - o >= kPanel<T>;
+        if (!copies) fill_panel(a, p, o, end - o);
+        for (int64_t line = 0; line < p.lines; line += kTileLines) {
+            const int64_t first = smaller(line, p.lines - kTileLines);   // the last one overlaps
+            for (int64_t c = 0; c < p.terms; c += p.term_block) {
+                const ProductTile<T> tile{to + first * p.pitch, p.pitch, a.scratch.panel + c * kPanel<T>, kPanel<T>,
+                                          a.weight + c * p.lines + first, p.lines, smaller(p.term_block, p.terms - c),
+                                          &ahead, c == 0, a.g + c * plane + o, plane};
+                copies && line == 0 ? multiply_panel<T, true>(tile) : multiply_panel<T>(tile);
+            }
         }
     }
 }
