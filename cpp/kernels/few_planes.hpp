@@ -15,7 +15,7 @@ constexpr int64_t kLinesTogether = kTilePixels > 8 ? 25 : 52;
 
 struct PlaneProblem : ProductProblem {   // pitch: between rows; panel: g
     int64_t run;                         // of g, in panels
-    int64_t before, line;                // zeros before a line; from line to line
+    int64_t line;                        // from line to line, zeros before each
     int64_t channels, groups;            // of dx whose lines lie there together, and how many times so many
     int64_t product;                     // elements
 
@@ -23,7 +23,7 @@ struct PlaneProblem : ProductProblem {   // pitch: between rows; panel: g
 };
 
 template <class T> [[gnu::noinline]] PlaneProblem plane_problem(const ConvShape& s) {
-    PlaneProblem p{product_problem<T>(s), 0, 0, 0, 0, 0, 0};
+    PlaneProblem p{product_problem<T>(s), 0, 0, 0, 0, 0};
     p.pitch = larger(p.w.in + larger(0, -p.w.least), p.w.out + p.w.most);   // zeros for either end of a row
     p.run = ceil_div((p.h.in - 1) * p.pitch + p.w.in, kPanel<T>) * kPanel<T>;
     p.before = ceil_div(larger(0, -(p.h.least * p.pitch + p.w.least)), kLanes<T>) * kLanes<T>;
@@ -54,16 +54,6 @@ template <class T> void copy_plane(T* to, const T* g, const T* mask, const Plane
             const Vec<T> value = load_first(g + o, lanes);
             store(to + o, mask ? select<T>(load_first(mask + r * p.w.in + o, lanes) > 0, value, Vec<T>{}) : value);
         }
-}
-
-template <class T, int Vectors> TK_INLINE void sum_taps(T* to, const T* lines, const int64_t* offsets, int64_t taps) {
-    constexpr int64_t L = kLanes<T>;
-    Vec<T> sum[Vectors] = {};
-    for (int64_t t = 0; t < taps; ++t)
-#pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) sum[v] += load(lines + offsets[t] + v * L);
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) store(to + v * L, sum[v]);
 }
 
 // Channels of dx of one group. The last one may begin with some of another's, which are not written.

@@ -29,6 +29,8 @@ struct ProductProblem {
     int64_t term_block;
     int64_t rows, slots;                        // rows of g that are multiplied together, and that the ring holds
     int64_t pitch, columns;                     // of a line of the product, of a part's row of dx
+    bool clears;   // whether zeros stand where dx looks beyond a row's ends, which nothing else looks at
+    int64_t before;                             // zeros before the first line
     int64_t lists, ring, panel, row, scratch;   // elements
 };
 
@@ -54,11 +56,14 @@ template <class T> [[gnu::noinline]] ProductProblem product_problem(const ConvSh
         if (waste(rows) * p.rows < waste(p.rows) * rows) p.rows = rows;
     }
     p.slots = slots(p.rows);
-    p.pitch = ceil_div(p.slots * p.w.in, kLanes<T>) * kLanes<T> + kPanel<T>;
+    // Of the next row, and of the one before, a tap sees as many columns as it sees none of its own.
+    p.clears = p.w.grid <= p.w.in && larger(-p.w.least, p.w.most) <= p.w.in;
+    p.before = p.clears ? apart<T>(larger(0, -p.w.least)) : 0;
+    p.pitch = ceil_div(p.slots * p.w.in, kLanes<T>) * kLanes<T> + kPanel<T> + p.before;
     p.columns = ceil_div(p.w.grid, kLanes<T>) * kLanes<T>;
     const int64_t word = int64_t{8 / sizeof(T)};
     p.lists = apart<T>(2 * word * (p.h.parts * p.h.taps + p.w.parts * p.w.taps));
-    p.ring = apart<T>(p.lines * p.pitch);
+    p.ring = p.before + apart<T>(p.lines * p.pitch);
     p.panel = apart<T>(p.terms * kPanel<T>);
     p.row = apart<T>(p.w.parts * p.columns);
     p.scratch = p.ring + p.panel + p.row + apart<T>(2 * word * p.taps);
@@ -157,16 +162,10 @@ struct ProductHit {
     int64_t tap, shift;
 };
 
-// What a row of dx meets, all of one part: a line of the product, and how far it is shifted.
-template <class T> struct ProductLine {
-    const T* from;   // of position 0
-    int64_t shift;
-};
-
-// A thread's own.
+// A thread's own. What a row of dx meets, all of one part: offsets of lines of the product, with their shifts.
 template <class T> struct ProductScratch {
     T *ring, *panel, *row;   // [lines][pitch], [terms][kPanel], [part][columns]
-    ProductLine<T>* met;     // [taps]
+    int64_t *met, *shifts;   // [taps]
 };
 
 // An image.
@@ -189,11 +188,23 @@ template <class T> void fill_panel(const ProductPlanes<T>& a, const ProductProbl
         }
 }
 
+// Zeros beyond the ends of `rows` rows of the ring from slot `slot` on.
+template <class T> void clear_ends(const ProductPlanes<T>& a, const ProductProblem& p, int64_t slot, int64_t rows) {
+    for (int64_t i = 0; i < p.w.parts * p.w.taps; ++i) {
+        const int64_t tap = a.right[i].tap, shift = a.right[i].shift, begin = smaller(shift, 0);
+        for (int64_t line = tap; tap >= 0 && line < p.lines; line += p.w.taps)
+            for (int64_t end = slot; end <= slot + rows; ++end)
+                for (int64_t o = begin; o < begin + larger(shift, -shift); ++o)
+                    a.scratch.ring[line * p.pitch + end * p.w.in + o] = 0;
+    }
+}
+
 // The product of `rows` rows of g from `row` on. Whole panels are copied by the first tile that reads them.
 template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductProblem& p, int64_t row, int64_t rows) {
     const int64_t begin = row * p.w.in, end = begin + rows * p.w.in, plane = p.h.in * p.w.in;
     const int64_t run = smaller(p.rows, a.end - row - rows) * p.w.in;
-    T* to = a.scratch.ring + (row - a.begin) % p.slots * p.w.in;
+    const int64_t slot = (row - a.begin) % p.slots;
+    T* to = a.scratch.ring + slot * p.w.in;
     ProductAhead<T> ahead{a.g + end, run, run, plane, run > 0 ? p.terms : 0};
     for (int64_t o = begin; o < end; o += kPanel<T>, to += kPanel<T>) {
         const bool copies = !a.mask && end - o >= kPanel<T>;
@@ -208,38 +219,57 @@ template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductP
             }
         }
     }
+    if (p.clears) clear_ends(a, p, slot, rows);
+}
+
+template <class T, int Vectors> TK_INLINE void sum_taps(T* to, const T* lines, const int64_t* offsets, int64_t taps) {
+    constexpr int64_t L = kLanes<T>;
+    Vec<T> sum[Vectors] = {};
+    for (int64_t t = 0; t < taps; ++t)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) sum[v] += load(lines + offsets[t] + v * L);
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) store(to + v * L, sum[v]);
 }
 
 // Row h of channel k of dx: part by part in scratch, then side by side.
 template <class T> void write_row(const ProductPlanes<T>& a, const ProductProblem& p, int64_t k, int64_t h) {
     constexpr int64_t L = kLanes<T>;
-    T* to = a.scratch.row;
+    const auto [ring, panel, row, met, shifts] = a.scratch;
     for (int64_t part = 0; part < p.w.parts; ++part) {
         int64_t count = 0;
         for (int64_t i = 0; i < p.h.taps; ++i) {
             const auto down = a.down[h % p.h.parts * p.h.taps + i];
-            const int64_t row = h / p.h.parts + down.shift;
-            if (down.tap < 0 || row < a.begin || row >= a.end) continue;
+            const int64_t g_row = h / p.h.parts + down.shift;
+            if (down.tap < 0 || g_row < a.begin || g_row >= a.end) continue;
             const int64_t line = (k * p.h.taps + down.tap) * p.w.taps;
-            const T* slot = a.scratch.ring + (row - a.begin) % p.slots * p.w.in;
+            const int64_t slot = (g_row - a.begin) % p.slots * p.w.in;
             for (int64_t j = 0; j < p.w.taps; ++j) {
                 const auto right = a.right[part * p.w.taps + j];
-                if (right.tap >= 0) a.scratch.met[count++] = {slot + (line + right.tap) * p.pitch, right.shift};
+                if (right.tap < 0) continue;
+                met[count] = slot + (line + right.tap) * p.pitch + right.shift;
+                shifts[count++] = right.shift;
             }
         }
-        for (int64_t q = 0; q < p.columns; q += L, to += L) {
+        T* to = row + part * p.columns;
+        const int64_t begin = p.clears ? 0 : -p.w.least, end = p.clears ? p.columns : p.w.in - p.w.most;
+        for (int64_t q = 0; q < p.columns;) {
+            if (q >= begin && q + kPanel<T> <= smaller(end, p.columns)) {
+                sum_taps<T, kTileVectors>(to + q, ring + q, met, count);
+                q += kPanel<T>;
+                continue;
+            }
             Vec<T> sum{};
-            if (q + p.w.least >= 0 && q + L + p.w.most <= p.w.in)
-                for (int64_t i = 0; i < count; ++i) sum += load(a.scratch.met[i].from + a.scratch.met[i].shift + q);
-            else
-                for (int64_t i = 0; i < count; ++i) {
-                    const int64_t at = a.scratch.met[i].shift + q;
-                    sum += load_masked(a.scratch.met[i].from + at, lanes_inside<T>(at, p.w.in));
-                }
-            store(to, sum);
+            for (int64_t i = 0; i < count; ++i) {
+                const T* from = ring + met[i] + q;
+                const int64_t at = shifts[i] + q;
+                sum += q >= begin && q + L <= end ? load(from) : load_masked(from, lanes_inside<T>(at, p.w.in));
+            }
+            store(to + q, sum);
+            q += L;
         }
     }
-    write_parts<T>({a.dx + (k * p.h.out + h) * p.w.out, a.scratch.row, 1, 0, 0, p.columns, p.w.parts, p.w.out});
+    write_parts<T>({a.dx + (k * p.h.out + h) * p.w.out, row, 1, 0, 0, p.columns, p.w.parts, p.w.out});
 }
 
 // Rows [h0, h1) of dx's grid, all parts of each, of one image.
@@ -248,6 +278,7 @@ template <class T> void compute_rows(const ProductPlanes<T>& a, const ProductPro
         for (int64_t k = 0; k < p.results; ++k)
             for (int64_t h = begin * p.h.parts; h < smaller(end * p.h.parts, p.h.out); ++h) write_row(a, p, k, h);
     };
+    if (p.clears) clear_ends(a, p, 0, p.slots);
     int64_t written = h0;
     for (int64_t row = a.begin; row < a.end; row += p.rows) {
         const int64_t end = smaller(row + p.rows, a.end);
@@ -283,13 +314,14 @@ template <class T> void few_products(const ProductCall<T>& a, const ProductProbl
         const int64_t g = image * p.terms * p.h.in * p.w.in;
         T* scratch = a.workspace + p.lists + thread * p.scratch;
         T* row = scratch + p.ring + p.panel;
+        int64_t* met = reinterpret_cast<int64_t*>(row + p.row);
         compute_rows<T>({a.g + g,
                          a.mask ? a.mask + g : nullptr,
                          a.weight,
                          a.dx + image * p.results * p.h.out * p.w.out,
                          down,
                          right,
-                         {scratch, scratch + p.ring, row, reinterpret_cast<ProductLine<T>*>(row + p.row)},
+                         {scratch + p.before, scratch + p.ring, row, met, met + p.taps},
                          smaller(p.h.in, larger(0, h0 + p.h.least)),
                          larger(0, smaller(p.h.in, h1 + p.h.most))},
                         p, h0, h1);
