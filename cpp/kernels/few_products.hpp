@@ -30,7 +30,7 @@ struct ProductProblem {
     int64_t rows, slots;                        // rows of g that are multiplied together, and that the ring holds
     int64_t pitch, columns;                     // of a line of the product, of a part's row of dx
     bool clears;   // whether zeros stand where dx looks beyond a row's ends, which nothing else looks at
-    int64_t before;                             // zeros before the first line
+    int64_t before;                             // elements before the first line
     int64_t lists, ring, panel, row, scratch;   // elements
 };
 
@@ -58,7 +58,7 @@ template <class T> [[gnu::noinline]] ProductProblem product_problem(const ConvSh
     p.slots = slots(p.rows);
     // Of the next row, and of the one before, a tap sees as many columns as it sees none of its own.
     p.clears = p.w.grid <= p.w.in && larger(-p.w.least, p.w.most) <= p.w.in;
-    p.before = p.clears ? apart<T>(larger(0, -p.w.least)) : 0;
+    p.before = apart<T>(larger(0, -p.w.least));
     p.pitch = ceil_div(p.slots * p.w.in, kLanes<T>) * kLanes<T> + kPanel<T> + p.before;
     p.columns = ceil_div(p.w.grid, kLanes<T>) * kLanes<T>;
     const int64_t word = int64_t{8 / sizeof(T)};
@@ -66,7 +66,7 @@ template <class T> [[gnu::noinline]] ProductProblem product_problem(const ConvSh
     p.ring = p.before + apart<T>(p.lines * p.pitch);
     p.panel = apart<T>(p.terms * kPanel<T>);
     p.row = apart<T>(p.w.parts * p.columns);
-    p.scratch = p.ring + p.panel + p.row + apart<T>(2 * word * p.taps);
+    p.scratch = p.ring + p.panel + p.row + apart<T>(word * (2 * p.taps + p.w.parts));
     return p;
 }
 
@@ -74,10 +74,12 @@ template <class T> [[gnu::noinline]] ProductProblem product_problem(const ConvSh
 template <class T> struct ProductAhead {
     const T* at;
     int64_t left, run, plane;   // elements of this plane, of each, and between planes
-    int64_t planes;
+    int64_t planes, every;   // every so many calls
+    int64_t wait = 0;
 
     TK_INLINE void call_in() {
-        if (planes == 0) return;
+        if (planes == 0 || --wait > 0) return;
+        wait = every;
         __builtin_prefetch(at);
         at += kCacheLine<T>;
         left -= kCacheLine<T>;
@@ -162,10 +164,10 @@ struct ProductHit {
     int64_t tap, shift;
 };
 
-// A thread's own. What a row of dx meets, all of one part: offsets of lines of the product, with their shifts.
+// A thread's own. What a row of dx meets, part by part: offsets of the first channel's lines of the product, shifts.
 template <class T> struct ProductScratch {
-    T *ring, *panel, *row;   // [lines][pitch], [terms][kPanel], [part][columns]
-    int64_t *met, *shifts;   // [taps]
+    T *ring, *panel, *row;           // [lines][pitch], [terms][kPanel], [part][columns]
+    int64_t *met, *shifts, *count;   // [taps], [taps], [part]
 };
 
 // An image.
@@ -205,7 +207,8 @@ template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductP
     const int64_t run = smaller(p.rows, a.end - row - rows) * p.w.in;
     const int64_t slot = (row - a.begin) % p.slots;
     T* to = a.scratch.ring + slot * p.w.in;
-    ProductAhead<T> ahead{a.g + end, run, run, plane, run > 0 ? p.terms : 0};
+    const int64_t tiles = ceil_div(end - begin, kPanel<T>) * ceil_div(p.lines, kTileLines);
+    ProductAhead<T> ahead{a.g + end, run, run, plane, run > 0 ? p.terms : 0, tiles / (run / kCacheLine<T> + 1)};
     for (int64_t o = begin; o < end; o += kPanel<T>, to += kPanel<T>) {
         const bool copies = !a.mask && end - o >= kPanel<T>;
         if (!copies) fill_panel(a, p, o, end - o);
@@ -232,42 +235,49 @@ template <class T, int Vectors> TK_INLINE void sum_taps(T* to, const T* lines, c
     for (int v = 0; v < Vectors; ++v) store(to + v * L, sum[v]);
 }
 
-// Row h of channel k of dx: part by part in scratch, then side by side.
-template <class T> void write_row(const ProductPlanes<T>& a, const ProductProblem& p, int64_t k, int64_t h) {
-    constexpr int64_t L = kLanes<T>;
-    const auto [ring, panel, row, met, shifts] = a.scratch;
-    for (int64_t part = 0; part < p.w.parts; ++part) {
-        int64_t count = 0;
+// What row h of dx meets.
+template <class T> void list_met(const ProductPlanes<T>& a, const ProductProblem& p, int64_t h) {
+    auto [ring, panel, row, met, shifts, count] = a.scratch;
+    for (int64_t part = 0; part < p.w.parts; ++part, ++count) {
+        *count = 0;
         for (int64_t i = 0; i < p.h.taps; ++i) {
             const auto down = a.down[h % p.h.parts * p.h.taps + i];
             const int64_t g_row = h / p.h.parts + down.shift;
             if (down.tap < 0 || g_row < a.begin || g_row >= a.end) continue;
-            const int64_t line = (k * p.h.taps + down.tap) * p.w.taps;
             const int64_t slot = (g_row - a.begin) % p.slots * p.w.in;
             for (int64_t j = 0; j < p.w.taps; ++j) {
                 const auto right = a.right[part * p.w.taps + j];
                 if (right.tap < 0) continue;
-                met[count] = slot + (line + right.tap) * p.pitch + right.shift;
-                shifts[count++] = right.shift;
+                *met++ = slot + (down.tap * p.w.taps + right.tap) * p.pitch + right.shift;
+                *shifts++ = right.shift;
+                ++*count;
             }
         }
+    }
+}
+
+// Row h of channel k of dx: part by part in scratch, then side by side.
+template <class T> void write_row(const ProductPlanes<T>& a, const ProductProblem& p, int64_t k, int64_t h) {
+    constexpr int64_t L = kLanes<T>;
+    const auto& [scratch, panel, row, all_met, all_shifts, counts] = a.scratch;
+    const T* ring = scratch + k * p.taps * p.pitch;
+    const int64_t *met = all_met, *shifts = all_shifts;
+    for (int64_t part = 0; part < p.w.parts; ++part) {
+        const int64_t count = counts[part];
         T* to = row + part * p.columns;
-        const int64_t begin = p.clears ? 0 : -p.w.least, end = p.clears ? p.columns : p.w.in - p.w.most;
-        for (int64_t q = 0; q < p.columns;) {
-            if (q >= begin && q + kPanel<T> <= smaller(end, p.columns)) {
-                sum_taps<T, kTileVectors>(to + q, ring + q, met, count);
-                q += kPanel<T>;
-                continue;
-            }
-            Vec<T> sum{};
-            for (int64_t i = 0; i < count; ++i) {
-                const T* from = ring + met[i] + q;
-                const int64_t at = shifts[i] + q;
-                sum += q >= begin && q + L <= end ? load(from) : load_masked(from, lanes_inside<T>(at, p.w.in));
-            }
-            store(to + q, sum);
-            q += L;
+        int64_t q = 0;
+        for (; q + kPanel<T> <= p.columns; q += kPanel<T>) sum_taps<T, kTileVectors>(to + q, ring + q, met, count);
+        for (; q < p.columns; q += L) sum_taps<T, 1>(to + q, ring + q, met, count);
+        // What looks beyond the row's ends.
+        for (q = p.clears || p.w.least < 0 ? 0 : larger(0, p.w.in - p.w.most); !p.clears && q < p.w.grid; ++q) {
+            T sum = 0;
+            for (int64_t i = 0; i < count; ++i)
+                if (shifts[i] + q >= 0 && shifts[i] + q < p.w.in) sum += ring[met[i] + q];
+            to[q] = sum;
+            if (q == -p.w.least - 1) q = larger(q, p.w.in - p.w.most - 1);
         }
+        met += count;
+        shifts += count;
     }
     write_parts<T>({a.dx + (k * p.h.out + h) * p.w.out, row, 1, 0, 0, p.columns, p.w.parts, p.w.out});
 }
@@ -275,8 +285,10 @@ template <class T> void write_row(const ProductPlanes<T>& a, const ProductProble
 // Rows [h0, h1) of dx's grid, all parts of each, of one image.
 template <class T> void compute_rows(const ProductPlanes<T>& a, const ProductProblem& p, int64_t h0, int64_t h1) {
     const auto write = [&](int64_t begin, int64_t end) {
-        for (int64_t k = 0; k < p.results; ++k)
-            for (int64_t h = begin * p.h.parts; h < smaller(end * p.h.parts, p.h.out); ++h) write_row(a, p, k, h);
+        for (int64_t h = begin * p.h.parts; h < smaller(end * p.h.parts, p.h.out); ++h) {
+            list_met(a, p, h);
+            for (int64_t k = 0; k < p.results; ++k) write_row(a, p, k, h);
+        }
     };
     if (p.clears) clear_ends(a, p, 0, p.slots);
     int64_t written = h0;
@@ -321,7 +333,7 @@ template <class T> void few_products(const ProductCall<T>& a, const ProductProbl
                          a.dx + image * p.results * p.h.out * p.w.out,
                          down,
                          right,
-                         {scratch + p.before, scratch + p.ring, row, met, met + p.taps},
+                         {scratch + p.before, scratch + p.ring, row, met, met + p.taps, met + 2 * p.taps},
                          smaller(p.h.in, larger(0, h0 + p.h.least)),
                          larger(0, smaller(p.h.in, h1 + p.h.most))},
                         p, h0, h1);
