@@ -4,12 +4,14 @@
 //   dx[k, i]            = sum over (b, e), o with o*stride + (b, e)*dilation - pad = i of product[k, b, e][o]
 //
 // g is read once and as it lies; a vector of it meets all taps, and no zeros of a stride. A ring holds the product of
-// as many rows of g as the rows of dx at hand see. The terms of an element are added channel by channel for each tap,
+// as many rows of g as the rows of dx at hand see; what their ends see of the next row or the one before is zeros where
+// it can be, and added one by one where it cannot. The terms of an element are added channel by channel for each tap,
 // then tap by tap, wherever a share of the rows begins.
 #pragma once
 #include "common/parallel.hpp"
 #include "kernels/few_parts.hpp"
 #include "kernels/few_plan.hpp"
+#include "kernels/few_product_tile.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -17,20 +19,16 @@ namespace {
 constexpr int64_t kMostTerms = 96;        // of one sum
 constexpr int64_t kRingBytes = 1 << 20;   // of a ring whose rows are taken together
 constexpr int64_t kPanelWaste = 32;       // rows are taken together until a panel wastes less than one in so many
-// A tile: lines of the product by vectors of positions. With 16 registers more positions than lines: to 3 channels, the
-// lines are a multiple of 3, and no tile overlaps another.
-constexpr int kTileLines = kTilePixels > 8 ? kTilePixels : 3, kTileVectors = kTilePixels > 8 ? 2 : 4;
-template <class T> constexpr int64_t kPanel = kTileVectors * kLanes<T>;   // positions
 
 struct ProductProblem {
     int64_t n, terms, results;   // channels that are summed over, and that are results
     FewAxis h, w;
     int64_t lines, taps;   // of the product: results * taps
     int64_t term_block;
-    int64_t rows, slots;                        // rows of g that are multiplied together, and that the ring holds
-    int64_t pitch, columns;                     // of a line of the product, of a part's row of dx
-    bool clears;   // whether zeros stand where dx looks beyond a row's ends, which nothing else looks at
-    int64_t before;                             // elements before the first line
+    int64_t rows, slots;      // rows of g that are multiplied together, and that the ring holds
+    int64_t pitch, columns;   // of a line of the product, of a part's row of dx
+    bool clears;              // whether zeros stand where dx looks beyond a row's ends, which nothing else looks at
+    int64_t before;           // elements before the first line
     int64_t lists, ring, panel, row, scratch;   // elements
 };
 
@@ -59,7 +57,8 @@ template <class T> [[gnu::noinline]] ProductProblem product_problem(const ConvSh
     // Of the next row, and of the one before, a tap sees as many columns as it sees none of its own.
     p.clears = p.w.grid <= p.w.in && larger(-p.w.least, p.w.most) <= p.w.in;
     p.before = apart<T>(larger(0, -p.w.least));
-    p.pitch = ceil_div(p.slots * p.w.in, kLanes<T>) * kLanes<T> + kPanel<T> + p.before;
+    p.pitch =
+        ceil_div(p.slots * p.w.in, kLanes<T>) * kLanes<T> + larger(kPanel<T>, apart<T>(larger(0, p.w.most))) + p.before;
     p.columns = ceil_div(p.w.grid, kLanes<T>) * kLanes<T>;
     const int64_t word = int64_t{8 / sizeof(T)};
     p.lists = apart<T>(2 * word * (p.h.parts * p.h.taps + p.w.parts * p.w.taps));
@@ -68,88 +67,6 @@ template <class T> [[gnu::noinline]] ProductProblem product_problem(const ConvSh
     p.row = apart<T>(p.w.parts * p.columns);
     p.scratch = p.ring + p.panel + p.row + apart<T>(word * (2 * p.taps + p.w.parts));
     return p;
-}
-
-// What is wanted next of g, plane after plane: lines are called in one by one, so that none is waited for.
-template <class T> struct ProductAhead {
-    const T* at;
-    int64_t left, run, plane;   // elements of this plane, of each, and between planes
-    int64_t planes, every;   // every so many calls
-    int64_t wait = 0;
-
-    TK_INLINE void call_in() {
-        if (planes == 0 || --wait > 0) return;
-        wait = every;
-        __builtin_prefetch(at);
-        at += kCacheLine<T>;
-        left -= kCacheLine<T>;
-        if (left > 0) return;
-        at += plane - run + left;
-        left = run;
-        --planes;
-    }
-};
-
-template <class T> struct ProductTile {
-    T* to;   // the first line, `pitch` elements apart
-    int64_t pitch;
-    T* panel;   // [terms], panel_pitch elements apart
-    int64_t panel_pitch;
-    const T* weight;   // [terms] lines apart
-    int64_t lines, terms;
-    ProductAhead<T>* ahead;
-    bool first;
-    const T* copied = nullptr;   // [terms], copied_pitch elements apart
-    int64_t copied_pitch = 0;
-};
-
-// Copies: what lies in the panel is read where `copied` begins, and kept in the panel for the next tiles.
-template <class T, bool Copies = false> [[gnu::noinline]] void multiply_panel(const ProductTile<T>& a) {
-    constexpr int64_t L = kLanes<T>;
-    Vec<T> acc[kTileLines][kTileVectors];
-#pragma GCC unroll 14
-    for (int i = 0; i < kTileLines; ++i)
-#pragma GCC unroll 4
-        for (int v = 0; v < kTileVectors; ++v) acc[i][v] = Vec<T>{};
-    const T *x = Copies ? a.copied : a.panel, *w = a.weight;
-    const int64_t x_pitch = Copies ? a.copied_pitch : a.panel_pitch;
-    T* panel = a.panel;
-    T* const to = a.to;   // kept from what stores might change
-    const int64_t pitch = a.pitch, lines = a.lines, terms = a.terms;
-    const bool first = a.first;
-    ProductAhead<T> ahead = *a.ahead;
-    const auto value_at = [&](int v) __attribute__((always_inline)) {
-        const Vec<T> value = load(x + v * L);
-        if (Copies) store(panel + v * L, value);
-        return value;
-    };
-    for (int64_t c = 0; c < terms; ++c, x += x_pitch, w += lines, panel += kPanel<T>) {
-        ahead.call_in();
-        if constexpr (kTileLines > kTileVectors) {   // what are fewer wait in registers
-            const Vec<T> low = value_at(0), high = value_at(1);
-#pragma GCC unroll 14
-            for (int i = 0; i < kTileLines; ++i) {
-                const Vec<T> factor = broadcast(w[i]);
-                acc[i][0] += factor * low;
-                acc[i][1] += factor * high;
-            }
-        } else {
-            const Vec<T> factor[3] = {broadcast(w[0]), broadcast(w[1]), broadcast(w[2])};
-#pragma GCC unroll 4
-            for (int v = 0; v < kTileVectors; ++v) {
-                const Vec<T> value = value_at(v);
-#pragma GCC unroll 3
-                for (int i = 0; i < kTileLines; ++i) acc[i][v] += factor[i] * value;
-            }
-        }
-    }
-    *a.ahead = ahead;
-#pragma GCC unroll 14
-    for (int i = 0; i < kTileLines; ++i)
-#pragma GCC unroll 4
-        for (int v = 0; v < kTileVectors; ++v) {
-            store(to + i * pitch + v * L, first ? acc[i][v] : load(to + i * pitch + v * L) + acc[i][v]);
-        }
 }
 
 // The operands: mask (of g's shape) or nullptr.
@@ -194,10 +111,11 @@ template <class T> void fill_panel(const ProductPlanes<T>& a, const ProductProbl
 template <class T> void clear_ends(const ProductPlanes<T>& a, const ProductProblem& p, int64_t slot, int64_t rows) {
     for (int64_t i = 0; i < p.w.parts * p.w.taps; ++i) {
         const int64_t tap = a.right[i].tap, shift = a.right[i].shift, begin = smaller(shift, 0);
-        for (int64_t line = tap; tap >= 0 && line < p.lines; line += p.w.taps)
-            for (int64_t end = slot; end <= slot + rows; ++end)
-                for (int64_t o = begin; o < begin + larger(shift, -shift); ++o)
-                    a.scratch.ring[line * p.pitch + end * p.w.in + o] = 0;
+        for (int64_t o = begin; tap >= 0 && o < begin + larger(shift, -shift); ++o)
+            for (int64_t line = tap; line < p.lines; line += p.w.taps) {
+                T* at = a.scratch.ring + line * p.pitch + slot * p.w.in + o;
+                for (int64_t row = 0; row <= rows; ++row, at += p.w.in) *at = 0;
+            }
     }
 }
 
@@ -215,24 +133,22 @@ template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductP
         for (int64_t line = 0; line < p.lines; line += kTileLines) {
             const int64_t first = smaller(line, p.lines - kTileLines);   // the last one overlaps
             for (int64_t c = 0; c < p.terms; c += p.term_block) {
-                const ProductTile<T> tile{to + first * p.pitch, p.pitch, a.scratch.panel + c * kPanel<T>, kPanel<T>,
-                                          a.weight + c * p.lines + first, p.lines, smaller(p.term_block, p.terms - c),
-                                          &ahead, c == 0, a.g + c * plane + o, plane};
-                copies && line == 0 ? multiply_panel<T, true>(tile) : multiply_panel<T>(tile);
+                const ProductTile<T> tile{to + first * p.pitch,
+                                          p.pitch,
+                                          a.scratch.panel + c * kPanel<T>,
+                                          kPanel<T>,
+                                          a.weight + c * p.lines + first,
+                                          p.lines,
+                                          smaller(p.term_block, p.terms - c),
+                                          &ahead,
+                                          c == 0,
+                                          a.g + c * plane + o,
+                                          plane};
+                copies&& line == 0 ? multiply_panel<T, true>(tile) : multiply_panel<T>(tile);
             }
         }
     }
     if (p.clears) clear_ends(a, p, slot, rows);
-}
-
-template <class T, int Vectors> TK_INLINE void sum_taps(T* to, const T* lines, const int64_t* offsets, int64_t taps) {
-    constexpr int64_t L = kLanes<T>;
-    Vec<T> sum[Vectors] = {};
-    for (int64_t t = 0; t < taps; ++t)
-#pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) sum[v] += load(lines + offsets[t] + v * L);
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) store(to + v * L, sum[v]);
 }
 
 // What row h of dx meets.
