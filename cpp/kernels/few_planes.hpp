@@ -9,7 +9,7 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kLinesBytes = 64 * 1024;   // of the lines at hand
+constexpr int64_t kLinesBytes = 68 * 1024;   // of the lines at hand
 // Lines at hand are about so many: the last tile of them overlaps the one before by a few.
 constexpr int64_t kLinesTogether = kTilePixels > 8 ? 25 : 52;
 
