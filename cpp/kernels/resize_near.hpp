@@ -92,7 +92,8 @@ template <class T, int Most, bool Wide> struct NearVector {
         return sum;
     }
     TK_INLINE Vec<T> of_row(int64_t row) const {
-        return sum_of([=](const T* p, int64_t count) { return load_inside(p + row, count); });
+        constexpr bool kWhole = TK_VECTOR_BYTES < 64 && !Wide;   // see near_function()
+        return sum_of([=](const T* p, int64_t count) { return kWhole ? load(p + row) : load_inside(p + row, count); });
     }
 };
 
@@ -111,40 +112,56 @@ void near_rows(const NearRows<T>& call, const int64_t* starts, const Neighbours<
         v[i] = {{n.lane[0], n.lane[1]},         n.two, {n.weight[0], n.weight[1]}, call.x + n.base, smaller(left, L),
                 smaller(larger(left - L, 0), L)};
     }
-    Vec<T> sum_a[Vectors] = {}, sum_b[Vectors] = {};   // of the rows that came last
-    int64_t a = -1, b = -1;
     const int64_t pitch = call.out;
     T* to = call.y;
-    for (const RowSum<T>*row = call.rows, *end = row + call.count; row < end; ++row) {
-        if constexpr (!Before) {
-            if (row->a != a) {
-#pragma GCC unroll 4
-                for (int i = 0; i < Vectors; ++i) sum_a[i] = row->a == b ? sum_b[i] : v[i].of_row(row->a);
-                a = row->a;
-            }
-            if (row->b >= 0 && row->b != b) {
-#pragma GCC unroll 4
-                for (int i = 0; i < Vectors; ++i) sum_b[i] = v[i].of_row(row->b);
-                b = row->b;
-            }
-        }
-        const Vec<T> wa = broadcast(row->wa), wb = broadcast(row->wb);
+    const RowSum<T>*row = call.rows, *const end = row + call.count;
+    // sum_of(i) for a vector i of the row
+    const auto write = [&](auto&& sum_of) {
         Vec<T> sum[Vectors];
 #pragma GCC unroll 4
-        for (int i = 0; i < Vectors; ++i) {
-            if constexpr (!Before) sum[i] = row->b < 0 ? wa * sum_a[i] : two_rows<T>(wa, sum_a[i], wb, sum_b[i]);
-            else
-                sum[i] = v[i].sum_of([&](const T* p, int64_t count) {
-                    const Vec<T> first = load_inside(p + row->a, count);
-                    if (row->b < 0) return wa * first;
-                    return two_rows<T>(wa, first, wb, load_inside(p + row->b, count));
-                });
-        }
+        for (int i = 0; i < Vectors; ++i) sum[i] = sum_of(i);
         if (pitch < L) store_first(to, sum[0], pitch);   // then all vectors are the same
         else
 #pragma GCC unroll 4
             for (int i = 0; i < Vectors; ++i) store(to + w[i], sum[i]);
         to += pitch;
+    };
+    if constexpr (Before) {
+        for (; row < end; ++row) {
+            const Vec<T> wa = broadcast(row->wa), wb = broadcast(row->wb);
+            write([&](int i) {
+                return v[i].sum_of([&](const T* p, int64_t count) {
+                    const Vec<T> first = load_inside(p + row->a, count);
+                    if (row->b < 0) return wa * first;
+                    return two_rows<T>(wa, first, wb, load_inside(p + row->b, count));
+                });
+            });
+        }
+    } else {
+        Vec<T> sum_a[Vectors] = {}, sum_b[Vectors] = {};   // of the rows that came last
+        int64_t a = -1, b = -1;
+        while (row < end) {
+            if (row->a != a) {
+#pragma GCC unroll 4
+                for (int i = 0; i < Vectors; ++i) sum_a[i] = row->a == b ? sum_b[i] : v[i].of_row(row->a);
+                a = row->a;
+            }
+            if (row->b < 0) {
+                const Vec<T> wa = broadcast(row->wa);
+                write([&](int i) { return wa * sum_a[i]; });
+                ++row;
+                continue;
+            }
+            if (row->b != b) {
+#pragma GCC unroll 4
+                for (int i = 0; i < Vectors; ++i) sum_b[i] = v[i].of_row(row->b);
+                b = row->b;
+            }
+            do {
+                const Vec<T> wa = broadcast(row->wa), wb = broadcast(row->wb);
+                write([&](int i) { return wa * sum_a[i] + whole<T>(wb * sum_b[i]); });
+            } while (++row < end && row->a == a && row->b == b);
+        }
     }
 }
 
@@ -177,12 +194,12 @@ template <class T> struct NearFunction {
     void (*run)(const NearRows<T>&, const int64_t*, const Neighbours<T>* const*);   // nullptr: copy_rows()
     int vectors;
 };
-template <class T> NearFunction<T> near_function(bool wide, int taps, RowSums sums) {
+template <class T> NearFunction<T> near_function(bool wide, int taps, RowSums sums, int64_t in) {
     using S = RowSums;
-    constexpr int kSums = TK_VECTOR_BYTES == 64 ? 4 : 2;   // as measured
     if constexpr (kTuned<T>) {
         if (sums == S::copies && taps == 1 && !wide) return {nullptr, 1};
-        if (sums != S::before && !wide) return {near_rows<T, 2, false, false, kSums>, kSums};
+        if (TK_VECTOR_BYTES < 64 && in < kLanes<T>) wide = true;   // its loads look where a row ends
+        if (sums != S::before && !wide) return {near_rows<T, 2, false, false, 4>, 4};
         if (sums != S::before) return {near_rows<T, 2, true, false, 2>, 2};
     }
     if constexpr (!kPermutes) return {nullptr, 1};

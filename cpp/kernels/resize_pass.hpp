@@ -81,7 +81,7 @@ template <class T> struct Pass {
             list[i] = neighbours_from(i * kLanes<T>);
             wide = wide || list[i].wide, taps = static_cast<int>(larger(taps, list[i].taps));
         }
-        function = near_function<T>(wide, taps, sums);
+        function = near_function<T>(wide, taps, sums, in);
         auto* const sums_of_rows = reinterpret_cast<RowSum<T>*>(list + blocks);
         for (int64_t o = 0; o < rows_out; ++o) {
             sums_of_rows[o] = {o * in, -1, 1, 0};

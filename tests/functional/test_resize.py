@@ -119,3 +119,17 @@ def test_rows_added_as_outputs_give_the_bits_of_two_calls(make, rows, columns):
     assert np.array_equal(both, tk.kernels.resample(half, [make(*rows), None]))
     with tk.threads(3):
         assert np.array_equal(both[1:], tk.kernels.resample(x[1:], [make(*rows), make(*columns)]))
+
+
+@pytest.mark.parametrize("columns", [5, 8, 20])
+def test_rows_of_outputs_may_add_any_two_rows(columns):
+    """In any order, one again with another, and one alone: columns first, since rows grow by more."""
+    x = np.random.default_rng(0).integers(-8, 9, (2, 3, 4, columns)).astype(np.float32)
+    pairs = [(0, 1), (0, 1), (0, 2), (2, 0), (2,), (2, 3), (3, 3), (1,), (1, 0), (3, 1), (3,), (3, 1), (1, 3)]
+    index, weights = [i for pair in pairs for i in pair], np.arange(sum(map(len, pairs))) % 7 - 3.0
+    rows = AxisTable(4, np.cumsum([0, *map(len, pairs)]), index, weights)
+    wide = linear_table(columns, 2 * columns)
+    y = tk.kernels.resample(x, [rows, wide])
+    half = tk.kernels.resample(x.astype(float), [None, wide])
+    for o, (begin, end) in enumerate(zip(rows.offsets, rows.offsets[1:], strict=False)):
+        assert np.array_equal(y[:, :, o], sum(weights[t] * half[:, :, index[t]] for t in range(begin, end)))
