@@ -79,6 +79,11 @@ template <class T, class F> void for_each_line_block(const PoolShape& s, F&& f) 
     parallel_chunks(s.planes * s.od * s.oh, kLanes<T> * (32768 / (kLanes<T> * cost) + 1), cost, f);
 }
 
+// Calls in what the line after the next one sees: rows of lines begin too many streams for the processor.
+template <class T> TK_INLINE void fetch_line(const T* line, int64_t elements) {
+    if (elements <= 4096) fetch(line + 2 * elements, elements);
+}
+
 // Whether windows share tiles. Where not, none is narrower: each fills vectors by itself.
 constexpr int64_t kNarrow = 16;
 inline bool narrow(const PoolShape& s) { return s.iw <= kNarrow * s.ow; }
@@ -156,6 +161,7 @@ private:
         const int64_t before = across.begin - left, iw = s.iw;
         const T* from = x + (seen[line].plane * s.id * s.ih * iw + corner(line));
         const int64_t deep = length(seen[line].d), high = length(seen[line].h);
+        if (before == 0 && high * iw >= 256) fetch_line(from, high * iw);   // for shorter ones it costs more
         Best<T> sum{};
         for (int64_t c = before; c < across.end - left; c += 2 * L) {   // two vectors: their loops end together
             const int64_t rest = across.end - left - c;

@@ -181,6 +181,7 @@ __attribute__((noinline)) void gather_lines(T* y, const T* x, const PoolShape& s
         const LineWindows seen = following.next();
         const T* from = x + ((seen.plane * s.id + seen.d.begin) * s.ih + seen.h.begin) * s.iw;
         const int64_t deep = length(seen.d), high = length(seen.h);
+        fetch_line(from, high * s.iw);
         Vec<T> columns[kVectors]{};
         for (int64_t a = 0; a < deep; ++a) {
             const T* line = from + a * s.ih * s.iw;
