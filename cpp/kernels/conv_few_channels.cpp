@@ -278,6 +278,7 @@ template <class T> void few_channels(const FewCall<T>& a, const FewProblem& p, i
 // ---- the entries ----------------------------------------------------------------------------------------------------
 
 constexpr int64_t kFewResults = 8;            // with more, vectors of channels are the faster
+constexpr int64_t kFilledResults = 16;        // of each of several groups: as many fill vectors
 constexpr int64_t kFewestTerms = 16;          // of a product
 constexpr int64_t kFewLines = 6;              // of signals: with fewer, and more than so many terms, vectors of
 constexpr int64_t kManyTerms = 32;            // the signal's pixels are the faster
@@ -301,9 +302,11 @@ const char* declines_groups(const ConvShape& s) {
                ? "for groups of 4 to 32 channels"
                : nullptr;
 }
-const char* forward_declines(const ConvShape& s) {
-    return s.groups == 1 ? "one group: vectors of output channels, or of a row's pixels, are the faster"
-                         : declines_groups(s);
+template <class T> const char* forward_declines(const ConvShape& s) {
+    if (s.groups == 1) return "one group: vectors of output channels, or of a row's pixels, are the faster";
+    if (kTuned<T> && s.oc / s.groups >= kFilledResults)
+        return "16 or more output channels per group: they fill vectors";
+    return declines_groups(s);
 }
 const char* backward_input_declines(const ConvShape& s) {
     const int64_t results = s.ic / s.groups;
@@ -357,7 +360,7 @@ template <class T> void backward_input(const BackwardInputCall<T>& a, const Conv
 
 template <class T> const ForwardAlgorithm<T>& few_channels_forward() {
     static constexpr ForwardAlgorithm<T> entry = {{ConvAlgorithm::few_channels, true, always, false, false, cannot,
-                                                   forward_declines, workspace<T, false>, forward_error},
+                                                   forward_declines<T>, workspace<T, false>, forward_error},
                                                   forward<T>,
                                                   no_pack,
                                                   pack_nothing<T>};

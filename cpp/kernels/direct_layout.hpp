@@ -136,30 +136,6 @@ template <class T> TK_INLINE void copy_even(T* to, const T* from, const T* mask,
     }
 }
 
-// even[i] = from[2 i], odd[i] = from[2 i + 1] of from[0..count), or 0 where there is a mask that is not positive
-template <class T> TK_INLINE void copy_halves(T* even, T* odd, const T* from, const T* mask, int64_t count) {
-    constexpr int64_t L = kLanes<T>;
-    int64_t q = 0;
-    for (; 2 * (q + L) <= count; q += L) {
-        Vec<T> a = load(from + 2 * q), b = load(from + 2 * q + L);
-        if (mask) {
-            a = select<T>(load(mask + 2 * q) > 0, a, Vec<T>{});
-            b = select<T>(load(mask + 2 * q + L) > 0, b, Vec<T>{});
-        }
-        store(even + q, even_lanes<T, L>(a, b));
-        store(odd + q, odd_lanes<T, L>(a, b));
-    }
-    if (const int64_t left = count - 2 * q; left > 0) {
-        const int64_t low = smaller(L, left), high = left - low;
-        Vec<T> a = load_first(from + 2 * q, low), b = load_first(from + 2 * q + L, high);
-        if (mask) {
-            a = select<T>(load_first(mask + 2 * q, low) > 0, a, Vec<T>{});
-            b = select<T>(load_first(mask + 2 * q + L, high) > 0, b, Vec<T>{});
-        }
-        store_first(even + q, even_lanes<T, L>(a, b), (left + 1) / 2);
-        store_first(odd + q, odd_lanes<T, L>(a, b), left / 2);
-    }
-}
 template <class T> TK_INLINE void zero_run(T* to, int64_t count) {
     for (int64_t q = 0; q < count; ++q) to[q] = 0;
 }
@@ -196,31 +172,36 @@ template <class T> struct Rows {
     }
 };
 
-// copy_rows() of two phases whose positions alternate: the input is read once.
-template <class T> void copy_two_phases(const Rows<T>& a, int64_t in, int64_t pitch, int64_t first) {
-    Run runs[2];
-    for (int64_t phase = 0; phase < 2; ++phase) runs[phase] = positions_inside(pitch, in, 2, first + phase);
-    const bool swapped = first < 0 && first % 2 != 0;   // then the first position inside belongs to phase 1
-    const Run lower = runs[swapped], upper = runs[!swapped];
-    const int64_t start = first + swapped + 2 * lower.begin;
-    const int64_t count = (lower.end - lower.begin) + (upper.end - upper.begin);
+// copy_rows() of two phases whose positions alternate: the input is read once, and padding lies under the masks of a
+// row's first vectors and of its last, which overlap. False where it reaches further.
+template <class T> [[gnu::noinline]] bool copy_two_phases(const Rows<T>& a, int64_t in, int64_t pitch, int64_t first) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t lanes = smaller(L, pitch), last = pitch - lanes, inner = (last - 1) / L * L;
+    if (inner > 0 && (first + 2 * L < 0 || first + 2 * (inner + L) > in)) return false;
+    LaneMask<T, L> inside[4];
+    for (int64_t i = 0; i < 4; ++i) inside[i] = lanes_inside<T>(first + i / 2 * 2 * last + i % 2 * L, in);
+    const int64_t begin = larger(first, 0), seen = smaller(first + 2 * pitch, in) - begin;
     a.each([&](T* to, int64_t at) {
-        T *even = to + swapped * pitch, *odd = to + !swapped * pitch;
-        const T* from = a.from + at + start;
-        a.call_in(from, count);
-        zero_edge(even, lower.begin);
-        zero_edge(odd, upper.begin);
-        copy_halves(even + lower.begin, odd + upper.begin, from, a.mask ? a.mask + at + start : nullptr, count);
-        zero_edge(even + lower.end, pitch - lower.end);
-        zero_edge(odd + upper.end, pitch - upper.end);
+        const T* from = a.from + at + first;
+        a.call_in(from + begin - first, seen);
+        const auto deal = [&](int64_t q, Vec<T> low, Vec<T> high) __attribute__((always_inline)) {
+            store_first(to + q, even_lanes<T, L>(low, high), lanes);
+            store_first(to + pitch + q, odd_lanes<T, L>(low, high), lanes);
+        };
+        deal(0, load_masked(from, inside[0]), load_masked(from + L, inside[1]));
+        for (int64_t q = L; q <= inner; q += L) deal(q, load(from + 2 * q), load(from + 2 * q + L));
+        from += 2 * last;
+        if (last > 0) deal(last, load_masked(from, inside[2]), load_masked(from + L, inside[3]));
     });
+    return true;
 }
 
 // Positions origin + stride*q of each row, q counted from `start`, split by phase q mod step into `phases` runs of
 // `pitch` positions. Where the mask is not positive, 0.
 template <class T> void copy_rows(const Rows<T>& a, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
     const int64_t stride = w.stride * larger(w.step, 1), first = w.origin + w.stride * start;
-    if (stride == 2 && phases == 2) return copy_two_phases(a, w.in, pitch, first);
+    if constexpr (kTuned<T>)
+        if (stride == 2 && phases == 2 && !a.mask && copy_two_phases(a, w.in, pitch, first)) return;
     if (phases > 1 && a.rows > 1) {   // phases of a row together, while it is near
         for (int64_t r = 0; r < a.rows; ++r) {
             Rows<T> one = a;
