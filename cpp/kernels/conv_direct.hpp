@@ -122,10 +122,10 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
 inline int64_t list_length(const DirectProblem& p) { return p.d.taps * p.h.taps + 1; }
 
 // Runs a tile, whose columns begin at `begin` and whose output channels at `k`, in each row of a strip. out: of the
-// first output of these channels, image: of the image.
+// first output of these channels, image: of the image, next: what tiles call in.
 template <class T, bool AlongPixels>
 void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, const RowTap* lists, int64_t begin,
-              int64_t k, T* out, T* image, bool strided) {
+              int64_t k, T* out, T* image, bool strided, const T*& next) {
     // Outputs two apart are read before they are written, unless their lines have just been cleared.
     const bool windows = kWindows<T, AlongPixels> && p.windows.rows;
     const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !windows;
@@ -146,6 +146,8 @@ void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, co
         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
         if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
         if (windows) to_windows(tile.to, image, eights, k, s.w0 + begin);
+        if (kTuned<T>) fetch(next, p.called_in);
+        next += p.called_in;
         (kTuned<T> && taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
     }
 }
@@ -162,6 +164,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     const bool straight = strided || planes, in_x = strided || (planes && !a.mask);
     const int64_t pixel = strided ? 2 : 1;   // from one to the next
     T* const image = a.y + (s.image * p.groups + s.group) * p.oc * p.out_plane;
+    const T* next = a.x + (s.image * p.groups + s.group + 1) * p.ic * p.in_plane;
     for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r, straight);
     list_columns(columns, p, straight);
     const Zones zones = zones_of(p, s);
@@ -206,7 +209,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                     tile.tap_end = seen.end;
                     tile.pixels = end - begin;
                     tile.in = scratch + begin * pixel;
-                    run_down<T, AlongPixels>(tile, p, s, lists, begin, k_block * p.outputs, out, image, strided);
+                    run_down<T, AlongPixels>(tile, p, s, lists, begin, k_block * p.outputs, out, image, strided, next);
                 }
             }
         }

@@ -25,6 +25,7 @@ constexpr int64_t kStraightRows = 256;            // rows of input of a tile tha
 constexpr int64_t kPackedBytes = 2 << 20;         // more weights than this are packed block by block
 constexpr int64_t kStagedBytes = 4 << 20;         // strips that then lie ready for all blocks
 constexpr int64_t kPlanesBytes = 384 * 1024;      // of whole planes, read where they lie, again and again
+constexpr int64_t kCalledFrom = 1 << 20;          // elements of an input from which on the next image is called in
 
 constexpr double kWidestStrip = 2 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
@@ -125,7 +126,8 @@ struct DirectProblem : StripLayout {
     int64_t phases, k_blocks;
     int64_t c_sum, c_sums;   // channels of one sum, sums of an output
     int64_t packed_block;
-    int64_t lead;   // where its input starts in a strip that lies in scratch
+    int64_t called_in;   // of an image's group: what each tile calls in of the next one, staged when this one is done
+    int64_t lead;        // where its input starts in a strip that lies in scratch
 
     void reduce() {
         d.reduce();
@@ -297,6 +299,9 @@ template <class T> void plan(DirectProblem& p) {
                  8 * ceil_div(p.w.grid, p.tile_pixels) * p.tile_pixels <= 9 * p.w.grid &&
                  width_of<T>(p, p.k_blocks - 1) == kBlock<T>;
     p.h_slots = p.slots();
+    const int64_t image = p.ic * p.in_plane, inputs = p.n * p.groups * image;
+    if (kTuned<T> && p.strips() == 1 && inputs >= kCalledFrom && image * bytes <= kScratchBytes)
+        p.called_in = ceil_div(image, p.h.grid * ceil_div(p.w.grid, p.tile_pixels) * p.k_blocks * p.c_blocks);
     // The row taps of each row, the offsets of column taps; then a strip.
     p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;
     const int64_t strip =
