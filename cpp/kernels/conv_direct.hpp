@@ -146,9 +146,9 @@ void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, co
         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
         if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
         if (windows) to_windows(tile.to, image, eights, k, s.w0 + begin);
-        if (kTuned<T>) fetch(next, p.called_in);
-        next += p.called_in;
-        (kTuned<T> && taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
+        if (kTuned<T>) fetch(next, p.called_in * taken);
+        next += p.called_in * taken;
+        (taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
     }
 }
 

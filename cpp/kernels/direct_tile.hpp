@@ -181,12 +181,8 @@ template <class T, bool AlongPixels> TileFunction<T> strided_tile() {
     else return nullptr;
 }
 
-// Of several rows that see the same taps, where columns are too few to keep the multiply-adds busy.
-#if defined(__AVX512F__)
-constexpr int64_t kTallColumns = 4, kTallRows = 3;
-#else
-constexpr int64_t kTallColumns = 3, kTallRows = 2;
-#endif
+// Of several rows that see the same taps, where columns are too few for a tile.
+constexpr int64_t kTallColumns = kTilePixels < 12 ? 3 : 4, kTallRows = kTilePixels / kTallColumns;
 template <class T, bool AlongPixels> TileFunction<T> tall_tile() {
     if constexpr (kTuned<T> && !AlongPixels) return channel_tile<T, kTallColumns * kTallRows, 2, 1, kTallColumns>;
     else return nullptr;
