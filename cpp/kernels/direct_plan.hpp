@@ -191,9 +191,9 @@ inline int64_t overhang_of(const Axis& w) { return (w.taps - 1) * w.reach / larg
 // Channels in scratch, as many as `budget` elements hold. False where that is not all. Decides the order of sums: it
 // knows nothing of the batch.
 inline bool cut_channels(DirectProblem& p, int64_t budget) {
-    const int64_t least = smaller(p.w.grid, 2 * p.tile_pixels);
+    const int64_t overhang = overhang_of(p.w), least = smaller(p.w.grid, larger(2 * p.tile_pixels, overhang));
     p.rows = 1;
-    const int64_t narrow = p.row_slots() * p.phases * (least + overhang_of(p.w));
+    const int64_t narrow = p.row_slots() * p.phases * (least + overhang);
     p.c_block = larger(1, smaller(p.c_sums, 2 * budget / (narrow * p.c_sum))) * p.c_sum;
     p.c_blocks = ceil_div(p.ic, p.c_block);
     p.c_block = smaller(p.c_block, p.ic);
