@@ -95,6 +95,9 @@ inline bool stays_near(const DirectProblem& p) {
     return p.ic <= (p.in_plane % kPage == 0 ? kPagedChannels : kWindowChannels);
 }
 
+// Tiles of fewer than 8 sums cannot hide a multiply-add's latency.
+constexpr double kFewSums = 1.2;
+
 // What a problem costs either way: vectors of output channels, or of pixels, leave lanes idle where those do not fill
 // them.
 struct TileCosts {
@@ -103,7 +106,8 @@ struct TileCosts {
 inline TileCosts tile_costs(const DirectProblem& p) {
     constexpr int64_t L = kLanes<float>;
     const double terms = static_cast<double>(p.ic * p.taps()), rows = static_cast<double>(p.d.grid * p.h.grid);
-    const double channels = (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) * p.w.grid;
+    const double channels = (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) * p.w.grid *
+                            (kTilePixels < 8 && p.oc <= L ? kFewSums : 1);
     const bool often = p.taps() == 1 && p.w.step == 1 && p.w.grid == p.in_plane && p.in_plane < kSmallPlane;
     const double pixels = (terms + kPixelTileCost) * (ceil_div(p.w.grid, L) * L) * p.oc * (often ? kReadOften : 1);
     return {rows * channels, rows * (p.windows.rows && !stays_near(p) ? 2 * pixels : pixels)};
