@@ -20,7 +20,8 @@ constexpr int64_t kRangeBytes = 160 * 1024;        // sums of one block of outpu
 constexpr int64_t kFewChannels = 5;                // up to here taps and channels share a tile
 
 // The roles: `dy` gives the vectors, `x` the lanes. For 1x1 kernels with more output than input channels they are
-// swapped, since laying out the vectors is what costs; of every other column it leaves out the others on the way.
+// swapped, since laying out the vectors is what costs; of every other column it leaves out the others on the way. With
+// no more positions than output channels writing dweight costs more, and they are swapped so that sums are made in it.
 struct WeightProblem {
     int64_t n, groups, ic, oc;   // channels per group, of x and of dy
     Axis d, h, w;
@@ -55,7 +56,8 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     constexpr int64_t L = kLanes<T>;
     WeightProblem p{};
     set_forward_axes(p, s);
-    p.swapped = (is_pointwise(s) || takes_every_other<T>(s)) && p.oc > p.ic;
+    p.swapped = (is_pointwise(s) && s.n * p.in_plane <= smaller(kMostPositions, p.oc)) ||
+                ((is_pointwise(s) || takes_every_other<T>(s)) && p.oc > p.ic);
     if (p.swapped) {
         const int64_t channels = p.ic;
         p.ic = p.oc;

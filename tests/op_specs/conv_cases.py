@@ -94,6 +94,8 @@ HOSTILE = [
     Case("many groups", (2, 160, 8, 9), (160, 16, 3, 3), {"groups": 10, "padding": 1}),
     # The weight gradient: roles swapped, several groups in a vector, the last block of groups not full.
     Case("1x1 to more channels", (2, 70, 9, 10), (90, 70, 1, 1)),
+    Case("1x1 to fewer channels, few positions", (1, 96, 5, 7), (41, 96, 1, 1)),
+    Case("1x1 to fewer channels, few positions, tails", (2, 150, 3, 5), (66, 75, 1, 1), {"groups": 2}),
     # And of every other column: whole vectors and a tail of channels, strips that begin within a row.
     Case("1x1 strided to more channels", (3, 144, 9, 11), (150, 144, 1, 1), {"stride": 2}),
     Case("1x1 strided, tails", (2, 260, 5, 9), (262, 130, 1, 1), {"groups": 2, "stride": (1, 2)}, bias=False),
