@@ -17,6 +17,7 @@ constexpr int64_t kGatheredBytes = 128 * 1024;     // x, where it is laid out an
 constexpr double kWidestGather = 1 << 20;          // bytes; where the narrowest strip is wider x is read in place
 constexpr int64_t kIdleBytes = int64_t{1} << 40;   // the price of each unit that is missing
 constexpr int64_t kRangeBytes = 160 * 1024;        // sums of one block of output channels in one unit
+constexpr int64_t kScratchGap = 64 * 1024;         // bytes between threads' panels, past whose end a core reads ahead
 constexpr int64_t kFewChannels = 5;                // up to here taps and channels share a tile
 
 // The roles: `dy` gives the vectors, `x` the lanes. For 1x1 kernels with more output than input channels they are
@@ -147,7 +148,8 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     p.x_scratch = p.gathered ? p.images * p.x_image : p.swapped ? larger(p.ic, L) * p.copy_pitch : 0;
     p.x_scratch = ceil_div(p.x_scratch + L, 16) * 16;
     p.scratch =
-        ceil_div(p.x_scratch + smaller(p.vectors, p.blocks_of_split * kMostVectors) * L * p.positions(), 64) * 64;
+        ceil_div(p.x_scratch + smaller(p.vectors, p.blocks_of_split * kMostVectors) * L * p.positions(), 64) * 64 +
+        kScratchGap / size;
     return p;
 }
 
