@@ -196,12 +196,46 @@ template <class T> [[gnu::noinline]] bool copy_two_phases(const Rows<T>& a, int6
     return true;
 }
 
+// copy_rows() of four phases of stride 4 without a mask: whole vectors where all of them lie in the input.
+template <class T> void copy_four_phases(const Rows<T>& a, int64_t in, int64_t pitch, int64_t first) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t begin = larger(0, ceil_div(-first, 4)), seen = smaller(pitch, (in - first) / 4);
+    const int64_t end = seen - begin < L ? begin : seen;
+    a.each([&](T* to, int64_t at) {
+        const T* from = a.from + at + first;
+        a.call_in(from + 4 * begin, 4 * (seen - begin));
+        for (int64_t q = 0; q < pitch; ++q) {
+            if (q == begin) q = end;
+            for (int64_t phase = 0; phase < 4 && q < pitch; ++phase) {
+                const int64_t position = 4 * q + phase;
+                to[phase * pitch + q] = first + position >= 0 && first + position < in ? from[position] : T(0);
+                asm volatile("" : : : "memory");   // few elements, in a short loop
+            }
+        }
+        for (int64_t q = begin; q < end; q += L) {
+            q = smaller(q, end - L);
+            Vec<T> halves[2][2];   // [even or odd][where]
+#pragma GCC unroll 2
+            for (int i = 0; i < 2; ++i) {
+                const Vec<T> low = load(from + 4 * q + 2 * i * L), high = load(from + 4 * q + (2 * i + 1) * L);
+                halves[0][i] = even_lanes<T, L>(low, high), halves[1][i] = odd_lanes<T, L>(low, high);
+            }
+#pragma GCC unroll 2
+            for (int i = 0; i < 2; ++i) {
+                store(to + i * pitch + q, even_lanes<T, L>(halves[i][0], halves[i][1]));
+                store(to + (i + 2) * pitch + q, odd_lanes<T, L>(halves[i][0], halves[i][1]));
+            }
+        }
+    });
+}
+
 // Positions origin + stride*q of each row, q counted from `start`, split by phase q mod step into `phases` runs of
 // `pitch` positions. Where the mask is not positive, 0.
 template <class T> void copy_rows(const Rows<T>& a, const Axis& w, int64_t phases, int64_t pitch, int64_t start) {
     const int64_t stride = w.stride * larger(w.step, 1), first = w.origin + w.stride * start;
     if constexpr (kTuned<T>)
         if (stride == 2 && phases == 2 && !a.mask && copy_two_phases(a, w.in, pitch, first)) return;
+    if (kLargeTiles<T> && stride == 4 && phases == 4 && !a.mask) return copy_four_phases(a, w.in, pitch, first);
     if (phases > 1 && a.rows > 1) {   // phases of a row together, while it is near
         for (int64_t r = 0; r < a.rows; ++r) {
             Rows<T> one = a;
