@@ -46,30 +46,35 @@ bool needs_no_copy(const DirectCall<T>& a, const DirectProblem& p, const Strip& 
     return kTuned<T> && p.planes ? !a.mask : is_in_place<T, AlongPixels>(a, p, s);
 }
 
-// Calls in the input of the tile so many ahead: `count` of its channels from `begin` on.
+// Calls in the input of the tile so many ahead: `count` of its channels from `begin` on. A tile's pixels are known
+// here.
 constexpr int64_t kTilesAhead = 2;
-template <class T>
-TK_INLINE void fetch_input(const TileArguments<T>& tile, const DirectProblem& p, int64_t begin, int64_t count) {
-    const T* in = tile.in + kTilesAhead * p.tile_pixels + begin * tile.channel_pitch;
-    const int64_t end = smaller(begin + count, tile.channels);
-    for (int64_t c = begin; c < end; ++c, in += tile.channel_pitch) fetch(in, p.tile_pixels);
+template <class T> constexpr int64_t kPixels = kPixelVectors * kLanes<T>;
+template <class T> TK_INLINE void fetch_input(const TileArguments<T>& tile, int64_t begin, int64_t count) {
+    const T* in = tile.in + kTilesAhead * kPixels<T> + begin * tile.channel_pitch;
+    for (int64_t n = smaller(count, tile.channels - begin); n > 0; --n, in += tile.channel_pitch) fetch(in, kPixels<T>);
 }
 // And the `count` elements of a tile's outputs from `out` on, in each channel.
 template <class T> TK_INLINE void fetch_outputs(T* out, const DirectProblem& p, int64_t channels, int64_t count) {
-    for (int64_t k = 0; k < smaller(p.outputs, channels); ++k) fetch_to_write(out + k * p.out_plane, count);
+    for (int64_t n = smaller(p.outputs, channels); n > 0; --n, out += p.out_plane) fetch_to_write(out, count);
 }
 
 // Output channels [k_begin, k_end) of a strip that is read where it lies; their weights lie `pitch` apart. A tile along
 // pixels meets all of them while its input is in L1; along channels it is their weights that stay, and where few inputs
-// make many outputs that are written within the caches, each block's long runs.
+// make many outputs that are written within the caches, each block's long runs. What one tile does is short, as are
+// tiles of few terms.
 template <class T, bool AlongPixels>
 void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
                       int64_t k_begin, int64_t k_end) {
     constexpr RowTap row[] = {{0, 0}, {0, -1}};
     constexpr int64_t column = 0;
     const int64_t tiles = ceil_div(s.columns, p.tile_pixels), blocks = k_end - k_begin;
-    const bool tiles_first = AlongPixels && !p.blocks_first;
-    T* const image = a.y + (s.image * p.groups + s.group) * p.oc * p.out_plane;
+    const bool tiles_first = AlongPixels && !p.blocks_first, windows = kWindows<T, AlongPixels> && p.windows.rows;
+    const bool far = AlongPixels || p.far_outputs;
+    const int64_t tile_pixels = AlongPixels ? kPixels<T> : p.tile_pixels, plane = s.image * p.groups + s.group;
+    T *const image = a.y + plane * p.oc * p.out_plane, *const first = image + s.w0;
+    const T* const bias = a.bias ? a.bias + s.group * p.oc : nullptr;
+    Eights eights{};
     TileArguments<T> tile{};
     tile.rows = row;
     tile.columns = &column;
@@ -77,45 +82,48 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
     tile.c_sum = p.c_sum;
     tile.channel_pitch = p.in_plane;
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
-        const int64_t c0 = c_block * p.c_block, first = (s.image * p.groups + s.group) * p.ic + c0;
+        const int64_t c0 = c_block * p.c_block;
+        const T* const in = a.x + (plane * p.ic + c0) * p.in_plane + s.w0;
         tile.channels = smaller(p.c_block, p.ic - c0);
+        const bool last = c_block == p.c_blocks - 1;
+        tile.to = {nullptr,      nullptr,        p.out_plane, 0,         p.out_w, 0,
+                   c_block == 0, a.relu && last, false,       p.windows, 0,       &eights};
         const int64_t share = ceil_div(tile.channels, blocks);   // of the input to come, called in with each block
-        Run range{0, 0};
-        Eights eights{};
-        for (int64_t outer = 0; outer < (tiles_first ? tiles : blocks); ++outer)
-            for (int64_t inner = 0; inner < (tiles_first ? blocks : tiles); ++inner) {
-                const int64_t block = tiles_first ? inner : outer, k = (k_begin + block) * p.outputs;
-                const int64_t k0 = s.group * p.oc + k;
-                if (!tiles_first || inner == 0) {
-                    range = tile_run<T, AlongPixels>(p, s.columns, tiles_first ? outer : inner);
-                    if (kWindows<T, AlongPixels> && p.windows.rows)
-                        eights =
-                            eights_of(p.windows, (s.w0 + range.begin) % p.windows.columns, range.end - range.begin);
+        int64_t pixel = 0;
+        const auto take_pixels = [&](int64_t i) {
+            const Run range = tile_run<T, AlongPixels>(p, s.columns, i);
+            pixel = range.begin;
+            tile.pixels = range.end - pixel;
+            tile.in = in + pixel;
+            if (windows) eights = eights_of(p.windows, (s.w0 + pixel) % p.windows.columns, tile.pixels);
+        };
+        const auto run = [&](int64_t block) __attribute__((always_inline)) {
+            const int64_t k = (k_begin + block) * p.outputs;
+            tile.width = width_of<T>(p, k_begin + block);
+            tile.packed = packed + block * pitch + c0 * tile.width;
+            tile.to.out = first + k * p.out_plane + pixel;
+            tile.to.bias = bias ? bias + k : nullptr;
+            tile.to.channels = p.oc - k;
+            if (windows) {
+                to_windows(tile.to, image, eights, k, s.w0 + pixel);
+                fetch_windows(tile.to, p);
+            } else if (far) fetch_outputs(tile.to.out + tile_pixels, p, tile.to.channels, tile_pixels);
+            tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
+        };
+        if (tiles_first) {
+            for (int64_t i = 0; i < tiles; ++i) {
+                take_pixels(i);
+                for (int64_t block = 0; block < blocks; ++block) {
+                    fetch_input(tile, block * share, share);
+                    run(block);
                 }
-                tile.pixels = range.end - range.begin;
-                tile.in = a.x + first * p.in_plane + s.w0 + range.begin;
-                tile.width = width_of<T>(p, k_begin + block);
-                tile.packed = packed + block * pitch + c0 * tile.width;
-                tile.to = {a.y + (s.image * p.groups * p.oc + k0) * p.out_plane + s.w0 + range.begin,
-                           a.bias ? a.bias + k0 : nullptr,
-                           p.out_plane,
-                           0,
-                           p.out_w,
-                           p.oc - k,
-                           c_block == 0,
-                           a.relu && c_block == p.c_blocks - 1,
-                           false,
-                           p.windows,
-                           0,
-                           &eights};
-                if (tiles_first) fetch_input(tile, p, block * share, share);
-                if (kWindows<T, AlongPixels> && p.windows.rows) {
-                    to_windows(tile.to, image, eights, k, s.w0 + range.begin);
-                    fetch_windows(tile.to, p);
-                } else if (AlongPixels || p.far_outputs)
-                    fetch_outputs(tile.to.out + p.tile_pixels, p, tile.to.channels, p.tile_pixels);
-                tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
             }
+        } else
+            for (int64_t block = 0; block < blocks; ++block)
+                for (int64_t i = 0; i < tiles; ++i) {
+                    take_pixels(i);
+                    run(block);
+                }
     }
 }
 
