@@ -46,15 +46,11 @@ bool needs_no_copy(const DirectCall<T>& a, const DirectProblem& p, const Strip& 
     return kTuned<T> && p.planes ? !a.mask : is_in_place<T, AlongPixels>(a, p, s);
 }
 
-// Calls in the input of the tile so many ahead: `count` of its channels from `begin` on. A tile's pixels are known
-// here.
+// Tiles along pixels, whose pixels are known here; the input of the tile so many ahead is called in meanwhile.
 constexpr int64_t kTilesAhead = 2;
 template <class T> constexpr int64_t kPixels = kPixelVectors * kLanes<T>;
-template <class T> TK_INLINE void fetch_input(const TileArguments<T>& tile, int64_t begin, int64_t count) {
-    const T* in = tile.in + kTilesAhead * kPixels<T> + begin * tile.channel_pitch;
-    for (int64_t n = smaller(count, tile.channels - begin); n > 0; --n, in += tile.channel_pitch) fetch(in, kPixels<T>);
-}
-// And the `count` elements of a tile's outputs from `out` on, in each channel.
+
+// Calls in the `count` elements of a tile's outputs from `out` on, in each channel.
 template <class T> TK_INLINE void fetch_outputs(T* out, const DirectProblem& p, int64_t channels, int64_t count) {
     for (int64_t n = smaller(p.outputs, channels); n > 0; --n, out += p.out_plane) fetch_to_write(out, count);
 }
@@ -88,7 +84,6 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
         const bool last = c_block == p.c_blocks - 1;
         tile.to = {nullptr,      nullptr,        p.out_plane, 0,         p.out_w, 0,
                    c_block == 0, a.relu && last, false,       p.windows, 0,       &eights};
-        const int64_t share = ceil_div(tile.channels, blocks);   // of the input to come, called in with each block
         int64_t pixel = 0;
         const auto take_pixels = [&](int64_t i) {
             const Run range = tile_run<T, AlongPixels>(p, s.columns, i);
@@ -114,7 +109,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
             for (int64_t i = 0; i < tiles; ++i) {
                 take_pixels(i);
                 for (int64_t block = 0; block < blocks; ++block) {
-                    fetch_input(tile, block * share, share);
+                    tile.ahead = block < 2 ? kTilesAhead * kPixels<T> + block * kCalledIn<T> : 0;
                     run(block);
                 }
             }

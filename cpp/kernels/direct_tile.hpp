@@ -26,6 +26,7 @@ template <class T> struct TileArguments {
         seen;   // of a tile that takes a row's taps at once: bit q where position q of its input is none of padding
     int64_t channels, c_sum, channel_pitch, row_pitch;   // row_pitch: between the input of a tile's rows
     int64_t width, pixels;
+    int64_t ahead;   // along pixels: the input so many elements on is called in
     Destination<T> to;
 };
 
@@ -190,11 +191,15 @@ template <class T, bool AlongPixels> TileFunction<T> tall_tile() {
 
 // ---- along pixels -------------------------------------------------------------------------------------------------
 
+// Elements of each channel that a tile calls in: two make a tile of pixels.
+template <class T> constexpr int64_t kCalledIn = 2 * kLanes<T>;
+
 template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Rows][Vectors];
     accumulate_taps(acc, a, Rows,
                     [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
+                        if constexpr (kTuned<T> && Vectors == kPixelVectors) fetch(x + a.ahead, kCalledIn<T>);
                         Vec<T> value[Vectors];
 #pragma GCC unroll 4
                         for (int v = 0; v < Vectors; ++v) value[v] = load(x + v * L);
