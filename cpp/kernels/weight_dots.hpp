@@ -12,11 +12,13 @@
 namespace tk::TK_ISA {
 namespace {
 
+// A tile: outputs by lanes. With 16 registers two of the kind, for numbers of them that one of both fits better.
 #if defined(__AVX512F__)
-constexpr int kDotOutputs = 3, kDotLanes = 9;
+constexpr int kDotOutputs = 3, kDotLanes = 9, kOtherOutputs = 3, kOtherLanes = 9;
 #else
-constexpr int kDotOutputs = 4, kDotLanes = 3;
+constexpr int kDotOutputs = 4, kDotLanes = 3, kOtherOutputs = 3, kOtherLanes = 4;
 #endif
+constexpr int kMostDotLanes = 9;
 constexpr int64_t kDotBytes = 56 * 1024;   // of a strip of x: a tile is called for as many positions as this allows
 constexpr int64_t kDotColumns = 512;       // of a strip
 constexpr int64_t kDotShort = 64;          // rows of fewer outputs are taken as one run, if x has one channel
@@ -27,6 +29,7 @@ constexpr int64_t kDotChunks = 16;         // units of work, too
 
 struct DotProblem {
     int64_t n, ic, oc, ih, iw, oh, ow, lanes;
+    int64_t tile_outputs, tile_lanes;
     int64_t k_tiles, lane_tiles, k_splits, chunks, strips;
     int64_t rows, row_strips, columns, column_strips;   // of a strip
     // x's copy: a plane for each channel, or where rows are short for each tap of a row, shifted by it and as long as
@@ -37,8 +40,8 @@ struct DotProblem {
     int64_t x, g, scratch;                  // elements: of a thread
 
     // The first output of a tile: the last one overlaps the one before. Where output k's sums are.
-    int64_t output(int64_t slot) const { return smaller(slot, oc - kDotOutputs); }
-    int64_t slot(int64_t k) const { return k < (k_tiles - 1) * kDotOutputs ? k : k + k_tiles * kDotOutputs - oc; }
+    int64_t output(int64_t slot) const { return smaller(slot, oc - tile_outputs); }
+    int64_t slot(int64_t k) const { return k < (k_tiles - 1) * tile_outputs ? k : k + k_tiles * tile_outputs - oc; }
 };
 
 template <class T> [[gnu::noinline]] DotProblem dot_problem(const ConvShape& s) {
@@ -52,8 +55,14 @@ template <class T> [[gnu::noinline]] DotProblem dot_problem(const ConvShape& s) 
     p.oh = s.oh;
     p.ow = s.ow;
     p.lanes = s.ic * s.kh * s.kw;
-    p.k_tiles = ceil_div(p.oc, kDotOutputs);
-    p.lane_tiles = ceil_div(p.lanes, kDotLanes);
+    const auto products = [&](int64_t outputs, int64_t lanes) {
+        return ceil_div(p.oc, outputs) * outputs * ceil_div(p.lanes, lanes) * lanes;
+    };
+    const bool other = products(kOtherOutputs, kOtherLanes) < products(kDotOutputs, kDotLanes);
+    p.tile_outputs = other ? kOtherOutputs : kDotOutputs;
+    p.tile_lanes = other ? kOtherLanes : kDotLanes;
+    p.k_tiles = ceil_div(p.oc, p.tile_outputs);
+    p.lane_tiles = ceil_div(p.lanes, p.tile_lanes);
     p.halo = (s.kh - 1) * s.dil_h;
     p.column_strips = ceil_div(p.ow, kDotColumns);
     p.columns = ceil_div(ceil_div(p.ow, p.column_strips), L) * L;
@@ -69,10 +78,10 @@ template <class T> [[gnu::noinline]] DotProblem dot_problem(const ConvShape& s) 
     p.strips = p.n * p.row_strips * p.column_strips;
     p.chunks = larger(1, smaller(kDotChunks, p.strips));
     p.k_splits = smaller(p.k_tiles, ceil_div(kDotChunks, 8 * p.chunks));
-    p.sums = p.k_tiles * kDotOutputs * p.lane_tiles * kDotLanes * L;
-    p.bias_sums = p.k_tiles * kDotOutputs * L;
+    p.sums = p.k_tiles * p.tile_outputs * p.lane_tiles * p.tile_lanes * L;
+    p.bias_sums = p.k_tiles * p.tile_outputs * L;
     p.x = p.planes * p.x_plane + L;
-    p.g = kDotOutputs * p.rows * p.columns;   // of whole vectors
+    p.g = p.tile_outputs * p.rows * p.columns;   // of whole vectors
     p.scratch = apart<T>(p.x + p.g);
     return p;
 }
@@ -82,72 +91,72 @@ template <class T> struct DotTile {
     T* sums;               // [output][lane], vectors
     int64_t sums_output;   // elements between outputs
     const T *x, *g;
-    int64_t offsets[kDotLanes];
+    int64_t offsets[kMostDotLanes];
     int64_t rows, columns, x_row, g_output, g_row, ahead;
     bool first;
 };
 
 // acc += a vector of positions of each output times one of each lane; whichever are fewer wait in registers.
-template <class T>
-TK_INLINE void add_dots(Vec<T> (&acc)[kDotOutputs][kDotLanes], const T* g, int64_t g_output,
-                        const T* const (&x)[kDotLanes], int64_t o) {
+template <class T, int Outputs, int Lanes>
+TK_INLINE void add_dots(Vec<T> (&acc)[Outputs][Lanes], const T* g, int64_t g_output, const T* const (&x)[Lanes],
+                        int64_t o) {
     const auto of_output = [&](int k) __attribute__((always_inline)) { return whole<T>(load(g + k * g_output)); };
     const auto of_lane = [&](int j) __attribute__((always_inline)) { return whole<T>(load(x[j] + o)); };
-    if constexpr (kDotOutputs < kDotLanes) {
-        Vec<T> held[kDotOutputs];
+    if constexpr (Outputs < Lanes) {
+        Vec<T> held[Outputs];
 #pragma GCC unroll 4
-        for (int k = 0; k < kDotOutputs; ++k) held[k] = of_output(k);
+        for (int k = 0; k < Outputs; ++k) held[k] = of_output(k);
 #pragma GCC unroll 9
-        for (int j = 0; j < kDotLanes; ++j) {
+        for (int j = 0; j < Lanes; ++j) {
             const Vec<T> value = of_lane(j);
 #pragma GCC unroll 4
-            for (int k = 0; k < kDotOutputs; ++k) acc[k][j] += held[k] * value;
+            for (int k = 0; k < Outputs; ++k) acc[k][j] += held[k] * value;
         }
     } else {
-        Vec<T> held[kDotLanes];
+        Vec<T> held[Lanes];
 #pragma GCC unroll 9
-        for (int j = 0; j < kDotLanes; ++j) held[j] = of_lane(j);
+        for (int j = 0; j < Lanes; ++j) held[j] = of_lane(j);
 #pragma GCC unroll 4
-        for (int k = 0; k < kDotOutputs; ++k) {
+        for (int k = 0; k < Outputs; ++k) {
             const Vec<T> value = of_output(k);
 #pragma GCC unroll 9
-            for (int j = 0; j < kDotLanes; ++j) acc[k][j] += held[j] * value;
+            for (int j = 0; j < Lanes; ++j) acc[k][j] += held[j] * value;
         }
     }
 }
 
-template <class T> [[gnu::noinline]] void dot_tile(const DotTile<T>& a) {
+template <class T, int Outputs, int Lanes> [[gnu::noinline]] void dot_tile(const DotTile<T>& a) {
     constexpr int64_t L = kLanes<T>;
-    Vec<T> acc[kDotOutputs][kDotLanes];
+    Vec<T> acc[Outputs][Lanes];
 #pragma GCC unroll 4
-    for (int k = 0; k < kDotOutputs; ++k)
+    for (int k = 0; k < Outputs; ++k)
 #pragma GCC unroll 9
-        for (int j = 0; j < kDotLanes; ++j) acc[k][j] = Vec<T>{};
+        for (int j = 0; j < Lanes; ++j) acc[k][j] = Vec<T>{};
     for (int64_t r = 0; r < a.rows; ++r) {
-        const T *x[kDotLanes], *g = a.g + r * a.g_row;
+        const T *x[Lanes], *g = a.g + r * a.g_row;
 #pragma GCC unroll 9
-        for (int j = 0; j < kDotLanes; ++j) {
+        for (int j = 0; j < Lanes; ++j) {
             x[j] = a.x + r * a.x_row + a.offsets[j];
             asm("" : "+r"(x[j]));   // or GCC keeps their distances
         }
-        T last[kDotOutputs * L];   // what is left of a row, and zeros: a mask would take a register
+        T last[Outputs * L];   // what is left of a row, and zeros: a mask would take a register
         int64_t g_output = a.g_output, o = 0, end = a.columns - a.columns % L;
         while (true) {
             for (; o < end; o += L, g += L) {
                 __builtin_prefetch(g + a.ahead);
-                add_dots<T>(acc, g, g_output, x, o);
+                add_dots<T, Outputs, Lanes>(acc, g, g_output, x, o);
             }
             if (o >= a.columns) break;
-            for (int k = 0; k < kDotOutputs; ++k) store(last + k * L, load_first(g + k * a.g_output, a.columns - o));
+            for (int k = 0; k < Outputs; ++k) store(last + k * L, load_first(g + k * a.g_output, a.columns - o));
             g = last;
             g_output = L;
             end = a.columns;
         }
     }
 #pragma GCC unroll 4
-    for (int k = 0; k < kDotOutputs; ++k)
+    for (int k = 0; k < Outputs; ++k)
 #pragma GCC unroll 9
-        for (int j = 0; j < kDotLanes; ++j) {
+        for (int j = 0; j < Lanes; ++j) {
             T* to = a.sums + k * a.sums_output + j * L;
             store(to, a.first ? acc[k][j] : load(to) + acc[k][j]);
         }
@@ -180,9 +189,9 @@ template <class T> void copy_x(T* to, const T* x, const DotProblem& p, const Con
 }
 
 // The tile's dy, masked by y: [output][row][columns].
-template <class T> void copy_masked(T* to, const T* y, const DotTile<T>& a) {
+template <class T> void copy_masked(T* to, const T* y, const DotTile<T>& a, int64_t outputs) {
     constexpr int64_t L = kLanes<T>;
-    for (int k = 0; k < kDotOutputs; ++k)
+    for (int64_t k = 0; k < outputs; ++k)
         for (int64_t r = 0; r < a.rows; ++r)
             for (int64_t o = 0; o < a.columns; o += L, to += L) {
                 const int64_t at = k * a.g_output + r * a.g_row + o, lanes = smaller(L, a.columns - o);
@@ -197,35 +206,36 @@ void sum_dots(const BackwardWeightCall<T>& a, const DotProblem& p, const ConvSha
     const int64_t plane = p.oh * p.ow;
     copy_x(scratch, a.x, p, s, strip);
     DotTile<T> tile{};
-    tile.sums_output = p.lane_tiles * kDotLanes * L;
+    tile.sums_output = p.lane_tiles * p.tile_lanes * L;
     tile.rows = p.one_run ? 1 : strip.rows;
     tile.columns = p.one_run ? strip.rows * p.ow : strip.columns;
     tile.x = scratch;
     tile.x_row = p.x_row;
     tile.first = first;
-    for (int64_t k = k_begin; k < k_end; k += kDotOutputs) {
+    for (int64_t k = k_begin; k < k_end; k += p.tile_outputs) {
         const int64_t at = (strip.image * p.oc + p.output(k)) * plane + strip.h0 * p.ow + strip.w0;
         tile.g = a.dy + at;
         tile.g_row = p.ow;
         tile.g_output = plane;
         if (a.y) {
-            copy_masked(scratch + p.x, a.y + at, tile);
+            copy_masked(scratch + p.x, a.y + at, tile, p.tile_outputs);
             tile.g = scratch + p.x;
             tile.g_row = ceil_div(tile.columns, L) * L;
             tile.g_output = tile.rows * tile.g_row;
         }
-        for (int64_t lane = 0; lane < p.lane_tiles * kDotLanes; lane += kDotLanes) {
-            for (int j = 0; j < kDotLanes; ++j) {
+        for (int64_t lane = 0; lane < p.lane_tiles * p.tile_lanes; lane += p.tile_lanes) {
+            for (int j = 0; j < p.tile_lanes; ++j) {
                 const int64_t tap = smaller(lane + j, p.lanes - 1), e = tap % s.kw, b = tap / s.kw % s.kh;
                 const int64_t c = tap / s.kw / s.kh;
                 tile.offsets[j] = b * s.dil_h * p.x_row + (p.one_run ? e * p.x_plane : c * p.x_plane + e * s.dil_w);
             }
             tile.sums = sums + k * tile.sums_output + lane * L;
-            const int64_t i = lane / kDotLanes;   // calls in an output's rows of the next tile
-            tile.ahead = a.y || i >= kDotOutputs ? 0 : (kDotOutputs + i) * plane;
-            dot_tile(tile);
+            const int64_t i = lane / p.tile_lanes;   // calls in an output's rows of the next tile
+            tile.ahead = a.y || i >= p.tile_outputs ? 0 : (p.tile_outputs + i) * plane;
+            if (kOtherLanes != kDotLanes && p.tile_lanes == kOtherLanes) dot_tile<T, kOtherOutputs, kOtherLanes>(tile);
+            else dot_tile<T, kDotOutputs, kDotLanes>(tile);
         }
-        for (int i = 0; bias && i < kDotOutputs; ++i) {
+        for (int i = 0; bias && i < p.tile_outputs; ++i) {
             Vec<T> sum{};
             for (int64_t r = 0; r < tile.rows; ++r)
                 for (int64_t o = 0; o < tile.columns; o += L)
@@ -253,13 +263,13 @@ template <class T> void run_dots(const BackwardWeightCall<T>& a, const ConvShape
         const int64_t first = p.strips * chunk / p.chunks, last = p.strips * (chunk + 1) / p.chunks;
         T* bias = a.dbias ? all_bias + chunk * p.bias_sums : nullptr;
         for (int64_t i = first; i < last; ++i)
-            sum_dots(a, p, s, dot_strip(p, i), begin * kDotOutputs, end * kDotOutputs, a.workspace + chunk * p.sums,
-                     bias, i == first, scratch + thread * p.scratch);
+            sum_dots(a, p, s, dot_strip(p, i), begin * p.tile_outputs, end * p.tile_outputs,
+                     a.workspace + chunk * p.sums, bias, i == first, scratch + thread * p.scratch);
     });
     parallel_for(p.oc, p.chunks * p.sums, [&](int64_t k, int) {
         for (int64_t lane = 0; lane < p.lanes; ++lane)
             a.dweight[k * p.lanes + lane] =
-                total_of(a.workspace + (p.slot(k) * p.lane_tiles * kDotLanes + lane) * L, p.chunks, p.sums);
+                total_of(a.workspace + (p.slot(k) * p.lane_tiles * p.tile_lanes + lane) * L, p.chunks, p.sums);
         if (a.dbias) a.dbias[k] = total_of(all_bias + p.slot(k) * L, p.chunks, p.bias_sums);
     });
 }
