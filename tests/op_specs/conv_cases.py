@@ -112,7 +112,7 @@ HOSTILE = [
     Case("first layer, stem", (2, 3, 31, 75), (17, 3, 7, 7), {"stride": 2, "padding": 3}),
     Case("first layer, stride 4", (1, 3, 47, 52), (16, 3, 11, 11), {"stride": 4, "padding": 2}),
     Case("first layer apart", (2, 2, 25, 23), (18, 2, 4, 3), {"stride": 3, "padding": ((4, 1), (0, 3)), "dilation": 2}),
-    Case("first layer of many taps", (2, 1, 5, 80), (16, 1, 2, 45), {"padding": ((0, 1), (44, 0))}),
+    Case("first layer, far taps", (2, 3, 5, 80), (16, 3, 2, 2), {"padding": ((0, 1), (40, 0)), "dilation": (1, 40)}),
     Case("first layer, unpadded", (2, 3, 20, 75), (17, 3, 3, 9)),
     Case("long first layer", (2, 2, 1100), (18, 2, 3), {"padding": 1}),
     # Small maps of several groups of channels, the last one overlapping; zeros before and after each plane.
