@@ -294,7 +294,9 @@ template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& 
                 if (needs_no_copy<T, AlongPixels>(a, f, s)) return;
                 copy_strip(staged + unit * f.strip, a.x, a.mask, f, s, c0, smaller(f.c_block, f.ic - c0));
             });
-            const int64_t splits = larger(1, smaller(count, ceil_div(8, k_blocks)));
+            // Units that share a block pack it each: none where blocks alone are even shares.
+            const int64_t units = k_blocks % max_threads() == 0 ? k_blocks : 8;
+            const int64_t splits = larger(1, smaller(count, ceil_div(units, k_blocks)));
             parallel_for(k_blocks * splits, all.work, [&](int64_t unit, int thread) {
                 T* own = scratch + thread * all.scratch;
                 const int64_t k = unit / splits, split = unit % splits, block = group * k_blocks + k;

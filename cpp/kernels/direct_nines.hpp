@@ -12,8 +12,7 @@ template <class T> bool deals_nine(const Company& all, int64_t k_block) {
     int64_t taps = 0;
     for (int64_t i = 0; i < all.count; ++i) taps += all.parts[i].taps();
     const int64_t width = width_of<T>(p, k_block);
-    return taps == 9 && p.w_oc == 9 && !p.w_pair && width % kLanes<T> == 0 &&
-           p.oc - k_block * p.outputs >= width;
+    return taps == 9 && p.w_oc == 9 && !p.w_pair && width % kLanes<T> == 0 && p.oc - k_block * p.outputs >= width;
 }
 
 // Channels [begin, end) of a block. `block`: its first weight.
