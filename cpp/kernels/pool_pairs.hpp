@@ -110,28 +110,30 @@ template <class T, Packing P, class F> void for_each_pair_vector(const T* x, con
         constexpr int64_t L = kLanes<T>;
         const PoolShape s = given;   // what is captured would be read anew after every store
         const F f = captured;
-        int64_t h = begin % s.oh;
-        const T* top = x + (begin / s.oh * s.ih + 2 * h) * s.iw;
+        const int64_t down = 2 * s.iw, height = s.oh * down, stop = end * s.ow;
+        const int64_t last = larger(0, s.ow - L);   // where the last vector of a row begins
+        int64_t corner = begin % s.oh * down;
+        const T* top = x + (begin / s.oh * s.ih * s.iw + corner);
         const auto next_row = [&] {
-            top += 2 * s.iw;
-            if (++h == s.oh) h = 0, top += (s.ih - 2 * s.oh) * s.iw;
+            top += down, corner += down;
+            if (corner == height) corner = 0, top += s.ih * s.iw - height;
         };
-        for (int64_t row = begin; row < end; ++row, next_row()) {
-            const bool whole = (end - row) * s.ow >= L;
-            PairOutputs<T> outputs{row * s.ow, s.ow, whole, top, top, 2 * h * s.iw, 0};
+        for (int64_t at = begin * s.ow; at < stop; at += s.ow, next_row()) {   // few names: each has a register
+            const bool whole = stop - at >= L;
             if constexpr (P == Packing::kTwoRows) {
-                if (row + 1 < end) {
-                    ++row, next_row();
+                PairOutputs<T> outputs{at, s.ow, whole, top, top, corner, 0};
+                if (at + s.ow < stop) {
+                    at += s.ow, next_row();
                     outputs.count += s.ow;
                     outputs.second = top;
-                    outputs.second_corner = 2 * h * s.iw - 2 * s.ow;
+                    outputs.second_corner = corner - 2 * s.ow;
                 }
                 f(outputs);
             } else {
-                for (int64_t next = 0; next < s.ow; next += L) {
-                    const int64_t o = larger(0, smaller(next, s.ow - L));   // the last one moves back
+                for (int64_t o = 0;; o = smaller(o + L, last)) {   // the last one moves back
                     const T* from = top + 2 * o;
-                    f(PairOutputs<T>{outputs.at + o, s.ow, whole, from, from + L, outputs.corner + 2 * o, 0});
+                    f(PairOutputs<T>{at + o, s.ow, whole, from, from + L, corner + 2 * o, 0});
+                    if (o == last) break;
                 }
             }
         }
