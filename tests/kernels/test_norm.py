@@ -424,3 +424,19 @@ def test_relu_in_the_same_pass(name: str, dtype: Any, shape: tuple[int, ...], af
         got.append(K.batch_norm_inference(x, mean, running[0], weight, bias, activation="relu"))
     for one, other in zip(got, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("sizes", [(24, 25), (7, 73), (32, 16)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_inference_of_large_maps_takes_every_map_by_its_channel(
+    threads: int, dtype: str, sizes: tuple[int, ...]
+) -> None:
+    """Integers, whose results are exact."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(-9, 10, (3, 17, *sizes)).astype(dtype)
+    mean, weight, bias = (rng.integers(-9, 10, 17).astype(dtype) for _ in range(3))
+    with tk.threads(threads):
+        y = tk.kernels.batch_norm_inference(x, mean, np.ones(17, dtype), weight, bias, eps=0.0)
+    per_channel = (slice(None), None, None)
+    assert np.array_equal(y, (x - mean[per_channel]) * weight[per_channel] + bias[per_channel])
