@@ -199,10 +199,13 @@ inline WeightUnit unit_of(const WeightProblem& p, int64_t unit) {
 }
 
 inline WeightStrip strip_of(const WeightProblem& p, int64_t strip, int64_t fold_block) {
-    const int64_t image = strip / (p.strips / p.image_strips) * p.images;
+    const int64_t images = strip / (p.strips / p.image_strips);
+    const int64_t image = p.n * images / p.image_strips, end = p.n * (images + 1) / p.image_strips;
     const int64_t h0 = strip / p.column_strips % p.row_strips * p.rows, w0 = strip % p.column_strips * p.columns;
-    return {image, smaller(p.images, p.n - image), fold_block, strip / (p.column_strips * p.row_strips) % p.d.grid,
-            h0,    smaller(p.rows, p.h.grid - h0), w0,         smaller(p.columns, p.w.grid - w0)};
+    return {image,      end - image,
+            fold_block, strip / (p.column_strips * p.row_strips) % p.d.grid,
+            h0,         smaller(p.rows, p.h.grid - h0),
+            w0,         smaller(p.columns, p.w.grid - w0)};
 }
 
 // next: the strip after this one in the same unit, or this one.

@@ -136,6 +136,7 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
         while (p.images < p.n && (++p.images, full()) == false) {}
     if (p.images > 1 && full()) --p.images;
     p.image_strips = ceil_div(p.n, p.images);
+    if (p.images > 1) p.image_strips = smaller(p.n, ceil_div(p.image_strips, p.chunks) * p.chunks);   // as many in each
     p.images = ceil_div(p.n, larger(p.image_strips, 1));
     measure();
     p.strips = p.image_strips * p.d.grid * p.row_strips * p.column_strips;
