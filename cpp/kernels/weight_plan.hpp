@@ -18,6 +18,7 @@ constexpr double kWidestGather = 1 << 20;          // bytes; where the narrowest
 constexpr int64_t kIdleBytes = int64_t{1} << 40;   // the price of each unit that is missing
 constexpr int64_t kRangeBytes = 160 * 1024;        // sums of one block of output channels in one unit
 constexpr int64_t kScratchGap = 64 * 1024;         // bytes between threads' panels, past whose end a core reads ahead
+constexpr int64_t kManyStrips = 8;                 // of a chunk: one more or less does no harm
 constexpr int64_t kFewChannels = 5;                // up to here taps and channels share a tile
 
 // The roles: `dy` gives the vectors, `x` the lanes. For 1x1 kernels with more output than input channels they are
@@ -123,7 +124,15 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     int64_t most = smaller(kPanelBytes / block, kMostPositions);
     most = larger(kFewestPositions, smaller(most, kStripBytes / (p.blocks_of_split * block)));
     p.rows = p.images = 1;
+    // Of few strips every chunk has to have as many, or threads wait: how many, each at most 5/4 as long. `others`: of
+    // how many parts each is cut into so many.
+    const auto even = [&](int64_t strips, int64_t others, int64_t most_strips) {
+        int64_t step = p.gathered || strips * others >= kManyStrips * p.chunks ? 1 : p.chunks;
+        for (; step > 1 && others % 2 == 0; others /= 2) step /= 2;
+        return step == 1 ? strips : smaller(most_strips, ceil_div(4 * strips, 5 * step) * step);
+    };
     p.column_strips = ceil_div(p.w.grid, most);
+    if (p.column_strips > 1) p.column_strips = even(p.column_strips, p.n * p.d.grid * p.h.grid, p.w.grid);
     p.columns = ceil_div(p.w.grid, p.column_strips);
     while (measure() > kGatheredBytes && p.columns > L) p.columns = ceil_div(p.w.grid, ++p.column_strips);
     const auto full = [&] { return p.positions() > most || measure() > kGatheredBytes; };
@@ -131,12 +140,13 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
         while (p.rows < p.h.grid && (++p.rows, full()) == false) {}
     if (p.rows > 1 && full()) --p.rows;
     p.row_strips = ceil_div(p.h.grid, p.rows);
+    if (p.rows > 1 && p.row_strips > 1) p.row_strips = even(p.row_strips, p.n * p.d.grid, p.h.grid);
     p.rows = ceil_div(p.h.grid, p.row_strips);
     if (p.row_strips * p.column_strips * p.d.grid == 1)
         while (p.images < p.n && (++p.images, full()) == false) {}
     if (p.images > 1 && full()) --p.images;
     p.image_strips = ceil_div(p.n, p.images);
-    if (p.images > 1) p.image_strips = smaller(p.n, ceil_div(p.image_strips, p.chunks) * p.chunks);   // as many in each
+    if (p.images > 1) p.image_strips = smaller(p.n, ceil_div(p.image_strips, p.chunks) * p.chunks);
     p.images = ceil_div(p.n, larger(p.image_strips, 1));
     measure();
     p.strips = p.image_strips * p.d.grid * p.row_strips * p.column_strips;

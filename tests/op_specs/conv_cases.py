@@ -96,6 +96,9 @@ HOSTILE = [
     Case("1x1 to more channels", (2, 70, 9, 10), (90, 70, 1, 1)),
     Case("1x1 to fewer channels, few positions", (1, 96, 5, 7), (41, 96, 1, 1)),
     Case("1x1 to fewer channels, few positions, tails", (2, 150, 3, 5), (66, 75, 1, 1), {"groups": 2}),
+    # Strips that are lengthened so that chunks have as many, strips of three images and of four.
+    Case("1x1 of long rows", (1, 17, 3500), (30, 17, 1)),
+    Case("strips of several images", (7, 20, 9, 10), (30, 20, 3, 3), {"padding": 1}),
     # And of every other column: whole vectors and a tail of channels, strips that begin within a row.
     Case("1x1 strided to more channels", (3, 144, 9, 11), (150, 144, 1, 1), {"stride": 2}),
     Case("1x1 strided, tails", (2, 260, 5, 9), (262, 130, 1, 1), {"groups": 2, "stride": (1, 2)}, bias=False),
