@@ -138,6 +138,28 @@ template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels>
             return;
         }
     if constexpr (Across < Pixels || Pixels <= kCalledPixels<T>) return write_called(acc, a, Pixels, Across);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    if constexpr (kTuned<T>) {
+        if (to.pixel_stride != 1 || !to.first) return write_called(acc, a, Pixels, Across);
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v) {
+            const int64_t channels = smaller(L, to.channels - v * L);
+            Vec<T> sums[kTilePixels]{};
+#pragma GCC unroll 8
+            for (int p = 0; p < Pixels; ++p) sums[p] = acc[p][v];
+            if (to.bias) {
+                const Vec<T> bias = load_first(to.bias + v * L, channels);
+#pragma GCC unroll 8
+                for (int p = 0; p < Pixels; ++p) sums[p] += bias;
+            }
+            if (to.relu)
+#pragma GCC unroll 8
+                for (int p = 0; p < Pixels; ++p) sums[p] = rectify<T>(sums[p]);
+            write_turned<Pixels>(sums, to.out + v * L * to.plane, channels, to.plane);
+        }
+        return;
+    }
+#endif
 #pragma GCC unroll 2
     for (int v = 0; v < Vectors; ++v) {
         const int64_t channels = smaller(L, to.channels - v * L);
