@@ -64,7 +64,8 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                       int64_t k_begin, int64_t k_end) {
     constexpr RowTap row[] = {{0, 0}, {0, -1}};
     constexpr int64_t column = 0;
-    const int64_t tiles = ceil_div(s.columns, p.tile_pixels), blocks = k_end - k_begin;
+    const Cut cut = cut_of<T, AlongPixels>(p, s.columns);
+    const int64_t tiles = cut.count, blocks = k_end - k_begin;
     const bool tiles_first = AlongPixels && !p.blocks_first, windows = kWindows<T, AlongPixels> && p.windows.rows;
     const bool far = AlongPixels || p.far_outputs;
     const int64_t tile_pixels = AlongPixels ? kPixels<T> : p.tile_pixels, plane = s.image * p.groups + s.group;
@@ -86,7 +87,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                    c_block == 0, a.relu && last, false,       p.windows, 0,       &eights};
         int64_t pixel = 0;
         const auto take_pixels = [&](int64_t i) {
-            const Run range = tile_run<T, AlongPixels>(p, s.columns, i);
+            const Run range = tile_run<T, AlongPixels>(cut, i);
             pixel = range.begin;
             tile.pixels = range.end - pixel;
             tile.in = in + pixel;
@@ -204,8 +205,9 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                        nullptr};
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
-                for (int64_t i = 0; i < ceil_div(length, p.tile_pixels); ++i) {
-                    const Run range = strided ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(p, length, i);
+                const Cut cut = cut_of<T, AlongPixels>(p, length);
+                for (int64_t i = 0; i < cut.count; ++i) {
+                    const Run range = strided ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(cut, i);
                     const int64_t begin = w0 + range.begin, end = w0 + range.end;
                     const Run seen = taps_seen(p, s, begin, end);
                     tile.tap_begin = seen.begin;

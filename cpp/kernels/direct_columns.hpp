@@ -39,11 +39,21 @@ inline uint32_t positions_seen(const DirectProblem& p, const Strip& s, int64_t b
     return ((uint32_t{1} << end_seen) - 1) & -(uint32_t{1} << begin_seen);
 }
 
-// Tile i of `length` columns, as even as whole vectors let them be.
-template <class T, bool AlongPixels> Run tile_run(const DirectProblem& p, int64_t length, int64_t i) {
-    const int64_t unit = AlongPixels ? kLanes<T> : 1, units = ceil_div(length, unit);
-    const int64_t tiles = ceil_div(length, p.tile_pixels);
-    return {units * i / tiles * unit, smaller(length, units * (i + 1) / tiles * unit)};
+// `length` columns in `count` tiles, as even as whole vectors let them be: of `each` of them, the first `more` of one
+// more.
+struct Cut {
+    int64_t length, count, each, more;
+};
+template <class T, bool AlongPixels> constexpr int64_t kColumnUnit = AlongPixels ? kLanes<T> : 1;
+template <class T, bool AlongPixels> Cut cut_of(const DirectProblem& p, int64_t length) {
+    const int64_t units = ceil_div(length, kColumnUnit<T, AlongPixels>), count = ceil_div(length, p.tile_pixels);
+    return {length, count, units / larger(count, 1), units % larger(count, 1)};
+}
+template <class T, bool AlongPixels> TK_INLINE Run tile_run(const Cut& cut, int64_t i) {
+    const auto begin = [&](int64_t tile) {
+        return (cut.each * tile + smaller(tile, cut.more)) * kColumnUnit<T, AlongPixels>;
+    };
+    return {begin(i), smaller(cut.length, begin(i + 1))};
 }
 
 // The same in whole tiles, the last of which overlaps the one before.
