@@ -199,13 +199,15 @@ inline WeightUnit unit_of(const WeightProblem& p, int64_t unit) {
 }
 
 inline WeightStrip strip_of(const WeightProblem& p, int64_t strip, int64_t fold_block) {
-    const int64_t images = strip / (p.strips / p.image_strips);
-    const int64_t image = p.n * images / p.image_strips, end = p.n * (images + 1) / p.image_strips;
-    const int64_t h0 = strip / p.column_strips % p.row_strips * p.rows, w0 = strip % p.column_strips * p.columns;
-    return {image,      end - image,
-            fold_block, strip / (p.column_strips * p.row_strips) % p.d.grid,
-            h0,         smaller(p.rows, p.h.grid - h0),
-            w0,         smaller(p.columns, p.w.grid - w0)};
+    const auto cut = [](int64_t size, int64_t part, int64_t parts) {
+        return Run{size * part / parts, size * (part + 1) / parts};
+    };
+    const Run images = cut(p.n, strip / (p.strips / p.image_strips), p.image_strips);
+    const Run rows = cut(p.h.grid, strip / p.column_strips % p.row_strips, p.row_strips);
+    const Run columns = cut(p.w.grid, strip % p.column_strips, p.column_strips);
+    const int64_t od = strip / (p.column_strips * p.row_strips) % p.d.grid;
+    return {images.begin, images.end - images.begin, fold_block,    od,
+            rows.begin,   rows.end - rows.begin,     columns.begin, columns.end - columns.begin};
 }
 
 // next: the strip after this one in the same unit, or this one.
