@@ -295,7 +295,7 @@ const char* cannot(const ConvShape& s) {
                : "the taps lie so far apart that a strip of the input outgrows its scratch";
 }
 // Strided groups: deinterleaving their input, or interleaving what comes of it, costs as much as their products, and is
-// done once per plane here.
+// done once per plane here. Forward, output channels that fill vectors repay it with tiles that run at the peak.
 const char* declines_groups(const ConvShape& s) {
     if (s.sh * s.sw == 1) return "stride 1: vectors of a row's pixels are the faster";
     return smaller(s.ic, s.oc) / s.groups < kMostResults || larger(s.ic, s.oc) / s.groups > kFewChannels

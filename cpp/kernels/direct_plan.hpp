@@ -299,9 +299,9 @@ template <class T> void plan(DirectProblem& p) {
                  8 * ceil_div(p.w.grid, p.tile_pixels) * p.tile_pixels <= 9 * p.w.grid &&
                  width_of<T>(p, p.k_blocks - 1) == kBlock<T>;
     p.h_slots = p.slots();
-    const int64_t image = p.ic * p.in_plane, inputs = p.n * p.groups * image;
-    if (kTuned<T> && p.strips() == 1 && inputs >= kCalledFrom && image * bytes <= kScratchBytes)
-        p.called_in = ceil_div(image, p.h.grid * ceil_div(p.w.grid, p.tile_pixels) * p.k_blocks * p.c_blocks);
+    const int64_t image = p.ic * p.in_plane, tiles = p.h.grid * ceil_div(p.w.grid, p.tile_pixels) * p.k_blocks;
+    if (kTuned<T> && p.strips() == 1 && p.n * p.groups * image >= kCalledFrom && image * bytes <= kScratchBytes)
+        p.called_in = ceil_div(image, larger(1, tiles * p.c_blocks));
     // The row taps of each row, the offsets of column taps; then a strip.
     p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;
     const int64_t strip =

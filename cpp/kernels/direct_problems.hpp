@@ -106,8 +106,8 @@ struct TileCosts {
 inline TileCosts tile_costs(const DirectProblem& p) {
     constexpr int64_t L = kLanes<float>;
     const double terms = static_cast<double>(p.ic * p.taps()), rows = static_cast<double>(p.d.grid * p.h.grid);
-    const double channels = (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) * p.w.grid *
-                            (kTilePixels < 8 && p.oc <= L ? kFewSums : 1);
+    const double channels =
+        (terms + kChannelTileCost) * (ceil_div(p.oc, L) * L) * p.w.grid * (kTilePixels < 8 && p.oc <= L ? kFewSums : 1);
     const bool often = p.taps() == 1 && p.w.step == 1 && p.w.grid == p.in_plane && p.in_plane < kSmallPlane;
     const double pixels = (terms + kPixelTileCost) * (ceil_div(p.w.grid, L) * L) * p.oc * (often ? kReadOften : 1);
     return {rows * channels, rows * (p.windows.rows && !stays_near(p) ? 2 * pixels : pixels)};
