@@ -46,6 +46,14 @@ bool needs_no_copy(const DirectCall<T>& a, const DirectProblem& p, const Strip& 
     return kTuned<T> && p.planes ? !a.mask : is_in_place<T, AlongPixels>(a, p, s);
 }
 
+// Whether tiles along pixels write whole lines of an output that is written past the cache.
+template <class T, bool AlongPixels> bool writes_past_cache(const DirectCall<T>& a, const DirectProblem& p) {
+    constexpr int64_t L = kLanes<T>;
+    return kTuned<T> && AlongPixels && !p.windows.rows && p.out_w == 1 && p.c_blocks == 1 && p.width == kPixelRows &&
+           p.oc % kPixelRows == 0 && p.w.grid % L == 0 && p.out_h % L == 0 && p.out_plane % L == 0 &&
+           past_cache(a.y, p.n * p.groups * p.oc * p.out_plane);
+}
+
 // Tiles along pixels, whose pixels are known here; the input of the tile so many ahead is called in meanwhile.
 constexpr int64_t kTilesAhead = 2;
 template <class T> constexpr int64_t kPixels = kPixelVectors * kLanes<T>;
@@ -67,7 +75,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
     const Cut cut = cut_of<T, AlongPixels>(p, s.columns);
     const int64_t tiles = cut.count, blocks = k_end - k_begin;
     const bool tiles_first = AlongPixels && !p.blocks_first, windows = kWindows<T, AlongPixels> && p.windows.rows;
-    const bool far = AlongPixels || p.far_outputs;
+    const bool streams = writes_past_cache<T, AlongPixels>(a, p), far = !streams && (AlongPixels || p.far_outputs);
     const int64_t tile_pixels = AlongPixels ? kPixels<T> : p.tile_pixels, plane = s.image * p.groups + s.group;
     T *const image = a.y + plane * p.oc * p.out_plane, *const first = image + s.w0;
     const T* const bias = a.bias ? a.bias + s.group * p.oc : nullptr;
@@ -78,13 +86,14 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
     tile.taps = tile.tap_end = 1;
     tile.c_sum = p.c_sum;
     tile.channel_pitch = p.in_plane;
+    place_in_a_row(tile);
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
         const T* const in = a.x + (plane * p.ic + c0) * p.in_plane + s.w0;
         tile.channels = smaller(p.c_block, p.ic - c0);
         const bool last = c_block == p.c_blocks - 1;
         tile.to = {nullptr,      nullptr,        p.out_plane, 0,         p.out_w, 0,
-                   c_block == 0, a.relu && last, false,       p.windows, 0,       &eights};
+                   c_block == 0, a.relu && last, false,       p.windows, 0,       &eights,  streams};
         int64_t pixel = 0;
         const auto take_pixels = [&](int64_t i) {
             const Run range = tile_run<T, AlongPixels>(cut, i);
@@ -131,6 +140,8 @@ template <class T, bool AlongPixels>
 void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, const RowTap* lists, int64_t begin,
               int64_t k, T* out, T* image, bool strided, const T*& next) {
     // Outputs two apart are read before they are written, unless their lines have just been cleared.
+    place_in_a_row(tile);
+    tile.to.streams = false;
     const bool windows = kWindows<T, AlongPixels> && p.windows.rows;
     const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !windows;
     const bool tall = kTuned<T> && !AlongPixels && !takes_rows<T>(p, tile.width) && !p.w_pair &&
@@ -146,13 +157,44 @@ void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, co
     const int64_t pitch = list_length(p);
     for (int64_t r = 0, taken = 1; r < s.rows; r += taken) {
         tile.rows = lists + r * pitch;
-        taken = tall && see_alike(tile.rows, pitch, s.rows - r) ? kTallRows : 1;
+        taken = 1;
+        if (tall && rows_alike(tile.rows, pitch, smaller(kTallRows, s.rows - r)) == kTallRows) taken = kTallRows;
         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
         if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
         if (windows) to_windows(tile.to, image, eights, k, s.w0 + begin);
         if (kTuned<T>) fetch(next, p.called_in * taken);
         next += p.called_in * taken;
         (taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
+    }
+}
+
+// Runs tiles along pixels over `length` columns from `begin` on: vectors of rows that see the same taps follow each
+// other, so that they fill tiles whatever a row's width. The last of a row begins early where it would not be whole.
+// next: what tiles call in.
+template <class T, bool AlongPixels>
+void run_across(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, const RowTap* lists, int64_t begin,
+                int64_t length, T* out, const T*& next) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t pitch = list_length(p), across = ceil_div(length, L);
+    for (int64_t r = 0, alike; r < s.rows; r += alike) {
+        tile.rows = lists + r * pitch;
+        tile.to.out = out + (s.h0 + r) * p.out_h + s.w0 + begin;
+        alike = rows_alike(tile.rows, pitch, s.rows - r);
+        Place row{0, 0};
+        int64_t column = 0;
+        for (int64_t left = alike * across, count; left > 0; left -= count) {
+            count = left == 4 ? 2 : smaller(left, kPixelVectors);   // a lone vector has too few sums
+            for (int64_t v = 0; v < count; ++v) {
+                const int64_t at = smaller(column, length - L);
+                tile.places[v] = {row.in + at, row.out + at};
+                column += L;
+                if (column >= length) column = 0, row.in += p.h.step * p.row_pitch, row.out += p.out_h;
+            }
+            tile.pixels = count * L;
+            fetch(next, p.called_in);
+            next += p.called_in;
+            tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
+        }
     }
 }
 
@@ -166,6 +208,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
     const bool planes = kTuned<T> && p.planes, strided = kTuned<T> && !staged && p.straight && !a.mask;
     const bool straight = strided || planes, in_x = strided || (planes && !a.mask);
+    const bool streams = writes_past_cache<T, AlongPixels>(a, p);
     const int64_t pixel = strided ? 2 : 1;   // from one to the next
     T* const image = a.y + (s.image * p.groups + s.group) * p.oc * p.out_plane;
     const T* next = a.x + (s.image * p.groups + s.group + 1) * p.ic * p.in_plane;
@@ -202,9 +245,19 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                        p.w_pair != 0,
                        p.windows,
                        0,
-                       nullptr};
+                       nullptr,
+                       false};
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
+                if (AlongPixels && kTuned<T> && is_whole<T>(p, length)) {
+                    const Run seen = taps_seen(p, s, w0, w0 + length);
+                    tile.tap_begin = seen.begin;
+                    tile.tap_end = seen.end;
+                    tile.in = scratch + w0;
+                    tile.to.streams = streams && w0 % kLanes<T> == 0 && length % kLanes<T> == 0;
+                    run_across<T, AlongPixels>(tile, p, s, lists, w0, length, out, next);
+                    continue;
+                }
                 const Cut cut = cut_of<T, AlongPixels>(p, length);
                 for (int64_t i = 0; i < cut.count; ++i) {
                     const Run range = strided ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(cut, i);

@@ -62,14 +62,21 @@ inline Run whole_tile(const DirectProblem& p, int64_t length, int64_t i) {
     return {begin, begin + p.tile_pixels};
 }
 
-// Whether the first rows of `left` make a tall tile: they see the same taps.
-inline bool see_alike(const RowTap* rows, int64_t pitch, int64_t left) {
-    if (left < kTallRows) return false;
-    for (int64_t i = 0;; ++i)
-        for (int64_t r = 1; r < kTallRows; ++r) {
-            if (rows[i].index != rows[r * pitch + i].index) return false;
-            if (rows[i].index < 0 && r == kTallRows - 1) return true;
-        }
+// Whether vectors of so many columns are whole, if the last may overlap the one before: an output that is added to may
+// not be met twice.
+template <class T> bool is_whole(const DirectProblem& p, int64_t length) {
+    constexpr int64_t L = kLanes<T>;
+    return length >= L && p.out_w == 1 && (p.c_blocks == 1 || length % L == 0);
+}
+
+// How many rows of `left`, from the first on, see the same taps.
+inline int64_t rows_alike(const RowTap* rows, int64_t pitch, int64_t left) {
+    for (int64_t alike = 1; alike < left; ++alike) {
+        const RowTap* other = rows + alike * pitch;
+        for (int64_t i = 0; rows[i].index >= 0 || other[i].index >= 0; ++i)
+            if (rows[i].index != other[i].index) return alike;
+    }
+    return left;
 }
 
 }   // namespace

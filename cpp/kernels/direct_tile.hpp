@@ -17,6 +17,11 @@ struct RowTap {
     int64_t offset, index;
 };
 
+// Where a vector of pixels lies, from a tile's first: in scratch, and in the output.
+struct Place {
+    int64_t in, out;
+};
+
 template <class T> struct TileArguments {
     const T *in, *packed;
     const RowTap* rows;       // ended by one of index -1
@@ -28,7 +33,12 @@ template <class T> struct TileArguments {
     int64_t width, pixels;
     int64_t ahead;   // along pixels: the input so many elements on is called in
     Destination<T> to;
+    Place places[kPixelVectors];   // along pixels
 };
+
+template <class T> TK_INLINE void place_in_a_row(TileArguments<T>& a) {
+    for (int64_t v = 0; v < kPixelVectors; ++v) a.places[v] = {v * kLanes<T>, v * kLanes<T>};
+}
 
 #if defined(__AVX512F__)
 constexpr bool kMaskedStores = true;
@@ -216,15 +226,30 @@ template <class T, bool AlongPixels> TileFunction<T> tall_tile() {
 // Elements of each channel that a tile calls in: two make a tile of pixels.
 template <class T> constexpr int64_t kCalledIn = 2 * kLanes<T>;
 
+// The sums of a tile of whole vectors, [output channel][vector][L]. Called, so that tiles stay short.
+template <class T> [[gnu::noinline]] void write_past_cache(const T* sums, int64_t vectors, const TileArguments<T>& a) {
+    const Destination<T> to = a.to;
+    T* out = to.out;
+    for (int64_t k = 0; k < kPixelRows; ++k, out += to.plane)
+        for (int64_t v = 0; v < vectors; ++v, sums += kLanes<T>) {
+            Vec<T> sum = load(sums);
+            if (to.bias) sum += broadcast(to.bias[k]);
+            store_past_cache(out + a.places[v].out, to.relu ? rectify<T>(sum) : sum);
+        }
+}
+
 template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Rows][Vectors];
+    int64_t places[Vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) places[v] = kTuned<T> ? a.places[v].in : v * L;
     accumulate_taps(acc, a, Rows,
                     [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
                         if constexpr (kTuned<T> && Vectors == kPixelVectors) fetch(x + a.ahead, kCalledIn<T>);
                         Vec<T> value[Vectors];
 #pragma GCC unroll 4
-                        for (int v = 0; v < Vectors; ++v) value[v] = load(x + v * L);
+                        for (int v = 0; v < Vectors; ++v) value[v] = load(x + places[v]);
 #pragma GCC unroll 8
                         for (int k = 0; k < Rows; ++k) {
                             const Vec<T> factor = broadcast(w[k]);
@@ -246,25 +271,32 @@ template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(cons
             return;
         }
     // Without masks, vectors that are not whole are written elsewhere.
-    if (to.pixel_stride != 1 || (!kMaskedStores && a.pixels < Vectors * L)) {
+    if (to.pixel_stride != 1 || to.streams || (!kMaskedStores && a.pixels < Vectors * L)) {
         alignas(64) T sums[Rows][Vectors][L];
 #pragma GCC unroll 8
         for (int k = 0; k < Rows; ++k)
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) store(sums[k][v], acc[k][v]);
+        if constexpr (kTuned<T> && Rows == kPixelRows)
+            if (to.streams) return write_past_cache(sums[0][0], Vectors, a);
         if constexpr (kTuned<T> && Rows % 2 == 0)
             if (to.windows.rows) return write_windows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, a.to);
         return write_rows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, to.out, to.bias, a.to);
     }
     int64_t counts[Vectors];
+    T* outs[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) counts[v] = kMaskedStores ? smaller(L, a.pixels - v * L) : L;
+    for (int v = 0; v < Vectors; ++v) {
+        counts[v] = kMaskedStores ? smaller(L, a.pixels - v * L) : L;
+        outs[v] = to.out + (kTuned<T> ? a.places[v].out : v * L);
+    }
+    int64_t plane = 0;
 #pragma GCC unroll 8
-    for (int k = 0; k < Rows; ++k) {
+    for (int k = 0; k < Rows; ++k, plane += to.plane) {
         if (k >= to.channels) break;
         const T bias = to.bias ? to.bias[k] : T(0);
 #pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) write_near<T>(to.out + k * to.plane + v * L, acc[k][v], counts[v], bias, to);
+        for (int v = 0; v < Vectors; ++v) write_near<T>(outs[v] + plane, acc[k][v], counts[v], bias, to);
     }
 }
 

@@ -19,6 +19,7 @@ template <class T> struct Destination {
     Windows windows;   // of any rows: output channels are their places, the first of which lies in `row` of its window
     int64_t row;
     const Eights* eights;   // of its pixels
+    bool streams;           // vectors are whole lines, written past the cache
 };
 
 template <class T> TK_INLINE void write_near(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {

@@ -335,6 +335,32 @@ def test_windows_of_two_columns_have_the_bits_of_other_tiles(
     np.testing.assert_array_equal(dx, expected)
 
 
+@pytest.mark.parametrize(("kernel", "dilation", "activation"), [(3, 1, "relu"), (3, 27, "relu"), (1, 1, None)])
+def test_outputs_written_past_the_cache_are_those_of_their_images(
+    kernel: int, dilation: int, activation: str | None
+) -> None:
+    draw = draw_for("past the cache", "float32", integers=False)
+    x, weight, bias = draw(2, 3, 512, 512), draw(16, 3, kernel, kernel), draw(16) if activation else None
+    options: dict[str, Any] = {"padding": kernel // 2 * dilation, "dilation": dilation}
+    options |= {"activation": activation, "algorithm": "direct_pixels"}
+    together = tk.kernels.conv_forward(x, weight, bias, **options)
+    assert together.nbytes > 24 << 20 > together[0].nbytes
+    for image in range(2):
+        alone = tk.kernels.conv_forward(x[image : image + 1], weight, bias, **options)
+        assert_same_bits((together[image : image + 1],), (alone,), f"image {image}")
+
+
+@pytest.mark.parametrize(("width", "padding"), [(224, 2), (223, 5), (64, 0), (61, 1), (9, 3)])
+def test_rows_of_four_phases(width: int, padding: int) -> None:
+    draw = draw_for(f"four phases {width}", "float32", integers=True)
+    x, weight = draw(2, 3, 19, width), draw(32, 3, 7, 7)
+    options = {"stride": 4, "padding": padding}
+    expected = oracle.forward(x, weight, None, **options)
+    for algorithm in ("direct", "direct_pixels"):
+        result = tk.kernels.conv_forward(x, weight, **options, algorithm=algorithm)
+        np.testing.assert_array_equal(result, expected)
+
+
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
 def test_depthwise_layers_that_outgrow_the_caches_are_their_images_one_by_one(kernel: int, stride: int) -> None:
     """Rows are called in ahead then, on a path of its own; whole numbers, so that sums over images are equal too."""
