@@ -144,7 +144,8 @@ template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductP
                                           c == 0,
                                           a.g + c * plane + o,
                                           plane};
-                copies&& line == 0 ? multiply_panel<T, true>(tile) : multiply_panel<T>(tile);
+                if (copies && line == 0) multiply_panel<T, true>(tile);
+                else multiply_panel<T>(tile);
             }
         }
     }
