@@ -102,7 +102,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                 to_windows(tile.to, image, eights, k, s.w0 + pixel);
                 fetch_windows(tile.to, p);
             } else if (far) fetch_outputs(tile.to.out + tile_pixels, p, tile.to.channels, tile_pixels);
-            tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
+            tile_of<T, AlongPixels, true>(tile.pixels, tile.width)(tile);
         };
         if (tiles_first) {
             for (int64_t i = 0; i < tiles; ++i) {

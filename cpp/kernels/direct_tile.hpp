@@ -238,15 +238,18 @@ template <class T> [[gnu::noinline]] void write_past_cache(const T* sums, int64_
         }
 }
 
-template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
+// InPlace: the input lies in a row, where the user keeps it, and is called in ahead.
+template <class T, int Rows, int Vectors, bool InPlace = false>
+[[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
+    constexpr bool kPlaced = kTuned<T> && !InPlace;
     Vec<T> acc[Rows][Vectors];
     int64_t places[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) places[v] = kTuned<T> ? a.places[v].in : v * L;
+    for (int v = 0; v < Vectors; ++v) places[v] = kPlaced ? a.places[v].in : v * L;
     accumulate_taps(acc, a, Rows,
                     [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
-                        if constexpr (kTuned<T> && Vectors == kPixelVectors) fetch(x + a.ahead, kCalledIn<T>);
+                        if constexpr (InPlace) fetch(x + a.ahead, kCalledIn<T>);
                         Vec<T> value[Vectors];
 #pragma GCC unroll 4
                         for (int v = 0; v < Vectors; ++v) value[v] = load(x + places[v]);
@@ -288,7 +291,7 @@ template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(cons
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
         counts[v] = kMaskedStores ? smaller(L, a.pixels - v * L) : L;
-        outs[v] = to.out + (kTuned<T> ? a.places[v].out : v * L);
+        outs[v] = to.out + (kPlaced ? a.places[v].out : v * L);
     }
     int64_t plane = 0;
 #pragma GCC unroll 8
@@ -300,17 +303,17 @@ template <class T, int Rows, int Vectors> [[gnu::noinline]] void pixel_tile(cons
     }
 }
 
-template <class T, int Rows> TileFunction<T> pixel_tile_of(int64_t pixels, int64_t rows) {
+template <class T, int Rows, bool InPlace> TileFunction<T> pixel_tile_of(int64_t pixels, int64_t rows) {
     if constexpr (Rows > 0) {
-        if (rows != Rows) return pixel_tile_of<T, Rows - 1>(pixels, rows);
-        if (pixels > 2 * kLanes<T>) return pixel_tile<T, Rows, 3>;
+        if (rows != Rows) return pixel_tile_of<T, Rows - 1, InPlace>(pixels, rows);
+        if (pixels > 2 * kLanes<T>) return pixel_tile<T, Rows, kPixelVectors, InPlace>;
         return pixels > kLanes<T> ? pixel_tile<T, Rows, 2> : pixel_tile<T, Rows, 1>;
     }
     return nullptr;
 }
 
-template <class T, bool AlongPixels> TileFunction<T> tile_of(int64_t pixels, int64_t width) {
-    if constexpr (AlongPixels) return pixel_tile_of<T, kPixelRows>(pixels, width);
+template <class T, bool AlongPixels, bool InPlace = false> TileFunction<T> tile_of(int64_t pixels, int64_t width) {
+    if constexpr (AlongPixels) return pixel_tile_of<T, kPixelRows, InPlace>(pixels, width);
     else return channel_tile_of<T, kChannelPixels<T>>(pixels, width);
 }
 
