@@ -15,8 +15,8 @@ struct Company {
     int64_t packed_at[kTogether];   // where a part's weights start in a block
     int64_t packed_block, packed;   // elements: of one block of output channels, of all of them
     int64_t work, units, k_splits;
-    // Many weights, or more than input: strips are staged, then a unit packs one block of output channels and takes
-    // them all, or a share of them.
+    // Many weights, or half as many and more than input: strips are staged, then a unit packs one block of output
+    // channels and takes them all, or a share of them.
     bool by_blocks;
     int64_t staged;    // strips at a time
     int64_t scratch;   // of a thread
@@ -67,7 +67,7 @@ template <class T> Company company_of(const DirectProblem* parts, int64_t count)
     // 1x1 with more weights than input: those are fetched once, the input is what threads share.
     const bool row = f.taps() == 1 && f.w.grid == f.in_plane, heavy = count == 1 && row && f.oc >= f.n * f.w.grid;
     const bool many = f.groups == 1 && f.taps() > 1 && k_blocks >= kFewUnits;
-    const bool outweigh = many && f.n * f.strips() * strip <= all.packed;
+    const bool outweigh = many && all.packed * bytes > kPackedBytes / 2 && f.n * f.strips() * strip <= all.packed;
     all.by_blocks = heavy || outweigh || all.packed * bytes > kPackedBytes;
     // Few strips: cut the output channels too, so that several threads find work.
     all.units = f.n * f.groups * f.strips();

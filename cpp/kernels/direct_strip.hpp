@@ -35,12 +35,12 @@ bool needs_no_copy(const DirectCall<T>& a, const DirectProblem& p, const Strip& 
     return kTuned<T> && p.planes ? !a.mask : is_in_place<T, AlongPixels>(a, p, s);
 }
 
-// Whether tiles along pixels write whole lines of an output that is written past the cache.
+// Whether tiles along pixels write an output past the cache, each vector a whole line.
 template <class T, bool AlongPixels> bool writes_past_cache(const DirectCall<T>& a, const DirectProblem& p) {
     constexpr int64_t L = kLanes<T>;
-    return kTuned<T> && AlongPixels && !p.windows.rows && p.out_w == 1 && p.c_blocks == 1 && p.width == kPixelRows &&
-           p.oc % kPixelRows == 0 && p.w.grid % L == 0 && p.out_h % L == 0 && p.out_plane % L == 0 &&
-           past_cache(a.y, p.n * p.groups * p.oc * p.out_plane);
+    return kTuned<T> && L == kCacheLine<T> && AlongPixels && !p.windows.rows && p.out_w == 1 && p.c_blocks == 1 &&
+           p.width == kPixelRows && p.oc % kPixelRows == 0 && p.w.grid % L == 0 && p.out_h % L == 0 &&
+           p.out_plane % L == 0 && past_cache(a.y, p.n * p.groups * p.oc * p.out_plane);
 }
 
 // Tiles along pixels, whose pixels are known here; the input of the tile so many ahead is called in meanwhile.
@@ -129,7 +129,6 @@ template <class T, bool AlongPixels>
 void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, const RowTap* lists, int64_t begin,
               int64_t k, T* out, T* image, bool strided, const T*& next) {
     place_in_a_row(tile);
-    tile.to.streams = false;
     const bool windows = kWindows<T, AlongPixels> && p.windows.rows;
     // Outputs two apart are read before they are written, unless their lines have just been cleared.
     const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !windows;
@@ -165,20 +164,25 @@ void run_across(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, 
                 int64_t length, T* out, const T*& next) {
     constexpr int64_t L = kLanes<T>;
     const int64_t pitch = list_length(p), across = ceil_div(length, L);
+    const T* const in = tile.in;
     for (int64_t r = 0, alike; r < s.rows; r += alike) {
+        T* const first_out = out + (s.h0 + r) * p.out_h + s.w0 + begin;
         tile.rows = lists + r * pitch;
-        tile.to.out = out + (s.h0 + r) * p.out_h + s.w0 + begin;
         alike = rows_alike(tile.rows, pitch, s.rows - r);
         Place row{0, 0};
         int64_t column = 0;
         for (int64_t left = alike * across, count; left > 0; left -= count) {
             count = left == 4 ? 2 : smaller(left, kPixelVectors);   // a lone vector has too few sums
+            Place first;
             for (int64_t v = 0; v < count; ++v) {
                 const int64_t at = smaller(column, length - L);
-                tile.places[v] = {row.in + at, row.out + at};
+                if (v == 0) first = {row.in + at, row.out + at};
+                tile.places[v] = {row.in + at - first.in, row.out + at - first.out};
                 column += L;
                 if (column >= length) column = 0, row.in += p.h.step * p.row_pitch, row.out += p.out_h;
             }
+            tile.in = in + first.in;
+            tile.to.out = first_out + first.out;
             tile.pixels = count * L;
             fetch(next, p.called_in);
             next += p.called_in;
@@ -238,12 +242,12 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                        false};
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
+                tile.to.streams = streams && w0 % kLanes<T> == 0 && length % kLanes<T> == 0;
                 if (AlongPixels && kTuned<T> && is_whole<T>(p, length)) {
                     const Run seen = taps_seen(p, s, w0, w0 + length);
                     tile.tap_begin = seen.begin;
                     tile.tap_end = seen.end;
                     tile.in = scratch + w0;
-                    tile.to.streams = streams && w0 % kLanes<T> == 0 && length % kLanes<T> == 0;
                     run_across<T, AlongPixels>(tile, p, s, lists, w0, length, out, next);
                     continue;
                 }

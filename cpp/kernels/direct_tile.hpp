@@ -246,7 +246,7 @@ template <class T, int Rows, int Vectors, bool InPlace = false>
     Vec<T> acc[Rows][Vectors];
     int64_t places[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) places[v] = kPlaced ? a.places[v].in : v * L;
+    for (int v = 0; v < Vectors; ++v) places[v] = kPlaced && v > 0 ? a.places[v].in : v * L;
     accumulate_taps(acc, a, Rows,
                     [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
                         if constexpr (InPlace) fetch(x + a.ahead, kCalledIn<T>);
@@ -291,7 +291,7 @@ template <class T, int Rows, int Vectors, bool InPlace = false>
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
         counts[v] = kMaskedStores ? smaller(L, a.pixels - v * L) : L;
-        outs[v] = to.out + (kPlaced ? a.places[v].out : v * L);
+        outs[v] = to.out + (kPlaced && v > 0 ? a.places[v].out : v * L);
     }
     int64_t plane = 0;
 #pragma GCC unroll 8
