@@ -148,8 +148,7 @@ template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels>
             return;
         }
     if constexpr (Across < Pixels || Pixels <= kCalledPixels<T>) return write_called(acc, a, Pixels, Across);
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    if constexpr (kTuned<T>) {
+    if constexpr (kTuned<T> && kTurns) {
         if (to.pixel_stride != 1 || !to.first) return write_called(acc, a, Pixels, Across);
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) {
@@ -165,11 +164,10 @@ template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels>
             if (to.relu)
 #pragma GCC unroll 8
                 for (int p = 0; p < Pixels; ++p) sums[p] = rectify<T>(sums[p]);
-            write_turned<Pixels>(sums, to.out + v * L * to.plane, channels, to.plane);
+            store_turned<Pixels>(to.out + v * L * to.plane, to.plane, sums, channels);
         }
         return;
     }
-#endif
 #pragma GCC unroll 2
     for (int v = 0; v < Vectors; ++v) {
         const int64_t channels = smaller(L, to.channels - v * L);

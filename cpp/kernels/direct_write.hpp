@@ -2,6 +2,7 @@
 // so that they stay short.
 #pragma once
 #include "kernels/direct_plan.hpp"
+#include "kernels/simd_turn.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -93,37 +94,6 @@ template <class T>
         write_near(out + L, high_pairs<T, L>(even, odd), high, bias, to);
     }
 }
-
-#if defined(__AVX2__) && !defined(__AVX512F__)
-// The first Count lanes of the low or the high half of four.
-template <int Count> TK_INLINE void store_half(float* out, __m128 v, bool high) {
-    if constexpr (Count == 1) *out = high ? v[2] : v[0];
-    else if (high) _mm_storeh_pi(reinterpret_cast<__m64*>(out), v);
-    else _mm_storel_pi(reinterpret_cast<__m64*>(out), v);
-}
-// The sums of 2 to 6 pixels, a vector of output channels each: channel by channel from registers, four pixels and what
-// is left. Nothing is there yet, and the pixels are neighbours.
-template <int Pixels> TK_INLINE void write_turned(Vec<float> (&p)[6], float* out, int64_t channels, int64_t plane) {
-    const __m256 a = _mm256_unpacklo_ps(p[0], p[1]), b = _mm256_unpackhi_ps(p[0], p[1]);
-    const __m256 c = _mm256_unpacklo_ps(p[2], p[3]), d = _mm256_unpackhi_ps(p[2], p[3]);
-    const __m256 more[2] = {_mm256_unpacklo_ps(p[4], p[5]), _mm256_unpackhi_ps(p[4], p[5])};   // two channels each half
-    const auto join = [](__m256 u, __m256 v, bool high) __attribute__((always_inline)) {
-        return high ? _mm256_shuffle_ps(u, v, 0xee) : _mm256_shuffle_ps(u, v, 0x44);
-    };
-#pragma GCC unroll 8
-    for (int k = 0; k < 8; ++k, out += plane) {
-        if (k >= channels) break;
-        const __m256 wide = k & 2 ? join(b, d, k & 1) : join(a, c, k & 1), rest = more[k / 2 % 2];
-        const __m128 four = k < 4 ? _mm256_castps256_ps128(wide) : _mm256_extractf128_ps(wide, 1);
-        if constexpr (Pixels >= 4) _mm_storeu_ps(out, four);
-        else store_half<2>(out, four, false);
-        if constexpr (Pixels == 3) store_half<1>(out + 2, four, true);
-        if constexpr (Pixels > 4)
-            store_half<Pixels - 4>(out + 4, k < 4 ? _mm256_castps256_ps128(rest) : _mm256_extractf128_ps(rest, 1),
-                                   k & 1);
-    }
-}
-#endif
 
 // The sums of a tile along channels, [pixel][vector][L] of up to L pixels, `across` of them in a row. Called, so that
 // tiles stay short.
