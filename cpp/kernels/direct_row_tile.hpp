@@ -3,7 +3,7 @@
 // by tap, one vector of outputs would take as many broadcasts as multiply-adds, and a few columns would be mostly
 // borders. Of a row, terms are added channel by channel, in it tap by tap.
 #pragma once
-#include "kernels/direct_tile.hpp"
+#include "kernels/direct_channel_tile.hpp"
 
 namespace tk::TK_ISA {
 namespace {

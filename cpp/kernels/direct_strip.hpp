@@ -2,10 +2,16 @@
 // or out of scratch, row by row or over rows.
 #pragma once
 #include "kernels/direct_columns.hpp"
+#include "kernels/direct_pixel_tile.hpp"
 #include "kernels/direct_row_tile.hpp"
 
 namespace tk::TK_ISA {
 namespace {
+
+template <class T, bool AlongPixels, bool InPlace = false> TileFunction<T> tile_of(int64_t pixels, int64_t width) {
+    if constexpr (AlongPixels) return pixel_tile_of<T, kPixelRows, InPlace>(pixels, width);
+    else return channel_tile_of<T, kChannelPixels<T>>(pixels, width);
+}
 
 // The operands of a problem. bias, mask (of x's shape) and packed weights may be missing.
 template <class T> struct DirectCall {

@@ -1,0 +1,98 @@
+// The register tile along pixels of the direct kernels (direct_tile.hpp): whole vectors of a row, or of several.
+#pragma once
+#include "kernels/direct_tile.hpp"
+
+namespace tk::TK_ISA {
+namespace {
+
+// Elements of each channel that a tile calls in: two make a tile of pixels.
+template <class T> constexpr int64_t kCalledIn = 2 * kLanes<T>;
+
+// The sums of a tile of whole vectors, [output channel][vector][L]. Called, so that tiles stay short.
+template <class T> [[gnu::noinline]] void write_past_cache(const T* sums, int64_t vectors, const TileArguments<T>& a) {
+    const Destination<T> to = a.to;
+    T* out = to.out;
+    for (int64_t k = 0; k < kPixelRows; ++k, out += to.plane)
+        for (int64_t v = 0; v < vectors; ++v, sums += kLanes<T>) {
+            Vec<T> sum = load(sums);
+            if (to.bias) sum += broadcast(to.bias[k]);
+            store_past_cache(out + a.places[v].out, to.relu ? rectify<T>(sum) : sum);
+        }
+}
+
+// InPlace: the input lies in a row, where the user keeps it, and is called in ahead.
+template <class T, int Rows, int Vectors, bool InPlace = false>
+[[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
+    constexpr int L = kLanes<T>;
+    constexpr bool kPlaced = kTuned<T> && !InPlace;
+    Vec<T> acc[Rows][Vectors];
+    int64_t places[Vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) places[v] = kPlaced && v > 0 ? a.places[v].in : v * L;
+    accumulate_taps(acc, a, Rows,
+                    [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
+                        if constexpr (InPlace) fetch(x + a.ahead, kCalledIn<T>);
+                        Vec<T> value[Vectors];
+#pragma GCC unroll 4
+                        for (int v = 0; v < Vectors; ++v) value[v] = load(x + places[v]);
+#pragma GCC unroll 8
+                        for (int k = 0; k < Rows; ++k) {
+                            const Vec<T> factor = broadcast(w[k]);
+#pragma GCC unroll 4
+                            for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
+                        }
+                    });
+    const Destination<T> to = a.to;   // a copy, which no store can change
+    if constexpr (kTuned<T> && Rows == kPixelRows && Vectors == kPixelVectors)
+        if (to.windows.rows && to.first && to.eights->whole && to.channels >= Rows) {
+            for_each_row(to.out, to, Rows, [&](int64_t k, T* out) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+                for (int v = 0; v < Vectors; ++v) {
+                    const int64_t* at = to.eights->at + v * (2 * L / kEight);
+                    store_eights(out, at, low_pairs<T, L>(acc[k][v], acc[k + 1][v]));
+                    store_eights(out, at + L / kEight, high_pairs<T, L>(acc[k][v], acc[k + 1][v]));
+                }
+            });
+            return;
+        }
+    // Without masks, vectors that are not whole are written elsewhere.
+    if (to.pixel_stride != 1 || to.streams || (!kMaskedStores && a.pixels < Vectors * L)) {
+        alignas(64) T sums[Rows][Vectors][L];
+#pragma GCC unroll 8
+        for (int k = 0; k < Rows; ++k)
+#pragma GCC unroll 4
+            for (int v = 0; v < Vectors; ++v) store(sums[k][v], acc[k][v]);
+        if constexpr (kTuned<T> && Rows == kPixelRows)
+            if (to.streams) return write_past_cache(sums[0][0], Vectors, a);
+        if constexpr (kTuned<T> && Rows % 2 == 0)
+            if (to.windows.rows) return write_windows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, a.to);
+        return write_rows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, to.out, to.bias, a.to);
+    }
+    int64_t counts[Vectors];
+    T* outs[Vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+        counts[v] = kMaskedStores ? smaller(L, a.pixels - v * L) : L;
+        outs[v] = to.out + (kPlaced && v > 0 ? a.places[v].out : v * L);
+    }
+    int64_t plane = 0;
+#pragma GCC unroll 8
+    for (int k = 0; k < Rows; ++k, plane += to.plane) {
+        if (k >= to.channels) break;
+        const T bias = to.bias ? to.bias[k] : T(0);
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) write_near<T>(outs[v] + plane, acc[k][v], counts[v], bias, to);
+    }
+}
+
+template <class T, int Rows, bool InPlace> TileFunction<T> pixel_tile_of(int64_t pixels, int64_t rows) {
+    if constexpr (Rows > 0) {
+        if (rows != Rows) return pixel_tile_of<T, Rows - 1, InPlace>(pixels, rows);
+        if (pixels > 2 * kLanes<T>) return pixel_tile<T, Rows, kPixelVectors, InPlace>;
+        return pixels > kLanes<T> ? pixel_tile<T, Rows, 2> : pixel_tile<T, Rows, 1>;
+    }
+    return nullptr;
+}
+
+}   // namespace
+}   // namespace tk::TK_ISA
