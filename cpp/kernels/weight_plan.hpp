@@ -54,6 +54,75 @@ template <class T> bool takes_every_other(const ConvShape& s) {
            s.sw == 2 && s.pd + s.ph + s.pw == 0 && (s.oh - 1) * s.sh < s.ih && (s.ow - 1) * s.sw < s.iw;
 }
 
+// Lays x out for the columns, rows and images of a strip, where it is gathered; its bytes.
+template <class T> int64_t lay_out_x(WeightProblem& p) {
+    if (!p.gathered) return 0;
+    p.x_columns = (p.columns - 1) * p.w.step + (p.w.taps - 1) * p.w.reach + 1;
+    p.x_row = p.x_columns * (p.fold > 1 ? p.x_pitch : p.ic);
+    p.x_image = p.d.taps * p.x_rows() * p.x_row;
+    return p.images * p.x_image * static_cast<int64_t>(sizeof(T));
+}
+
+// Who computes what: ranges of lanes whose sums stay in cache; then blocks of output channels, each of which reads
+// x again, or chunks of strips, each with sums of its own, whatever moves fewer bytes; until there are units
+// enough.
+// block: bytes of a position of dy, for one block of output channels.
+template <class T> void choose_splits(WeightProblem& p, int64_t block) {
+    constexpr int64_t L = kLanes<T>, size = sizeof(T);
+    p.c_splits = p.gathered ? 1 : smaller(p.ic, ceil_div(p.lanes * block, kRangeBytes));
+    const int64_t x_bytes = p.n * p.groups * p.ic * p.in_plane * size,
+                  bytes = p.fold_blocks * p.vectors * L * p.lanes * size;
+    const int64_t wanted = ceil_div(kUnits, p.fold_blocks * p.c_splits),
+                  strips = p.n * p.d.grid * p.h.grid * p.w.grid * block / kPanelBytes;
+    p.k_splits = p.chunks = 1;
+    int64_t least = -1;
+    for (int64_t k_splits = 1; k_splits < 2 * p.k_blocks; k_splits *= 2) {
+        const int64_t splits = smaller(k_splits, p.k_blocks);
+        int64_t chunks = 1;
+        while (chunks * splits < wanted && chunks * 2 * bytes <= kSumsBytes && chunks * 2 <= strips) chunks *= 2;
+        const int64_t cost = x_bytes * splits + 3 * bytes * chunks + larger(0, wanted - chunks * splits) * kIdleBytes;
+        if (least >= 0 && cost >= least) continue;
+        least = cost;
+        p.k_splits = splits;
+        p.chunks = chunks;
+    }
+    p.blocks_of_split = ceil_div(p.k_blocks, p.k_splits);
+}
+
+// Positions: columns, then rows, then images, until a panel of dy is full.
+template <class T> void cut_strips(WeightProblem& p, int64_t block) {
+    constexpr int64_t L = kLanes<T>;
+    int64_t most = smaller(kPanelBytes / block, kMostPositions);
+    most = larger(kFewestPositions, smaller(most, kStripBytes / (p.blocks_of_split * block)));
+    p.rows = p.images = 1;
+    // Of few strips every chunk has to have as many, or threads wait: how many, each at most 5/4 as long. `others`: of
+    // how many parts each is cut into so many.
+    const auto even = [&](int64_t strips, int64_t others, int64_t most_strips) {
+        int64_t step = p.gathered || strips * others >= kManyStrips * p.chunks ? 1 : p.chunks;
+        for (; step > 1 && others % 2 == 0; others /= 2) step /= 2;
+        return step == 1 ? strips : smaller(most_strips, ceil_div(4 * strips, 5 * step) * step);
+    };
+    p.column_strips = ceil_div(p.w.grid, most);
+    if (p.column_strips > 1) p.column_strips = even(p.column_strips, p.n * p.d.grid * p.h.grid, p.w.grid);
+    p.columns = ceil_div(p.w.grid, p.column_strips);
+    while (lay_out_x<T>(p) > kGatheredBytes && p.columns > L) p.columns = ceil_div(p.w.grid, ++p.column_strips);
+    const auto full = [&] { return p.positions() > most || lay_out_x<T>(p) > kGatheredBytes; };
+    if (p.column_strips == 1)
+        while (p.rows < p.h.grid && (++p.rows, full()) == false) {}
+    if (p.rows > 1 && full()) --p.rows;
+    p.row_strips = ceil_div(p.h.grid, p.rows);
+    if (p.rows > 1 && p.row_strips > 1) p.row_strips = even(p.row_strips, p.n * p.d.grid, p.h.grid);
+    p.rows = ceil_div(p.h.grid, p.row_strips);
+    if (p.row_strips * p.column_strips * p.d.grid == 1)
+        while (p.images < p.n && (++p.images, full()) == false) {}
+    if (p.images > 1 && full()) --p.images;
+    p.image_strips = ceil_div(p.n, p.images);
+    if (p.images > 1) p.image_strips = smaller(p.n, ceil_div(p.image_strips, p.chunks) * p.chunks);
+    p.images = ceil_div(p.n, larger(p.image_strips, 1));
+    lay_out_x<T>(p);
+    p.strips = p.image_strips * p.d.grid * p.row_strips * p.column_strips;
+}
+
 template <class T> WeightProblem weight_problem(const ConvShape& s) {
     constexpr int64_t L = kLanes<T>;
     WeightProblem p{};
@@ -91,66 +160,9 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     p.k_blocks = ceil_div(p.vectors, kMostVectors);
     p.x_pitch = p.fold > 1 ? ceil_div(p.ic * p.fold, L) * L : 1;
 
-    const auto measure = [&] {   // bytes of gathered x
-        if (!p.gathered) return int64_t{0};
-        p.x_columns = (p.columns - 1) * p.w.step + (p.w.taps - 1) * p.w.reach + 1;
-        p.x_row = p.x_columns * (p.fold > 1 ? p.x_pitch : p.ic);
-        p.x_image = p.d.taps * p.x_rows() * p.x_row;
-        return p.images * p.x_image * static_cast<int64_t>(sizeof(T));
-    };
-    const int64_t size = sizeof(T), block = ceil_div(p.vectors, p.k_blocks) * L * size;
-    // Who computes what: ranges of lanes whose sums stay in cache; then blocks of output channels, each of which reads
-    // x again, or chunks of strips, each with sums of its own, whatever moves fewer bytes; until there are units
-    // enough.
-    p.c_splits = p.gathered ? 1 : smaller(p.ic, ceil_div(p.lanes * block, kRangeBytes));
-    const int64_t x_bytes = p.n * p.groups * p.ic * p.in_plane * size,
-                  bytes = p.fold_blocks * p.vectors * L * p.lanes * size;
-    const int64_t wanted = ceil_div(kUnits, p.fold_blocks * p.c_splits),
-                  strips = p.n * p.d.grid * p.h.grid * p.w.grid * block / kPanelBytes;
-    p.k_splits = p.chunks = 1;
-    int64_t least = -1;
-    for (int64_t k_splits = 1; k_splits < 2 * p.k_blocks; k_splits *= 2) {
-        const int64_t splits = smaller(k_splits, p.k_blocks);
-        int64_t chunks = 1;
-        while (chunks * splits < wanted && chunks * 2 * bytes <= kSumsBytes && chunks * 2 <= strips) chunks *= 2;
-        const int64_t cost = x_bytes * splits + 3 * bytes * chunks + larger(0, wanted - chunks * splits) * kIdleBytes;
-        if (least >= 0 && cost >= least) continue;
-        least = cost;
-        p.k_splits = splits;
-        p.chunks = chunks;
-    }
-    p.blocks_of_split = ceil_div(p.k_blocks, p.k_splits);
-    // Positions: columns, then rows, then images, until a panel of dy is full.
-    int64_t most = smaller(kPanelBytes / block, kMostPositions);
-    most = larger(kFewestPositions, smaller(most, kStripBytes / (p.blocks_of_split * block)));
-    p.rows = p.images = 1;
-    // Of few strips every chunk has to have as many, or threads wait: how many, each at most 5/4 as long. `others`: of
-    // how many parts each is cut into so many.
-    const auto even = [&](int64_t strips, int64_t others, int64_t most_strips) {
-        int64_t step = p.gathered || strips * others >= kManyStrips * p.chunks ? 1 : p.chunks;
-        for (; step > 1 && others % 2 == 0; others /= 2) step /= 2;
-        return step == 1 ? strips : smaller(most_strips, ceil_div(4 * strips, 5 * step) * step);
-    };
-    p.column_strips = ceil_div(p.w.grid, most);
-    if (p.column_strips > 1) p.column_strips = even(p.column_strips, p.n * p.d.grid * p.h.grid, p.w.grid);
-    p.columns = ceil_div(p.w.grid, p.column_strips);
-    while (measure() > kGatheredBytes && p.columns > L) p.columns = ceil_div(p.w.grid, ++p.column_strips);
-    const auto full = [&] { return p.positions() > most || measure() > kGatheredBytes; };
-    if (p.column_strips == 1)
-        while (p.rows < p.h.grid && (++p.rows, full()) == false) {}
-    if (p.rows > 1 && full()) --p.rows;
-    p.row_strips = ceil_div(p.h.grid, p.rows);
-    if (p.rows > 1 && p.row_strips > 1) p.row_strips = even(p.row_strips, p.n * p.d.grid, p.h.grid);
-    p.rows = ceil_div(p.h.grid, p.row_strips);
-    if (p.row_strips * p.column_strips * p.d.grid == 1)
-        while (p.images < p.n && (++p.images, full()) == false) {}
-    if (p.images > 1 && full()) --p.images;
-    p.image_strips = ceil_div(p.n, p.images);
-    if (p.images > 1) p.image_strips = smaller(p.n, ceil_div(p.image_strips, p.chunks) * p.chunks);
-    p.images = ceil_div(p.n, larger(p.image_strips, 1));
-    measure();
-    p.strips = p.image_strips * p.d.grid * p.row_strips * p.column_strips;
-
+    const int64_t block = ceil_div(p.vectors, p.k_blocks) * L * sizeof(T);   // bytes of a position of dy
+    choose_splits<T>(p, block);
+    cut_strips<T>(p, block);
     while (p.chunks > p.strips) p.chunks /= 2;
     p.in_result = p.swapped && p.chunks == 1 && p.oc % L == 0;
     p.sums = p.in_result ? 0 : p.vectors * L * p.lanes;
@@ -160,7 +172,7 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     p.x_scratch = ceil_div(p.x_scratch + L, 16) * 16;
     p.scratch =
         ceil_div(p.x_scratch + smaller(p.vectors, p.blocks_of_split * kMostVectors) * L * p.positions(), 64) * 64 +
-        kScratchGap / size;
+        kScratchGap / static_cast<int64_t>(sizeof(T));
     return p;
 }
 
