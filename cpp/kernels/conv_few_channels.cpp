@@ -64,13 +64,7 @@ template <class T, int Channels, int Vectors> [[gnu::noinline]] void few_tile(co
             }
         }
     }
-#pragma GCC unroll 4
-    for (int k = 0; k < Channels; ++k)
-#pragma GCC unroll 8
-        for (int v = 0; v < Vectors; ++v) {
-            T* sum = a.sums + k * a.sums_pitch + v * L;
-            store(sum, a.first ? acc[k][v] : load(sum) + acc[k][v]);
-        }
+    store_sums(a.sums, a.sums_pitch, acc, a.first);
 }
 
 template <class T, int Channels, int Vectors = tile_vectors<T>(Channels)>

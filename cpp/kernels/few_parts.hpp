@@ -6,6 +6,18 @@
 namespace tk::TK_ISA {
 namespace {
 
+// A tile's sums, rows of them `pitch` apart: there anew, or added to what is there.
+template <class T, int Rows, int Vectors>
+TK_INLINE void store_sums(T* to, int64_t pitch, const Vec<T> (&acc)[Rows][Vectors], bool first) {
+#pragma GCC unroll 14
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+        for (int v = 0; v < Vectors; ++v) {
+            T* sum = to + i * pitch + v * kLanes<T>;
+            store(sum, first ? acc[i][v] : load(sum) + acc[i][v]);
+        }
+}
+
 // Rows of the parts of an axis, `step` of them `part_pitch` apart:
 //   to[r][i] = act(bias + from[i % step][r][i / step])          i < count
 template <class T> struct PartRows {

@@ -1,6 +1,6 @@
 // The product of few_products.hpp and few_planes.hpp: a tile of it, and sums of its shifted lines.
 #pragma once
-#include "kernels/simd.hpp"
+#include "kernels/few_parts.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -86,12 +86,7 @@ template <class T, bool Copies = false> [[gnu::noinline]] void multiply_panel(co
         }
     }
     *a.ahead = ahead;
-#pragma GCC unroll 14
-    for (int i = 0; i < kTileLines; ++i)
-#pragma GCC unroll 4
-        for (int v = 0; v < kTileVectors; ++v) {
-            store(to + i * pitch + v * L, first ? acc[i][v] : load(to + i * pitch + v * L) + acc[i][v]);
-        }
+    store_sums(to, pitch, acc, first);
 }
 
 template <class T, int Vectors> TK_INLINE void sum_taps(T* to, const T* lines, const int64_t* offsets, int64_t taps) {
