@@ -1,4 +1,4 @@
-// The weight gradient through Winograd's points (conv_winograd_weight.cpp): the problem, how it is cut, and the
+// The weight gradient through Winograd's points (conv_winograd_weight.hpp): the problem, how it is cut, and the
 // products.
 #pragma once
 #include "kernels/winograd_tiles.hpp"
