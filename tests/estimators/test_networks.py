@@ -24,10 +24,14 @@ from tatamikomi.estimators import TatamikomiClassifier, TatamikomiRegressor
 SHUFFLED = {"check_sample_weight_equivalence_on_dense_data": "batches are shuffled"}
 
 
-@parametrize_with_checks(
+CHECKS = parametrize_with_checks(
     [TatamikomiClassifier(epochs=30), TatamikomiRegressor(epochs=60)],
     expected_failed_checks=lambda estimator: SHUFFLED,
-)
+).mark
+
+
+# scikit-learn 1.7, the last for Python 3.10, hands pytest a generator, which pytest 9 warns of.
+@pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), **CHECKS.kwargs)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
