@@ -5,7 +5,7 @@
 //   y = A^T sums A
 //
 //   values   [c vector][point][plane][tile][L]
-//   weights  [k block][point][c vector][tap of depth][c of it][2 vectors], as long as a block has both
+//   weights  [k block][distinct point][c vector][tap of depth][c of it][2 vectors], as long as a block has both
 //   sums     [point][plane][tile][2 vectors], of one block of output channels at a time
 //
 // A register tile is kTilePixels tiles x 2 vectors of output channels: one element of values is broadcast per tile.
@@ -86,7 +86,7 @@ template <class T> struct Winograd {
                     product_tile_of<T, kTilePixels>(end - begin, vectors,
                                                     {sums + point * to_pitch + (d * own + begin) * width,
                                                      values + point * pitch + (before + begin) * L,
-                                                     weights + point * weights_pitch, c_end - c_begin, points * pitch,
+                                                     weights + p.filter.weights_of(point) * weights_pitch, c_end - c_begin, points * pitch,
                                                      run.tiles * L, sights + d * taps, seen[d], taps, c_begin == 0});
                 }
     }

@@ -179,13 +179,18 @@ struct Strided3 {
         F42::input(to, d[0], d[2], d[4], d[6], d[8]);
         for (int i = 0; i < 4; ++i) to[5 + i] = d[2 * i + 1];
     }
-    template <class V> static TK_INLINE void weight(V* to, const V* w) {
-        F42::weight(to, w[0], w[2]);
-        for (int i = 0; i < 4; ++i) to[5 + i] = w[1];
-    }
     template <class V> static TK_INLINE void output(V* to, const V* m) {
         F42::output(to, m);
         for (int i = 0; i < 4; ++i) to[i] += m[5 + i];
+    }
+};
+
+// The weights of both: the last serve all points from there on.
+struct Strided3Weights {
+    static constexpr int points = 6, taps = 3;
+    template <class V> static TK_INLINE void weight(V* to, const V* w) {
+        F42::weight(to, w[0], w[2]);
+        to[5] = w[1];
     }
 };
 

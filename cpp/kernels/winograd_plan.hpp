@@ -21,12 +21,18 @@ constexpr int64_t kPackedBytes = 48 << 20;
 
 // The transforms of a filter along both axes. The loops are the same for all.
 template <class T> struct Filter {
-    int64_t points, taps;
+    int64_t points, row_points, weight_rows, weight_columns, taps;
     TileSizes h, w;
     void (*input)(const Points<T>& to, const T* strip, const View&, const Patch&);
     void (*weight)(T* to, int64_t pitch, int64_t width, const T* from, int64_t from_pitch, int64_t channels, bool flip);
     void (*output)(T* strip, const Points<const T>& from, Vec<T> bias, bool relu, Vec<T>& spoilt, const View&,
                    const Patch&);
+    int64_t weights() const { return weight_rows * weight_columns; }
+    // Whose weights a point takes: the last of an axis serve all points from there on.
+    int64_t weights_of(int64_t point) const {
+        return smaller(point / row_points, weight_rows - 1) * weight_columns +
+               smaller(point % row_points, weight_columns - 1);
+    }
 };
 
 // A convolution that reads `in` and writes `out`: forward, or backward-input with the roles exchanged.
@@ -69,7 +75,7 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.bands = bands_of(p.out);
     q.k_blocks = ceil_div(p.oc, kBlock<T>);
     q.c_vectors = ceil_div(p.ic, L);
-    q.weight_block = points * point_pitch<T>(p.ic * p.depth.taps, kBlock<T>);
+    q.weight_block = p.filter.weights() * point_pitch<T>(p.ic * p.depth.taps, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
     const int64_t in = points * q.c_vectors * L, out = points * kBlock<T>;   // of a tile in one plane
     const int64_t run_bytes = smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights / p.groups * size));
@@ -89,7 +95,7 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.sums = points * point_pitch<T>(tiles(q.held ? larger(q.run, q.part) : q.part) * q.slabs.out, kBlock<T>);
     q.chunks = 1;
     if (!q.held) q.chunks = smaller(q.c_vectors, ceil_div(q.weight_block * size, kUsedBytes));
-    q.used = points * point_pitch<T>(ceil_div(q.c_vectors, q.chunks) * L * p.depth.taps, kBlock<T>);
+    q.used = p.filter.weights() * point_pitch<T>(ceil_div(q.c_vectors, q.chunks) * L * p.depth.taps, kBlock<T>);
     q.run_values = q.c_vectors * points * point_pitch<T>(tiles(q.run) * q.slabs.in, L);
     q.shared_values = q.c_vectors * points * point_pitch<T>(tiles(q.shared_run) * q.slabs.in, L);
     return q;

@@ -22,6 +22,9 @@ namespace {
 // H, W: the filters along both axes; TapsH, TapsW: those whose weights they take.
 template <class T, class H, class W = H, class TapsH = H, class TapsW = W>
 constexpr Filter<T> kFilter = {kPoints<H, W>,
+                               W::points,
+                               TapsH::points,
+                               TapsW::points,
                                kTaps<TapsH, TapsW>,
                                kTileSizes<H>,
                                kTileSizes<W>,
@@ -102,10 +105,12 @@ struct WinogradF2 {
 
 // ---- stride 2 -----------------------------------------------------------------------------------------------------
 
+template <class T, class F> constexpr auto& kThree = kFilter<T, F, F, Strided3Weights, Strided3Weights>;
+
 struct WinogradStrided {
     static constexpr ConvAlgorithm id = ConvAlgorithm::winograd_strided;
     template <class T> static WinogradProblem<T> forward(const ConvShape& s) {
-        return forward_problem(s.kh == 3 ? kFilter<T, Strided3> : kFilter<T, Strided4>, s);
+        return forward_problem(s.kh == 3 ? kThree<T, Strided3> : kFilter<T, Strided4>, s);
     }
     // Tiles of dx begin at a position that is odd from the window's origin on, -1 or 0 in the image.
     static Start start(int64_t pad, int64_t taps) {
@@ -114,7 +119,7 @@ struct WinogradStrided {
     }
     template <class T> static WinogradProblem<T> backward_input(const ConvShape& s) {
         const Start h = start(s.ph, s.kh), w = start(s.pw, s.kw);
-        constexpr auto& three = kFilter<T, Strided3Backward, Strided3Backward, Strided3, Strided3>;
+        constexpr auto& three = kThree<T, Strided3Backward>;
         constexpr auto& four = kFilter<T, Strided4Backward, Strided4Backward, Strided4, Strided4>;
         return backward_input_problem(s.kh == 3 ? three : four, s, h, w);
     }
