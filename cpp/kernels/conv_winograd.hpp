@@ -83,11 +83,12 @@ template <class T> struct Winograd {
             for (int64_t d = 0; d < run.d.end - run.d.begin; ++d)
                 for (int64_t cut = 0; cut < cuts; ++cut) {
                     const int64_t begin = own * cut / cuts, end = own * (cut + 1) / cuts;
-                    product_tile_of<T, kTilePixels>(end - begin, vectors,
-                                                    {sums + point * to_pitch + (d * own + begin) * width,
-                                                     values + point * pitch + (before + begin) * L,
-                                                     weights + p.filter.weights_of(point) * weights_pitch, c_end - c_begin, points * pitch,
-                                                     run.tiles * L, sights + d * taps, seen[d], taps, c_begin == 0});
+                    product_tile_of<T, kTilePixels>(
+                        end - begin, vectors,
+                        {sums + point * to_pitch + (d * own + begin) * width,
+                         values + point * pitch + (before + begin) * L,
+                         weights + p.filter.weights_of(point) * weights_pitch, c_end - c_begin, points * pitch,
+                         run.tiles * L, sights + d * taps, seen[d], taps, c_begin == 0});
                 }
     }
 

@@ -1,6 +1,7 @@
 // A Winograd problem: what it reads and writes, how its bands and weights are cut, and its transformed weights
 // (conv_winograd.hpp has the formula and the layouts).
 #pragma once
+#include <cstdlib>
 #include "kernels/winograd_products.hpp"
 #include "kernels/winograd_tiles.hpp"
 
@@ -59,9 +60,6 @@ struct WinogradPlan {
 template <class T> int64_t width_of(int64_t channels, int64_t block) {
     return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
 }
-template <class T> int64_t point_pitch(int64_t tiles, int64_t width) {
-    return tiles * width + kPointPad / static_cast<int64_t>(sizeof(T));
-}
 
 // Bands of which `elements` of each tile fill so many bytes; at least one.
 template <class T> int64_t bands_in(const Bands& b, int64_t bytes, int64_t elements) {
@@ -78,7 +76,7 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.weight_block = p.filter.weights() * point_pitch<T>(p.ic * p.depth.taps, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
     const int64_t in = points * q.c_vectors * L, out = points * kBlock<T>;   // of a tile in one plane
-    const int64_t run_bytes = smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights / p.groups * size));
+    const int64_t run_bytes = getenv("TKRUN") ? atol(getenv("TKRUN")) * 1024 : smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights / p.groups * size));
     const int64_t tile_bytes = q.bands.most_tiles() * size;
     q.slabs = slabs_of(p.depth, run_bytes, in * tile_bytes, out * tile_bytes);
     q.run = bands_in<T>(q.bands, run_bytes, in * q.slabs.in + out * q.slabs.out);
@@ -114,7 +112,7 @@ template <class T> Runs runs_of(const WinogradProblem<T>& p, const WinogradPlan&
     const int64_t least = ceil_div(bands, q.run);
     const int64_t runs = many ? least : smaller(bands, larger(least, ceil_div(rounds * threads, slabs)));
     const int64_t tiles = ceil_div(bands, larger(1, runs)) * q.bands.most_tiles() * q.slabs.out;   // none: no batch
-    return {q.held && (threads == 1 || many || tiles >= 2 * kTilePixels), many, runs};
+    return {q.held && (threads == 1 || many || tiles >= (getenv("TKOWN") ? atol(getenv("TKOWN")) : 2 * kTilePixels)), many, runs};
 }
 
 template <class T> int64_t winograd_workspace(const WinogradProblem<T>& p, int threads, bool packed) {

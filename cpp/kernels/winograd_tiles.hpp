@@ -20,7 +20,6 @@ namespace {
 constexpr int64_t kLongRow = 64;             // tiles; longer rows are cut
 constexpr int64_t kStripBytes = 64 * 1024;   // of one vector of channels
 constexpr int64_t kAheadBytes = 256;         // of each channel called in: more streams than processors foresee
-constexpr int64_t kPointPad = 64;            // bytes between points: powers of two would collide in the cache
 
 // One axis of an image seen through tiles: that of a block's phase meets positions
 // origin + (block*step + i)*dilation + phase for i in [0, span).
@@ -181,6 +180,11 @@ template <class T> void load_strip(T* strip, const Source<T>& from, const View& 
         });
 }
 
+// Elements from one point to the next: an odd number of lines, so that points share no set of a cache.
+template <class T> int64_t point_pitch(int64_t tiles, int64_t width) {
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    return (ceil_div(tiles * width, line) | 1) * line;
+}
 // Where the values at the points go: point * point_pitch + tile * tile_pitch.
 template <class T> struct Points {
     T* at;

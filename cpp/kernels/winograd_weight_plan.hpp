@@ -47,9 +47,7 @@ struct WeightPlan {
 template <class T> int64_t width_of(int64_t channels, int64_t block) {
     return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
 }
-template <class T> int64_t point_pitch(int64_t tiles) {
-    return tiles * kBlock<T> + kPointPad / static_cast<int64_t>(sizeof(T));
-}
+template <class T> int64_t point_pitch(int64_t tiles) { return point_pitch<T>(tiles, kBlock<T>); }
 
 template <class T> WeightPlan plan(const WeightProblem<T>& p) {
     constexpr int64_t size = sizeof(T);
