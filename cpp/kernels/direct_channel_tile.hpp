@@ -99,7 +99,7 @@ template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels>
             T* base = to.out + v * L * to.plane + p0 * to.pixel_stride;
             const T* bias = to.bias ? to.bias + v * L : nullptr;
             if (to.pixel_stride != 1) {
-                alignas(64) T turned[L][L];
+                alignas(64) T turned[L + 1][L];   // rows are read in whole vectors
 #pragma GCC unroll 16
                 for (int k = 0; k < L; ++k) store(turned[k], rows[k]);
                 write_rows(turned[0], channels, 1, pixels, base, bias, a.to);

@@ -106,6 +106,14 @@ struct Windows {
 
 template <class T, bool AlongPixels> constexpr bool kWindows = kTuned<T> && AlongPixels;
 
+// Along channels, outputs of a plane that is read in place: `columns` pixels make a row, two apart, in a plane of
+// out_rows x out_columns whose rows lie `step` apart. What lies between them is 0, and written on the way.
+struct Lattice {
+    int64_t columns, step, out_rows, out_columns;
+};
+
+template <class T, bool AlongPixels> constexpr bool kLattice = kTuned<T> && !AlongPixels;
+
 struct DirectProblem : StripLayout {
     int64_t n, groups, ic, oc;   // channels per group
     Axis d, h, w;
@@ -115,6 +123,7 @@ struct DirectProblem : StripLayout {
     bool along_pixels;                                      // what vectors hold: pixels, or output channels
     int64_t w_pair;      // not 0: a pair of problems whose outputs alternate along a row; to the other's weights
     Windows windows;     // of any rows: output channels are places in windows
+    Lattice lattice;     // of any columns: how outputs lie
     bool alone;          // what lies between its outputs is 0, and written on the way
     bool in_place;       // 1x1 of stride 1: a plane is one row, and needs no copy
     bool far_outputs;    // they outgrow the caches
@@ -214,7 +223,8 @@ inline void cut_strips(DirectProblem& p, int64_t budget) {
     const int64_t widest = larger(2 * p.tile_pixels, room / p.tile_pixels * p.tile_pixels);
     p.column_strips = ceil_div(p.w.grid, widest);
     p.columns = ceil_div(p.w.grid, p.column_strips);
-    if (p.column_strips > 1) p.columns = ceil_div(p.columns, p.tile_pixels) * p.tile_pixels;
+    const int64_t unit = p.lattice.columns ? p.lattice.columns : p.tile_pixels;
+    if (p.column_strips > 1) p.columns = ceil_div(p.columns, unit) * unit;
     p.column_strips = ceil_div(p.w.grid, p.columns);
     p.position_pitch = p.columns + overhang - 1;
     p.channel_pitch = p.phases * p.position_pitch;
@@ -266,7 +276,7 @@ template <class T> void plan(DirectProblem& p) {
     p.reduce();
     const int64_t taps = p.taps();
     p.in_place = taps == 1 && p.w.stride == 1 && p.w.origin == 0 && p.w.grid == p.in_plane && p.w.in == p.in_plane &&
-                 p.out_plane == p.in_plane;
+                 (p.out_plane == p.in_plane || p.lattice.columns);
     p.far_outputs = p.n * p.groups * p.oc * p.out_plane * bytes > kNearOutputBytes;
     p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs;
     p.tile_pixels = tile_pixels<T>(p);

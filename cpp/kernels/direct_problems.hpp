@@ -183,9 +183,27 @@ inline DirectProblem windows_problem(const ConvShape& s) {
     return p;
 }
 
-// f(problem) for every part, also those without taps; windows are one.
+// Whether every pixel of dy meets one of a plane of dx, in rows and columns two apart: a 1x1 convolution along channels
+// that is read in place.
+template <class T, bool AlongPixels> bool has_lattice(const ConvShape& s) {
+    return kLattice<T, AlongPixels> && s.kd * s.kh * s.kw == 1 && s.pd + s.ph + s.pw == 0 && s.id == 1 && s.sw == 2;
+}
+inline DirectProblem lattice_problem(const ConvShape& s) {
+    ConvShape pointwise = s;
+    pointwise.ih = s.oh, pointwise.iw = s.ow;
+    pointwise.sd = pointwise.sh = pointwise.sw = 1;
+    DirectProblem p = backward_input_problem(pointwise, 0, 0, 0);
+    p.lattice = {s.ow, s.sh, s.ih, s.iw};
+    p.out_plane = s.ih * s.iw;
+    p.out_w = 2;
+    return p;
+}
+
+// f(problem) for every part, also those without taps; windows are one, and so is a lattice.
 template <class T, bool AlongPixels, class F> void for_each_part(const ConvShape& s, F&& f) {
-    const bool pair = !AlongPixels && columns_pair(s), one = has_windows<T, AlongPixels>(s);
+    const bool pair = !AlongPixels && columns_pair(s);
+    if (has_lattice<T, AlongPixels>(s)) return f(lattice_problem(s));
+    const bool one = has_windows<T, AlongPixels>(s);
     for (int64_t fd = 0; fd < smaller(s.sd, s.id); ++fd)
         for (int64_t fh = 0; fh < (one ? 1 : smaller(s.sh, s.ih)); ++fh)
             for (int64_t fw = 0; fw < (one ? 1 : parts_of_row<AlongPixels>(s)); ++fw) {
@@ -231,7 +249,7 @@ template <class T, bool AlongPixels> Silence silence_of(const ConvShape& s) {
 // The parts with taps: f(company). Those that write one plane of dx come together where they can, up to kTogether.
 template <class T, bool AlongPixels, class F> void for_each_company(const ConvShape& s, F&& f) {
     DirectProblem parts[kTogether], frame;
-    const bool one = has_windows<T, AlongPixels>(s);
+    const bool one = has_windows<T, AlongPixels>(s) || has_lattice<T, AlongPixels>(s);
     const int64_t of_plane = one ? 1 : smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s);
     int64_t count = 0, left = of_plane;
     for_each_part<T, AlongPixels>(s, [&](const DirectProblem& part) {

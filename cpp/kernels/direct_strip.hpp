@@ -58,6 +58,13 @@ template <class T> TK_INLINE void fetch_outputs(T* out, const DirectProblem& p, 
     for (int64_t n = smaller(p.outputs, channels); n > 0; --n, out += p.out_plane) fetch_to_write(out, count);
 }
 
+// Of a tile whose first pixel is this one; the first channel's plane starts at `plane`.
+template <class T> TK_INLINE void to_lattice(Destination<T>& to, T* plane, int64_t pixel, bool ends) {
+    to.out = plane;
+    to.pixel = pixel;
+    to.ends = ends;
+}
+
 // Output channels [k_begin, k_end) of a strip that is read where it lies; their weights lie `pitch` apart. A tile along
 // pixels meets all of them while its input is in L1; along channels it is their weights that stay, and where few inputs
 // make many outputs that are written within the caches, each block's long runs. What one tile does is short, as are
@@ -88,7 +95,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
         tile.channels = smaller(p.c_block, p.ic - c0);
         const bool last = c_block == p.c_blocks - 1;
         tile.to = {nullptr,        nullptr, p.out_plane, 0, p.out_w, 0,      c_block == 0,
-                   a.relu && last, false,   p.windows,   0, &eights, streams};
+                   a.relu && last, false,   p.windows,   0, &eights, streams,    p.lattice, 0, false};
         int64_t pixel = 0;
         const auto take_pixels = [&](int64_t i) {
             const Run range = tile_run<T, AlongPixels>(cut, i);
@@ -104,7 +111,9 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
             tile.to.out = first + k * p.out_plane + pixel;
             tile.to.bias = bias ? bias + k : nullptr;
             tile.to.channels = p.oc - k;
-            if (windows) {
+            if (kLattice<T, AlongPixels> && p.lattice.columns) {
+                to_lattice(tile.to, image + k * p.out_plane, s.w0 + pixel, pixel + tile.pixels == s.columns);
+            } else if (windows) {
                 to_windows(tile.to, image, eights, k, s.w0 + pixel);
                 fetch_windows(tile.to, p);
             } else if (far) fetch_outputs(tile.to.out + tile_pixels, p, tile.to.channels, tile_pixels);
@@ -137,7 +146,7 @@ void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, co
     place_in_a_row(tile);
     const bool windows = kWindows<T, AlongPixels> && p.windows.rows;
     // Outputs two apart are read before they are written, unless their lines have just been cleared.
-    const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !windows;
+    const bool apart = kTuned<T> && p.out_w == 2 && !p.alone && !windows && !p.lattice.columns;
     const bool tall = kTuned<T> && !AlongPixels && !takes_rows<T>(p, tile.width) && !p.w_pair &&
                       tile.pixels == kTallColumns && tile.width == kBlock<T>;
     Eights eights{};
@@ -156,6 +165,8 @@ void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, co
         tile.to.out = out + (s.h0 + r) * p.out_h + (s.w0 + begin) * p.out_w;
         if (apart) fetch_outputs(tile.to.out, p, tile.to.channels, 2 * tile.pixels);
         if (windows) to_windows(tile.to, image, eights, k, s.w0 + begin);
+        if (kLattice<T, AlongPixels> && p.lattice.columns)
+            to_lattice(tile.to, out, s.w0 + begin, begin + tile.pixels == s.columns);
         if (kTuned<T>) fetch(next, p.called_in * taken);
         next += p.called_in * taken;
         (taken > 1 ? tall_tile<T, AlongPixels>() : run)(tile);
@@ -245,6 +256,9 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                        p.windows,
                        0,
                        nullptr,
+                       false,
+                       p.lattice,
+                       0,
                        false};
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
