@@ -102,7 +102,7 @@ template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels>
                 alignas(64) T turned[L + 1][L];   // rows are read in whole vectors
 #pragma GCC unroll 16
                 for (int k = 0; k < L; ++k) store(turned[k], rows[k]);
-                write_rows(turned[0], channels, 1, pixels, base, bias, a.to);
+                write_turned_rows(turned[0], channels, pixels, base, bias, a.to);
                 continue;
             }
 #pragma GCC unroll 16

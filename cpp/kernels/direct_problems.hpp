@@ -43,7 +43,7 @@ inline Part part_of(int64_t in, int64_t out, int64_t kernel, int64_t stride, int
 }
 
 // The sub-pixel part whose first input position is (fd, fh, fw) as a direct problem that reads dy and writes dx.
-inline DirectProblem backward_input_problem(const ConvShape& s, int64_t fd, int64_t fh, int64_t fw) {
+[[gnu::noinline]] inline DirectProblem backward_input_problem(const ConvShape& s, int64_t fd, int64_t fh, int64_t fw) {
     DirectProblem p{};
     p.n = s.n;
     p.groups = s.groups;
@@ -167,47 +167,38 @@ template <bool AlongPixels> int64_t parts_of_row(const ConvShape& s) {
 
 // Whether windows two columns wide cover dx without overlap, each pixel of dy making one: along pixels, their places
 // are output channels of a 1x1 convolution.
-template <class T, bool AlongPixels> bool has_windows(const ConvShape& s) {
-    return kWindows<T, AlongPixels> && s.kd == 1 && s.id == s.od && s.pd + s.ph + s.pw == 0 && s.sd == 1 &&
-           s.kh == s.sh && s.ih == s.kh * s.oh && (s.kh == 1 || s.dil_h == 1) && s.kw == 2 && s.sw == 2 &&
-           s.iw == 2 * s.ow && s.dil_w == 1;
+template <class T> bool has_windows(const ConvShape& s) {
+    return kTuned<T> && s.kd == 1 && s.id == s.od && s.pd + s.ph + s.pw == 0 && s.sd == 1 && s.kh == s.sh &&
+           s.ih == s.kh * s.oh && (s.kh == 1 || s.dil_h == 1) && s.kw == 2 && s.sw == 2 && s.iw == 2 * s.ow &&
+           s.dil_w == 1;
 }
-inline DirectProblem windows_problem(const ConvShape& s) {
+// Whether every pixel of dy meets one of a plane of dx, in columns two apart: a 1x1 convolution along channels, too.
+template <class T> bool has_lattice(const ConvShape& s) {
+    return kTuned<T> && s.kd * s.kh * s.kw == 1 && s.pd + s.ph + s.pw == 0 && s.id == 1 && s.sw == 2;
+}
+// Either as one problem that is read in place.
+template <class T, bool AlongPixels> bool is_one(const ConvShape& s) {
+    return AlongPixels ? has_windows<T>(s) : has_lattice<T>(s);
+}
+template <bool AlongPixels> [[gnu::noinline]] DirectProblem whole_problem(const ConvShape& s) {
     ConvShape pointwise = s;
-    pointwise.ic *= s.kh * s.kw;
     pointwise.ih = s.oh, pointwise.iw = s.ow;
     pointwise.kh = pointwise.kw = pointwise.sh = pointwise.sw = 1;
+    if (AlongPixels) pointwise.ic *= s.kh * s.kw;
     DirectProblem p = backward_input_problem(pointwise, 0, 0, 0);
-    p.windows = {s.kh, s.ow};
     p.out_w = 2;
+    if (AlongPixels) p.windows = {s.kh, s.ow};
+    else p.lattice = {s.ow, s.sh, s.ih, s.iw}, p.out_plane = s.ih * s.iw;
     return p;
 }
 
-// Whether every pixel of dy meets one of a plane of dx, in rows and columns two apart: a 1x1 convolution along channels
-// that is read in place.
-template <class T, bool AlongPixels> bool has_lattice(const ConvShape& s) {
-    return kLattice<T, AlongPixels> && s.kd * s.kh * s.kw == 1 && s.pd + s.ph + s.pw == 0 && s.id == 1 && s.sw == 2;
-}
-inline DirectProblem lattice_problem(const ConvShape& s) {
-    ConvShape pointwise = s;
-    pointwise.ih = s.oh, pointwise.iw = s.ow;
-    pointwise.sd = pointwise.sh = pointwise.sw = 1;
-    DirectProblem p = backward_input_problem(pointwise, 0, 0, 0);
-    p.lattice = {s.ow, s.sh, s.ih, s.iw};
-    p.out_plane = s.ih * s.iw;
-    p.out_w = 2;
-    return p;
-}
-
-// f(problem) for every part, also those without taps; windows are one, and so is a lattice.
+// f(problem) for every part, also those without taps; windows are one, as is a lattice.
 template <class T, bool AlongPixels, class F> void for_each_part(const ConvShape& s, F&& f) {
-    const bool pair = !AlongPixels && columns_pair(s);
-    if (has_lattice<T, AlongPixels>(s)) return f(lattice_problem(s));
-    const bool one = has_windows<T, AlongPixels>(s);
+    const bool pair = !AlongPixels && columns_pair(s), one = is_one<T, AlongPixels>(s);
     for (int64_t fd = 0; fd < smaller(s.sd, s.id); ++fd)
         for (int64_t fh = 0; fh < (one ? 1 : smaller(s.sh, s.ih)); ++fh)
             for (int64_t fw = 0; fw < (one ? 1 : parts_of_row<AlongPixels>(s)); ++fw) {
-                DirectProblem p = one ? windows_problem(s) : backward_input_problem(s, fd, fh, fw);
+                DirectProblem p = one ? whole_problem<AlongPixels>(s) : backward_input_problem(s, fd, fh, fw);
                 p.along_pixels = AlongPixels;
                 if (pair) p.w_pair = backward_input_problem(s, fd, fh, 1).w_origin - p.w_origin;
                 f(p);
@@ -249,7 +240,7 @@ template <class T, bool AlongPixels> Silence silence_of(const ConvShape& s) {
 // The parts with taps: f(company). Those that write one plane of dx come together where they can, up to kTogether.
 template <class T, bool AlongPixels, class F> void for_each_company(const ConvShape& s, F&& f) {
     DirectProblem parts[kTogether], frame;
-    const bool one = has_windows<T, AlongPixels>(s) || has_lattice<T, AlongPixels>(s);
+    const bool one = is_one<T, AlongPixels>(s);
     const int64_t of_plane = one ? 1 : smaller(s.sh, s.ih) * parts_of_row<AlongPixels>(s);
     int64_t count = 0, left = of_plane;
     for_each_part<T, AlongPixels>(s, [&](const DirectProblem& part) {

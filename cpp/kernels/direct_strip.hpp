@@ -94,8 +94,8 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
         const T* const in = a.x + (plane * p.ic + c0) * p.in_plane + s.w0;
         tile.channels = smaller(p.c_block, p.ic - c0);
         const bool last = c_block == p.c_blocks - 1;
-        tile.to = {nullptr,        nullptr, p.out_plane, 0, p.out_w, 0,      c_block == 0,
-                   a.relu && last, false,   p.windows,   0, &eights, streams,    p.lattice, 0, false};
+        tile.to = {nullptr,   nullptr, p.out_plane, 0,       p.out_w,   0, c_block == 0, a.relu && last, false,
+                   p.windows, 0,       &eights,     streams, p.lattice, 0, false};
         int64_t pixel = 0;
         const auto take_pixels = [&](int64_t i) {
             const Run range = tile_run<T, AlongPixels>(cut, i);

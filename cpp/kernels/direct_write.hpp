@@ -23,7 +23,7 @@ template <class T> struct Destination {
     bool streams;           // vectors are whole lines, written past the cache
     Lattice lattice;        // of any columns: `out` is where a plane starts, and its first pixel this one
     int64_t pixel;
-    bool ends;              // no tile of the strip comes after
+    bool ends;   // no tile of the strip comes after
 };
 
 template <class T> TK_INLINE void write_near(T* out, Vec<T> sum, int64_t count, T bias, const Destination<T>& to) {
@@ -56,41 +56,6 @@ template <class T> TK_INLINE void write_apart(T* out, Vec<T> sum, int64_t count,
     }
 }
 
-// sums[channel][L] of the first `channels` channels on a lattice, and the zeros between. Vectors are whole and run on
-// into what a later tile of the strip writes, which has half a tile's pixels at least, or zeros again.
-template <class T>
-TK_INLINE void write_lattice(const T* sums, int64_t channels, int64_t pixels, T* out, const Destination<T>& to) {
-    constexpr int64_t L = kLanes<T>;
-    const Lattice g = to.lattice;
-    int64_t row = to.pixel / g.columns, column = to.pixel % g.columns;
-    for (int64_t begin = 0, count; begin < pixels; begin += count, ++row, column = 0) {
-        count = smaller(pixels - begin, g.columns - column);
-        const int64_t width = smaller(2 * count, g.out_columns - 2 * column), lines = g.out_rows - row * g.step;
-        const int64_t high = width - L;
-        const LaneMask<T, L> lanes = lanes_between<T, L>(0, count);
-        T* line = out + row * g.step * g.out_columns + 2 * column;
-        for (int64_t k = 0; k < channels; ++k, line += to.plane) {
-            const T* from = sums + k * L + begin;
-            if (!to.first) {
-                for (int64_t i = 0; i < count; ++i) line[2 * i] += from[i];
-                continue;
-            }
-            const auto write = [&](T* to_line, Vec<T> a, Vec<T> b) __attribute__((always_inline)) {
-                if (to.ends) {
-                    store_first(to_line, a, smaller(L, width));
-                    if (high > 0) store_first(to_line + L, b, high);
-                } else {
-                    store(to_line, a);
-                    if (high > 0) store(to_line + L, b);
-                }
-            };
-            const Vec<T> sum = load_masked(from, lanes), zero{};
-            write(line, low_pairs<T, L>(sum, zero), high_pairs<T, L>(sum, zero));
-            for (int64_t i = 1; i < smaller(g.step, lines); ++i) write(line + i * g.out_columns, zero, zero);
-        }
-    }
-}
-
 // sums[channel][vector][L] of the first `channels` channels, from `out` and `bias` on: what tiles do not write
 // themselves, so that they stay short.
 template <class T>
@@ -98,8 +63,6 @@ template <class T>
                                   const T* bias, const Destination<T>& given) {
     constexpr int L = kLanes<T>;
     const Destination<T> to = given;
-    if constexpr (kTuned<T>)
-        if (to.lattice.columns) return write_lattice(sums, channels, pixels, out, to);
     for (int64_t v = 0; v < vectors; ++v, sums += L, out += L * to.pixel_stride) {
         const int64_t count = smaller(L, pixels - v * L);
         for (int64_t k = 0; k < channels; ++k) {
@@ -110,6 +73,53 @@ template <class T>
             else write_apart(out + k * to.plane, sum, count, shift, to);
         }
     }
+}
+
+// sums[channel][L] of the first `channels` channels on a lattice, and the zeros between. Vectors are whole and run on
+// into what a later tile of the strip writes, which has half a tile's pixels at least, or zeros again.
+template <class T>
+void write_lattice(const T* sums, int64_t channels, int64_t pixels, T* out, const Destination<T>& to) {
+    constexpr int64_t L = kLanes<T>;
+    const Lattice g = to.lattice;
+    int64_t row = to.pixel / g.columns, column = to.pixel % g.columns;
+    for (int64_t begin = 0, count; begin < pixels; begin += count, ++row, column = 0) {
+        count = smaller(pixels - begin, g.columns - column);
+        const int64_t width = smaller(2 * count, g.out_columns - 2 * column);
+        const int64_t zeros = smaller(g.step, g.out_rows - row * g.step) - 1;
+        const LaneMask<T, L> lanes = lanes_between<T, L>(0, count);
+        T* line = out + row * g.step * g.out_columns + 2 * column;
+        for (int64_t k = 0; k < channels; ++k, line += to.plane) {
+            const Vec<T> sum = load_masked(sums + k * L + begin, lanes), zero{};
+            const Vec<T> low = low_pairs<T, L>(sum, zero), high = high_pairs<T, L>(sum, zero);
+            if (to.ends || !to.first) {
+                alignas(64) T pairs[2][2 * L]{};
+                store(pairs[0], low), store(pairs[0] + L, high);
+                for (int64_t i = 0; i <= zeros; ++i)
+                    for (int64_t q = 0; q < width; q += L) {
+                        T* at = line + i * g.out_columns + q;
+                        const int64_t count = smaller(L, width - q);
+                        const Vec<T> before = to.first ? zero : load_first(at, count);
+                        store_first(at, before + load(pairs[i > 0] + q), count);
+                    }
+                continue;
+            }
+            store(line, low);
+            if (width > L) store(line + L, high);
+            for (int64_t i = 1; i <= zeros; ++i) {
+                store(line + i * g.out_columns, zero);
+                if (width > L) store(line + i * g.out_columns + L, zero);
+            }
+        }
+    }
+}
+
+// The same of a tile along channels, of one vector of pixels: rows[channel][L]. Called, so that tiles stay short.
+template <class T>
+[[gnu::noinline]] void write_turned_rows(const T* rows, int64_t channels, int64_t pixels, T* out, const T* bias,
+                                         const Destination<T>& to) {
+    if constexpr (kTuned<T>)
+        if (to.lattice.columns) return write_lattice(rows, channels, pixels, out, to);
+    write_rows(rows, channels, 1, pixels, out, bias, to);
 }
 
 // The first L pixels of a tile along channels whose two vectors alternate: sums[vector][pixel][L], vectors `pitch`
@@ -151,8 +161,9 @@ template <class T>
 #pragma GCC unroll 16
         for (int k = 0; k < L; ++k) store(turned[k], rows[k]);
         for (int64_t p = 0; p < pixels; p += across)
-            write_rows(turned[0] + p, smaller(L, to.channels - v * L), 1, smaller(across, pixels - p),
-                       to.out + v * L * to.plane + p / across * to.row_pitch, to.bias ? to.bias + v * L : nullptr, to);
+            write_turned_rows(turned[0] + p, smaller(L, to.channels - v * L), smaller(across, pixels - p),
+                              to.out + v * L * to.plane + p / across * to.row_pitch,
+                              to.bias ? to.bias + v * L : nullptr, to);
     }
 }
 
