@@ -40,10 +40,12 @@ template <class T, bool AlongPixels> void pack_all(T* packed, const T* weight, c
 }
 
 inline Strip strip_of(const DirectProblem& p, int64_t image, int64_t group, int64_t strip) {
-    const int64_t row_strip = strip / p.column_strips % p.row_strips, w0 = strip % p.column_strips * p.columns;
-    const int64_t od = strip / p.column_strips / p.row_strips, h0 = p.cut_rows * row_strip / p.row_strips;
-    const int64_t end = smaller(p.h.grid, p.cut_rows * (row_strip + 1) / p.row_strips);
-    return {image, group, od, h0, end - h0, w0, smaller(p.columns, p.w.grid - w0)};
+    const int64_t across = strip % p.column_strips, down = strip / p.column_strips % p.row_strips;
+    const int64_t od = strip / p.column_strips / p.row_strips;
+    const int64_t h0 = p.cut_rows * down / p.row_strips, w0 = p.cut_columns * across / p.column_strips * p.column_unit;
+    const int64_t h1 = p.cut_rows * (down + 1) / p.row_strips;
+    const int64_t w1 = p.cut_columns * (across + 1) / p.column_strips * p.column_unit;
+    return {image, group, od, h0, smaller(p.h.grid, h1) - h0, w0, smaller(p.w.grid, w1) - w0};
 }
 
 // Strip `strip`, counted over the images of a group.

@@ -92,8 +92,9 @@ constexpr int kPixelRows = 4, kPixelVectors = 3;
 
 // How strips of input lie in scratch.
 struct StripLayout {
-    int64_t rows, row_strips, columns, column_strips, cut_rows;   // cut_rows: of all row strips, as even as can be
-    int64_t c_block, c_blocks;                                    // channels that lie in scratch together: whole sums
+    int64_t rows, row_strips, columns, column_strips;
+    int64_t cut_rows, column_unit, cut_columns;   // of all strips, as even as can be: rows, and columns by the unit
+    int64_t c_block, c_blocks;                    // channels that lie in scratch together: whole sums
     int64_t h_slots, position_pitch, channel_pitch, row_pitch;
     int64_t lists, strip;   // elements of where taps lie, and of a strip
 };
@@ -215,17 +216,28 @@ inline void cut_rows(DirectProblem& p, int64_t strips) {
     p.rows = ceil_div(p.h.grid, strips);
 }
 
+inline void cut_columns(DirectProblem& p, int64_t strips) {
+    p.cut_columns = ceil_div(p.w.grid, p.column_unit);
+    p.column_strips = strips;
+    p.columns = smaller(p.w.grid, ceil_div(p.cut_columns, strips) * p.column_unit);
+}
+
+// Of 1x1, whose strips are long rows: a power of two or a multiple of 8, so that few of them are even shares.
+inline int64_t even_strips(const DirectProblem& p, int64_t strips) {
+    if (!p.in_place || p.n * p.groups * strips >= kManyUnits) return strips;
+    int64_t even = 1;
+    while (even < smaller(strips, 8)) even *= 2;
+    return ceil_div(strips, even) * even;
+}
+
 // Then columns, then rows.
 inline void cut_strips(DirectProblem& p, int64_t budget) {
     const int64_t overhang = overhang_of(p.w);
     p.rows = 1;
     const int64_t room = budget / (p.row_slots() * p.c_block * p.phases) - overhang;
     const int64_t widest = larger(2 * p.tile_pixels, room / p.tile_pixels * p.tile_pixels);
-    p.column_strips = ceil_div(p.w.grid, widest);
-    p.columns = ceil_div(p.w.grid, p.column_strips);
-    const int64_t unit = p.lattice.columns ? p.lattice.columns : p.tile_pixels;
-    if (p.column_strips > 1) p.columns = ceil_div(p.columns, unit) * unit;
-    p.column_strips = ceil_div(p.w.grid, p.columns);
+    const int64_t most = ceil_div(p.w.grid, larger(p.tile_pixels, p.column_unit));
+    cut_columns(p, smaller(even_strips(p, ceil_div(p.w.grid, widest)), most));
     p.position_pitch = p.columns + overhang - 1;
     p.channel_pitch = p.phases * p.position_pitch;
     if (p.channel_pitch % 64 == 0) p.channel_pitch += 16;   // channels must not share one set of the cache
@@ -245,8 +257,7 @@ inline void take_planes(DirectProblem& p, int64_t budget) {
     p.c_blocks = ceil_div(p.c_sums, larger(1, budget / (p.c_sum * p.in_plane)));
     p.c_block = ceil_div(p.c_sums, p.c_blocks) * p.c_sum;
     p.c_blocks = ceil_div(p.ic, p.c_block);
-    p.columns = p.w.grid;
-    p.column_strips = 1;
+    cut_columns(p, 1);
     p.channel_pitch = p.in_plane;
     cut_rows(p, 1);
 }
@@ -281,6 +292,7 @@ template <class T> void plan(DirectProblem& p) {
     p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs;
     p.tile_pixels = tile_pixels<T>(p);
     if (takes_rows<T>(p, 0)) p.tile_pixels = larger(p.tile_pixels, kFewColumns);
+    p.column_unit = p.lattice.columns ? p.lattice.columns : p.in_place && p.along_pixels ? L : p.tile_pixels;
     const int64_t together = p.windows.rows ? 2 : 1;   // both columns of a window
     if (p.along_pixels) p.width = ceil_div(p.oc / together, ceil_div(p.oc, kPixelRows)) * together;
     else p.width = p.w_pair || p.oc > L ? kBlock<T> : L;
