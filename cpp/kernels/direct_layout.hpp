@@ -70,7 +70,18 @@ template <class T> void take_apart(T* to, const T* from, int64_t stride, int64_t
     for (int64_t k = count; k < width; ++k) to[k] = 0;
 }
 
-constexpr int64_t kRowsAhead = 4;   // rows of weights lie far apart: called in so many ahead
+constexpr int64_t kRowsAhead = 4;    // rows of weights lie far apart: called in so many ahead
+constexpr int64_t kRunsAhead = 32;   // those of which one run is taken
+
+// Of 1x1 on its way back, whose output channels follow each other: to[c * width + k] = from[c * stride + k] for
+// k < width, whole halves of vectors.
+template <class T> void take_runs(T* to, const T* from, int64_t stride, int64_t width, int64_t channels) {
+    constexpr int64_t half = kLanes<T> / 2;
+    for (int64_t c = 0; c < channels; ++c, from += stride, to += width) {
+        fetch(from + kRunsAhead * stride, width);
+        for (int64_t k = 0; k < width; k += half) __builtin_memcpy(to + k, from + k, half * sizeof(T));
+    }
+}
 
 // The weights of one block of output channels, channels [c_begin, c_end) of them, sum by sum: `width` numbers of each
 // packed line. `block`: the first one.
@@ -96,6 +107,11 @@ void pack_lines(T* to, const T* block, const DirectProblem& p, int64_t outputs, 
                     transpose_columns(to, pitch, from + c * p.w_ic, p.w_oc, outputs, width, c, taps, taps, channels,
                                       step < 0);
             to += channels * taps * pitch;
+            continue;
+        }
+        if (kTuned<T> && taps == 1 && p.w_oc == 1 && outputs == pitch && pitch % (kLanes<T> / 2) == 0) {
+            take_runs(to, from, p.w_ic, pitch, channels);
+            to += channels * pitch;
             continue;
         }
         for (int64_t c = 0; c < channels; ++c, from += p.w_ic) {
