@@ -138,10 +138,10 @@ void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_va
             }
         }
         sum_chunk(slot(moments.shifted, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
-            return [=, centre = shift[i]](int64_t at, int64_t count, Vec<T>* to) {
+            return [=, centre = shift[i]](int64_t at, int64_t count, TwoSums<T>& to) {
                 const Vec<T> d = keep_first<T>(read(x + at, count) - centre, count);
-                to[0] += d;
-                to[1] += d * d;
+                to.first += d;
+                to.second += d * d;
             };
         });
     };
@@ -233,12 +233,12 @@ void batch_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, c
             sum_chunk(slot(sums, u, unit, chunk), u, unit, chunk, [&](int64_t i) {
                 const Vec<T> c = u.constant(constants.mean, i), a = u.constant(constants.scale, i);
                 const Vec<T> b = u.constant(constants.shift, i);
-                return [=](int64_t at, int64_t count, Vec<T>* to) {
+                return [=](int64_t at, int64_t count, TwoSums<T>& to) {
                     const Vec<T> d = read(x + at, count) - c;
                     Vec<T> g = read(dy + at, count);
                     if constexpr (decltype(masked)::value) g = select<T>(affine<T>(d, a, b) > 0, g, Vec<T>{});
-                    to[0] += g;
-                    to[1] += g * d;
+                    to.first += g;
+                    to.second += g * d;
                 };
             });
         });

@@ -33,9 +33,15 @@ template <class T> TK_INLINE void add(Sums<T>& to, const Sums<T>& from) {
 
 TK_INLINE Sums<double> widen(Vec<double> v) { return {{v}}; }
 TK_INLINE Sums<float> widen(Vec<float> v) {
+#if defined(__AVX512F__)
+    return {{_mm512_cvtps_pd(_mm512_castps512_ps256(v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))}};
+#elif defined(__AVX2__)   // GCC takes three detours over halves of halves
+    return {{_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))}};
+#else
     typedef float Half __attribute__((vector_size(TK_VECTOR_BYTES / 2), may_alias));
     const Half* halves = reinterpret_cast<const Half*>(&v);
     return {{__builtin_convertvector(halves[0], Vec<double>), __builtin_convertvector(halves[1], Vec<double>)}};
+#endif
 }
 
 template <class T> TK_INLINE VecMask<T> first_lanes(int64_t count) {
@@ -173,6 +179,9 @@ template <class T> TK_INLINE Pair total(const Pair* pairs, const Units<T>& u, in
     return sum;
 }
 
+template <class T> struct TwoSums {
+    Vec<T> first, second;
+};
 // Two sums over a chunk of a unit, one Pair per channel. of_channel(i) gives term(offset, count, sums), which adds a
 // vector to both. They run in T for kBlock vectors or a run more, in four sets that hide the latency of addition, and
 // in double from there.
@@ -181,15 +190,13 @@ TK_INLINE void sum_chunk(Pair* to, const Units<T>& u, int64_t unit, int64_t chun
     constexpr int64_t L = kLanes<T>, kBlock = 32;
     for (int64_t i = 0; i < u.run_channels(unit); ++i) {
         const auto term = of_channel(i);
-        Sums<T> all[2];
-        for (int k = 0; k < 2; ++k) all[k] = widen(Vec<T>{});
-        Vec<T> a[2] = {}, b[2] = {}, c[2] = {}, d[2] = {};
+        Sums<T> first = widen(Vec<T>{}), second = first;
+        TwoSums<T> a{}, b{}, c{}, d{};
         int64_t vectors = 0;
         const auto flush = [&]() __attribute__((always_inline)) {
-            for (int k = 0; k < 2; ++k) {
-                add<T>(all[k], widen((a[k] + b[k]) + (c[k] + d[k])));
-                a[k] = b[k] = c[k] = d[k] = Vec<T>{};
-            }
+            add<T>(first, widen((a.first + b.first) + (c.first + d.first)));
+            add<T>(second, widen((a.second + b.second) + (c.second + d.second)));
+            a = b = c = d = TwoSums<T>{};
             vectors = 0;
         };
         u.for_each_run(unit, chunk, [&](int64_t start, int64_t length) __attribute__((always_inline)) {
@@ -220,12 +227,14 @@ TK_INLINE void sum_chunk(Pair* to, const Units<T>& u, int64_t unit, int64_t chun
         flush();
         if (u.rows) {
             for (int64_t lane = 0; lane < u.channels(unit); ++lane)
-                to[lane] = {all[0].part[lane / kLanes<double>][lane % kLanes<double>],
-                            all[1].part[lane / kLanes<double>][lane % kLanes<double>]};
+                to[lane] = {first.part[lane / kLanes<double>][lane % kLanes<double>],
+                            second.part[lane / kLanes<double>][lane % kLanes<double>]};
         } else {
-            for (int part = 1; part < Sums<T>::kParts; ++part)
-                for (int k = 0; k < 2; ++k) all[k].part[0] += all[k].part[part];
-            to[i] = {sum_halves<double>(all[0].part[0]), sum_halves<double>(all[1].part[0])};
+            for (int part = 1; part < Sums<T>::kParts; ++part) {
+                first.part[0] += first.part[part];
+                second.part[0] += second.part[part];
+            }
+            to[i] = {sum_halves<double>(first.part[0]), sum_halves<double>(second.part[0])};
         }
     }
 }
