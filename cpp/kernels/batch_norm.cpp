@@ -145,38 +145,43 @@ void batch_norm_forward(T* y, T* mean, T* invstd, T* running_mean, T* running_va
             };
         });
     };
-    const auto plain = [&](int64_t unit, int64_t chunk) {
+    const auto plain = [&](int64_t unit, int64_t chunk) TK_ONCE {
         if (moments.trusted(u, unit)) return;
         const double centre[kMostChannels] = {};
         sum_in_double(slot(moments.plain, u, unit, chunk), x, centre, false, u, unit, chunk);
     };
-    const auto centred = [&](int64_t unit, int64_t chunk) {
+    const auto centred = [&](int64_t unit, int64_t chunk) TK_ONCE {
         if (moments.trusted(u, unit)) return;
         double centre[kMostChannels] = {};
         for (int64_t i = 0; i < u.channels(unit); ++i) centre[i] = total(moments.plain, u, u.first(unit) + i).first / m;
         sum_in_double(slot(moments.centred, u, unit, chunk), x, centre, true, u, unit, chunk);
     };
     const auto apply = [&](int64_t unit, int64_t chunk) TK_ONCE {
-        const bool trusted = moments.trusted(u, unit);
+        double centre[kMostChannels], var[kMostChannels];
+        bool trusted = true;
+        for (int64_t i = 0; i < u.channels(unit); ++i)
+            trusted &= moments.quick(u, u.first(unit) + i, centre[i], var[i]);
+        if (!trusted) {
+            if (u.chunks == 1) plain(unit, 0), centred(unit, 0);
+            for (int64_t i = 0; i < u.channels(unit); ++i) moments.exact(u, u.first(unit) + i, centre[i], var[i]);
+        }
         Affine<T> constants(weight, bias, u.first(unit), u.channels(unit));
         for (int64_t i = 0; i < u.channels(unit); ++i) {
             const int64_t channel = u.first(unit) + i;
-            double centre, var;
-            if (trusted) moments.quick(u, channel, centre, var);
-            else moments.exact(u, channel, centre, var);
-            const T deviation = inverse_deviation<T>(var, eps);
-            constants.mean[i] = static_cast<T>(centre);
+            const T deviation = inverse_deviation<T>(var[i], eps);
+            constants.mean[i] = static_cast<T>(centre[i]);
             constants.scale[i] *= deviation;
             if (chunk) continue;
             mean[channel] = constants.mean[i];
             invstd[channel] = deviation;
             if (!u.positions) continue;
-            update(running_mean, channel, centre, momentum);
-            update(running_var, channel, var * unbiased, momentum);
+            update(running_mean, channel, centre[i], momentum);
+            update(running_var, channel, var[i] * unbiased, momentum);
         }
         normalise(y, x, constants, relu, u, unit, chunk);
     };
-    u.run(3, shifted, plain, centred, apply);
+    if (u.chunks == 1) u.run(3, shifted, apply);
+    else u.run(3, shifted, plain, centred, apply);
 }
 
 template <class T>
