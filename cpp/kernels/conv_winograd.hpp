@@ -113,26 +113,26 @@ template <class T> struct Winograd {
         }
     }
 
-    // Each thread takes runs from beginning to end; where `own` is given, it transforms a group's weights into its part
-    // of that as it comes to them.
+    // Each thread takes runs from beginning to end; where `own` is given, it transforms each block's weights into its
+    // part of that as it comes to them.
     void run_own(const T* weights, T* own, T* scratch, int64_t runs, int64_t work) const {
-        const int64_t bands = p.n * q.bands.per_image(), size = q.k_blocks * q.weight_block;
+        const int64_t bands = p.n * q.bands.per_image();
         parallel_for(runs * q.slabs.count * p.groups, work, [&](int64_t unit, int thread) {
             const int64_t group = unit % p.groups, slab = unit / p.groups % q.slabs.count;
             const int64_t index = unit / p.groups / q.slabs.count, start = bands * index / runs;
             const TileRun run = run_of(group, slab, start, bands * (index + 1) / runs - start);
             T* values = scratch + thread * (q.run_values + q.sums + q.strip);
             T *sums = values + q.run_values, *strip = sums + q.sums;
-            const T* of_group = own ? own + thread * size : weights + group * size;
-            for (int64_t k = 0; own && k < q.k_blocks; ++k)
-                transform_weight<T>(own + thread * size + k * q.weight_block,
-                                    point_pitch<T>(p.ic * p.depth.taps, width_of<T>(p.oc, k)), a.weight, p, group, k, 0,
-                                    p.ic);
             for (int64_t c = 0; c < q.c_vectors; ++c)
                 for (int64_t z = run.z.begin; z < run.z.end; ++z)
                     transform_inputs(values, strip, run, c, z, start, run.count);
             for (int64_t k = 0; k < q.k_blocks; ++k) {
-                multiply(values, of_group + k * q.weight_block, sums, run, k, start, run.count, 0, p.ic);
+                T* of_thread = own + thread * q.weight_block;
+                if (own)
+                    transform_weight<T>(of_thread, point_pitch<T>(p.ic * p.depth.taps, width_of<T>(p.oc, k)), a.weight,
+                                        p, group, k, 0, p.ic);
+                const T* block = own ? of_thread : weights + (group * q.k_blocks + k) * q.weight_block;
+                multiply(values, block, sums, run, k, start, run.count, 0, p.ic);
                 write_outputs(sums, strip, run, k, start, run.count);
             }
         });
@@ -192,14 +192,14 @@ template <class T> bool winograd(const WinogradCall<T>& a, const WinogradProblem
     const int64_t work =
         p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc * p.depth.out * p.depth.taps;
     const T* weights = a.packed;
-    T *scratch = a.workspace, *of_groups = nullptr;
+    T *scratch = a.workspace, *own = nullptr;
     if (!weights && q.held) {
-        if (runs.own && runs.many) of_groups = scratch;
+        if (runs.apart) own = scratch;
         else transform_weights(scratch, a.weight, p);
         weights = scratch;
-        scratch += q.weights;
+        scratch += runs.weights(q);
     }
-    if (runs.own) self.run_own(weights, of_groups, scratch, runs.count, work);
+    if (runs.own) self.run_own(weights, own, scratch, runs.count, work);
     else self.run_shared(weights, scratch, work);
     for (int64_t i = 0; spoilt && i < p.groups * p.w_group; ++i)
         if (!(a.weight[i] - a.weight[i] == 0)) return false;

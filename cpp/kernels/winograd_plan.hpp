@@ -1,15 +1,14 @@
 // A Winograd problem: what it reads and writes, how its bands and weights are cut, and its transformed weights
 // (conv_winograd.hpp has the formula and the layouts).
 #pragma once
-#include <cstdlib>
 #include "kernels/winograd_products.hpp"
 #include "kernels/winograd_tiles.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-// Values and sums of a thread's own run, about twice as many as the weights that every run reads: few stay in L2.
-constexpr int64_t kLeastRunBytes = 1 << 20, kRunBytes = 4 << 20;
+// Values and sums of a thread's own run stay in L2; where two runs hold all, weights are then read but once.
+constexpr int64_t kRunBytes = 1 << 20, kOnceBytes = 2 << 20;
 constexpr int64_t kSharedBytes = 6 << 20;        // values of a shared run
 constexpr int64_t kLongSharedBytes = 16 << 20;   // where weights are transformed anew for each
 constexpr int64_t kSumsBytes = 512 * 1024;       // sums of a block over a part of a shared run
@@ -17,6 +16,10 @@ constexpr int64_t kSumsBytes = 512 * 1024;       // sums of a block over a part 
 // else as they are used, so many at a time, which stay in L2 until then.
 constexpr int64_t kFewBytes = 3 << 20, kHeldBytes = 12 << 20, kManyRuns = 4;
 constexpr int64_t kUsedBytes = 640 * 1024;
+// A thread with one run of so many tiles transforms weights for itself: what one core writes and another reads takes
+// up to ten times as long where they share no cache.
+constexpr int64_t kApartTiles = 24;
+constexpr int64_t kFewBands = 8;   // fewer are halved, to be even shares
 // More are not worth a pack: it takes longer to read from memory than the weights to transform.
 constexpr int64_t kPackedBytes = 48 << 20;
 
@@ -76,7 +79,10 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.weight_block = p.filter.weights() * point_pitch<T>(p.ic * p.depth.taps, kBlock<T>);
     q.weights = p.groups * q.k_blocks * q.weight_block;
     const int64_t in = points * q.c_vectors * L, out = points * kBlock<T>;   // of a tile in one plane
-    const int64_t run_bytes = getenv("TKRUN") ? atol(getenv("TKRUN")) * 1024 : smaller(kRunBytes, larger(kLeastRunBytes, 2 * q.weights / p.groups * size));
+    const int64_t planes = p.n * p.groups * p.depth.out, tiles = planes * q.bands.all_tiles();
+    if (planes * q.bands.per_image() < kFewBands && tiles >= 2 * kApartTiles && q.weights * size <= kFewBytes)
+        q.bands.cuts = larger(q.bands.cuts, smaller(q.bands.columns, 2));
+    const int64_t run_bytes = tiles * (in + out) * size <= 2 * kOnceBytes ? kOnceBytes : kRunBytes;
     const int64_t tile_bytes = q.bands.most_tiles() * size;
     q.slabs = slabs_of(p.depth, run_bytes, in * tile_bytes, out * tile_bytes);
     q.run = bands_in<T>(q.bands, run_bytes, in * q.slabs.in + out * q.slabs.out);
@@ -89,36 +95,46 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.rows_in = strip_rows<T>(p.in, q.bands);
     q.rows_out = strip_rows<T>(p.out, q.bands);
     q.strip = larger(strip_size<T>(p.in, q.bands, q.rows_in), strip_size<T>(p.out, q.bands, q.rows_out));
-    const auto tiles = [&](int64_t bands) { return bands * q.bands.most_tiles(); };
-    q.sums = points * point_pitch<T>(tiles(q.held ? larger(q.run, q.part) : q.part) * q.slabs.out, kBlock<T>);
+    const auto most = [&](int64_t bands) { return bands * q.bands.most_tiles(); };
+    q.sums = points * point_pitch<T>(most(q.held ? larger(q.run, q.part) : q.part) * q.slabs.out, kBlock<T>);
     q.chunks = 1;
     if (!q.held) q.chunks = smaller(q.c_vectors, ceil_div(q.weight_block * size, kUsedBytes));
     q.used = p.filter.weights() * point_pitch<T>(ceil_div(q.c_vectors, q.chunks) * L * p.depth.taps, kBlock<T>);
-    q.run_values = q.c_vectors * points * point_pitch<T>(tiles(q.run) * q.slabs.in, L);
-    q.shared_values = q.c_vectors * points * point_pitch<T>(tiles(q.shared_run) * q.slabs.in, L);
+    q.run_values = q.c_vectors * points * point_pitch<T>(most(q.run) * q.slabs.in, L);
+    q.shared_values = q.c_vectors * points * point_pitch<T>(most(q.shared_run) * q.slabs.in, L);
     return q;
 }
 
 // How the runs of a problem go: each is one thread's work from beginning to end, or all threads share them.
 struct Runs {
-    bool own, many;   // many: groups, which a thread takes one by one, so that their weights stay near
-    int64_t count;    // of own runs, in each slab and group
+    bool own;
+    int64_t count;   // of own runs, in each slab and group
+    int64_t apart;   // threads that each transform a block's weights for themselves, as they come to them
+    int64_t weights(const WinogradPlan& q) const { return apart ? apart * q.weight_block : q.weights; }
 };
 template <class T> Runs runs_of(const WinogradProblem<T>& p, const WinogradPlan& q, int64_t threads) {
     // As many runs for each thread, two at least while they fill register tiles.
     const int64_t bands = p.n * q.bands.per_image(), slabs = q.slabs.count;
-    const bool many = p.groups >= 4 * threads;
-    const int64_t rounds = larger(ceil_div(bands * slabs, q.run * threads), threads == 1 ? 1 : 2);
+    const bool many = p.groups >= 4 * threads;   // which a thread takes one by one, so that their weights stay near
     const int64_t least = ceil_div(bands, q.run);
-    const int64_t runs = many ? least : smaller(bands, larger(least, ceil_div(rounds * threads, slabs)));
-    const int64_t tiles = ceil_div(bands, larger(1, runs)) * q.bands.most_tiles() * q.slabs.out;   // none: no batch
-    return {q.held && (threads == 1 || many || tiles >= (getenv("TKOWN") ? atol(getenv("TKOWN")) : 2 * kTilePixels)), many, runs};
+    Runs runs{};
+    for (int64_t rounds = threads == 1 ? 1 : 2; rounds > 0 && !runs.own; --rounds) {
+        const int64_t all = larger(ceil_div(bands * slabs, q.run * threads), rounds) * threads;
+        runs.count = many ? least : smaller(bands, larger(least, ceil_div(all, slabs)));
+        const int64_t tiles = ceil_div(bands, larger(1, runs.count)) * q.bands.most_tiles() * q.slabs.out;
+        runs.own = q.held && (threads == 1 || many || tiles >= rounds * kTilePixels);
+    }
+    const int64_t units = runs.count * slabs * p.groups, tiles = p.n * q.bands.all_tiles() * p.depth.out;
+    const bool once = threads > 1 && units <= threads && tiles >= kApartTiles * units;
+    runs.apart = runs.own && (many || once) ? threads : 0;
+    return runs;
 }
 
 template <class T> int64_t winograd_workspace(const WinogradProblem<T>& p, int threads, bool packed) {
     const WinogradPlan q = plan(p);
-    const int64_t weights = q.held && !packed ? q.weights : 0, scratch = q.sums + q.strip;
-    if (runs_of(p, q, threads).own) return weights + threads * (q.run_values + scratch);
+    const Runs runs = runs_of(p, q, threads);
+    const int64_t weights = q.held && !packed ? runs.weights(q) : 0, scratch = q.sums + q.strip;
+    if (runs.own) return weights + threads * (q.run_values + scratch);
     return weights + q.shared_values + threads * (scratch + (q.held ? 0 : q.used));
 }
 
