@@ -54,10 +54,10 @@ inline Strip place_of(const DirectProblem& p, int64_t group, int64_t strip) {
 }
 
 // Output channels [k_begin, k_end) of strip `strip`, counted over the images of a group. Parts take turns block by
-// block: lines of y are visited again while they are near.
+// block: lines of y are visited again while they are near. packs: where the weights are packed on the way, or nullptr.
 template <class T, bool AlongPixels>
 void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, int64_t group, int64_t strip,
-                   int64_t k_begin, int64_t k_end, const T* staged, T* own) {
+                   int64_t k_begin, int64_t k_end, const T* staged, T* own, T* packs = nullptr) {
     const DirectProblem& f = all.frame;
     const int64_t image = strip / f.strips(), number = strip % f.strips(), step = all.count > 1 ? 1 : k_end - k_begin;
     if (!staged && all.count > 1) {
@@ -70,7 +70,7 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
             const Strip s = strip_of(p, image, group, number);
             if constexpr (kTuned<T>)
                 if (!staged && is_in_place<T, AlongPixels>(a, p, s)) {
-                    compute_in_place<T, AlongPixels>(a, packed, all.packed_block, p, s, k, k + step);
+                    compute_in_place<T, AlongPixels>(a, packed, all.packed_block, p, s, k, k + step, packs);
                     continue;
                 }
             if (s.rows > 0 && s.columns > 0)   // the last row and column may be some parts' alone
@@ -101,11 +101,15 @@ template <class T, bool AlongPixels> void direct_by_blocks(const DirectCall<T>& 
                 T* own = scratch + thread * all.scratch;
                 const int64_t k = unit / splits, split = unit % splits, block = group * k_blocks + k;
                 const T* packed = a.packed ? a.packed + block * all.packed_block : own + f.lists;
-                if (!a.packed) pack_block<T, AlongPixels>(own + f.lists, a.weight, all, block);
-                for (int64_t i = count * split / splits; i < count * (split + 1) / splits; ++i) {
+                const int64_t begin = count * split / splits, end = count * (split + 1) / splits;
+                const bool on_its_way =
+                    !a.packed && packs_on_its_way<T, AlongPixels>(a, f, place_of(f, group, first + begin), k);
+                if (!a.packed && !on_its_way) pack_block<T, AlongPixels>(own + f.lists, a.weight, all, block);
+                for (int64_t i = begin; i < end; ++i) {
                     const bool in_x = needs_no_copy<T, AlongPixels>(a, f, place_of(f, group, first + i));
                     compute_parts<T, AlongPixels>(a, packed, all, group, first + i, k, k + 1,
-                                                  in_x ? nullptr : staged + i * pitch, own);
+                                                  in_x ? nullptr : staged + i * pitch, own,
+                                                  i == begin && on_its_way ? own + f.lists : nullptr);
                 }
             });
         }

@@ -6,7 +6,7 @@ namespace tk::TK_ISA {
 namespace {
 
 // Channels ahead whose input and weights are called into the nearest cache; what runs past the end does no harm.
-constexpr int kInputAhead = 8, kWeightsAhead = 16;
+constexpr int kInputAhead = 8, kWeightsAhead = 16, kRawAhead = 8;
 
 // Tiles of so few pixels are rare, and what they cost besides their sums matters less than their code.
 template <class T> constexpr int kCalledPixels = kTuned<T> ? kTilePixels / 4 : kLanes<T>;
@@ -45,22 +45,31 @@ TK_INLINE void write_turned(const Vec<T> (&acc)[Pixels][Vectors], const Destinat
     }
 }
 
-// Pixels lie `Apart` from each other in the input, `Across` of them in a row.
-template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels>
+// Pixels lie `Apart` from each other in the input, `Across` of them in a row. Packs: 1x1, whose weights are read where
+// the user keeps them, and packed for the tiles to come.
+template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels, bool Packs = false>
 [[gnu::noinline]] void channel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
     Vec<T> acc[Pixels][Vectors];
+    const T* raw = a.raw;
+    T* packs = a.packs;
     accumulate_taps(acc, a, Vectors * L,
                     [&](Vec<T>(&sums)[Pixels][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
                         if constexpr (Vectors > 1) {   // with one vector, loads are what bounds
                             __builtin_prefetch(x + kInputAhead * a.channel_pitch);
+                            const T* next = Packs ? raw + kRawAhead * a.raw_pitch : w + kWeightsAhead * Vectors * L;
 #pragma GCC unroll 4
-                            for (int i = 0; i < Vectors * L; i += kCacheLine<T>)
-                                __builtin_prefetch(w + kWeightsAhead * Vectors * L + i);
+                            for (int i = 0; i < Vectors * L; i += kCacheLine<T>) __builtin_prefetch(next + i);
                         }
                         Vec<T> factor[Vectors];
 #pragma GCC unroll 2
-                        for (int v = 0; v < Vectors; ++v) factor[v] = load(w + v * L);
+                        for (int v = 0; v < Vectors; ++v) factor[v] = load((Packs ? raw : w) + v * L);
+                        if constexpr (Packs) {
+#pragma GCC unroll 2
+                            for (int v = 0; v < Vectors; ++v) store(packs + v * L, factor[v]);
+                            raw += a.raw_pitch;
+                            packs += Vectors * L;
+                        }
 #pragma GCC unroll 32
                         for (int p = 0; p < Pixels; ++p) {
                             const Vec<T> value = broadcast(x[p / Across * a.row_pitch + p % Across * Apart]);
@@ -125,6 +134,13 @@ template <class T, int Pixels> TileFunction<T> channel_tile_of(int64_t pixels, i
 // Of the most pixels, two apart.
 template <class T, bool AlongPixels> TileFunction<T> strided_tile() {
     if constexpr (kTuned<T> && !AlongPixels) return channel_tile<T, kChannelPixels<T>, 2, 2>;
+    else return nullptr;
+}
+
+// Of the most pixels, which packs weights.
+template <class T, bool AlongPixels> TileFunction<T> packing_tile() {
+    constexpr int kPixels = kChannelPixels<T>;
+    if constexpr (kTuned<T> && !AlongPixels) return channel_tile<T, kPixels, 2, 1, kPixels, true>;
     else return nullptr;
 }
 

@@ -126,12 +126,17 @@ void pack_lines(T* to, const T* block, const DirectProblem& p, int64_t outputs, 
     }
 }
 
+// Where the weights of a block of output channels start, as the user keeps them.
+template <class T> const T* weights_of(const T* weight, const DirectProblem& p, int64_t group, int64_t k_block) {
+    return weight + p.w_origin + group * p.w_group + k_block * p.outputs * p.w_oc;
+}
+
 // Sums [begin, end) of them.
 template <class T>
 void pack(T* to, const T* weight, const DirectProblem& p, int64_t group, int64_t k_block, int64_t begin, int64_t end) {
     const int64_t k0 = k_block * p.outputs, outputs = smaller(p.outputs, p.oc - k0);
     const int64_t c_begin = begin * p.c_sum, c_end = smaller(p.ic, end * p.c_sum);
-    const T* block = weight + p.w_origin + group * p.w_group + k0 * p.w_oc;
+    const T* block = weights_of(weight, p, group, k_block);
     pack_lines(to, block, p, outputs, p.w_pair ? p.outputs : width_of<T>(p, k_block), c_begin, c_end);
     if (p.w_pair) pack_lines(to + p.outputs, block + p.w_pair, p, outputs, p.outputs, c_begin, c_end);
 }

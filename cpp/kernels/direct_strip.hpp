@@ -69,12 +69,14 @@ template <class T> TK_INLINE void to_lattice(Destination<T>& to, T* plane, int64
 // pixels meets all of them while its input is in L1; along channels it is their weights that stay, and where few inputs
 // make many outputs that are written within the caches, each block's long runs. What one tile does is short, as are
 // tiles of few terms.
+// packs: where the first tile packs the weights of one block, or nullptr.
 template <class T, bool AlongPixels>
 void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
-                      int64_t k_begin, int64_t k_end) {
+                      int64_t k_begin, int64_t k_end, T* packs) {
     constexpr RowTap row[] = {{0, 0}, {0, -1}};
     constexpr int64_t column = 0;
-    const Cut cut = cut_of<T, AlongPixels>(p, s.columns);
+    const int64_t packing = packs ? p.tile_pixels : 0;   // pixels of the first tile
+    const Cut cut = cut_of<T, AlongPixels>(p, s.columns - packing);
     const int64_t tiles = cut.count, blocks = k_end - k_begin;
     const bool tiles_first = AlongPixels && !p.blocks_first, windows = kWindows<T, AlongPixels> && p.windows.rows;
     const bool streams = writes_past_cache<T, AlongPixels>(a, p), far = !streams && (AlongPixels || p.far_outputs);
@@ -98,9 +100,9 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                    p.windows, 0,       &eights,     streams, p.lattice, 0, false};
         int64_t pixel = 0;
         const auto take_pixels = [&](int64_t i) {
-            const Run range = tile_run<T, AlongPixels>(cut, i);
-            pixel = range.begin;
-            tile.pixels = range.end - pixel;
+            const Run range = i < 0 ? Run{-packing, 0} : tile_run<T, AlongPixels>(cut, i);
+            pixel = packing + range.begin;
+            tile.pixels = range.end - range.begin;
             tile.in = in + pixel;
             if (windows) eights = eights_of(p.windows, (s.w0 + pixel) % p.windows.columns, tile.pixels);
         };
@@ -117,7 +119,12 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                 to_windows(tile.to, image, eights, k, s.w0 + pixel);
                 fetch_windows(tile.to, p);
             } else if (far) fetch_outputs(tile.to.out + tile_pixels, p, tile.to.channels, tile_pixels);
-            tile_of<T, AlongPixels, true>(tile.pixels, tile.width)(tile);
+            if (pixel < packing) {
+                tile.packs = packs + c0 * tile.width;
+                tile.raw = weights_of(a.weight, p, s.group, k_begin) + c0 * p.w_ic;
+                tile.raw_pitch = p.w_ic;
+                packing_tile<T, AlongPixels>()(tile);
+            } else tile_of<T, AlongPixels, true>(tile.pixels, tile.width)(tile);
         };
         if (tiles_first) {
             for (int64_t i = 0; i < tiles; ++i) {
@@ -129,11 +136,19 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
             }
         } else
             for (int64_t block = 0; block < blocks; ++block)
-                for (int64_t i = 0; i < tiles; ++i) {
+                for (int64_t i = packs ? -1 : 0; i < tiles; ++i) {
                     take_pixels(i);
                     run(block);
                 }
     }
+}
+
+// Whether the first tile of output channels `k_block` of a strip that is read where it lies can pack their weights, of
+// 1x1 on its way back.
+template <class T, bool AlongPixels>
+bool packs_on_its_way(const DirectCall<T>& a, const DirectProblem& p, const Strip& s, int64_t k_block) {
+    return kTuned<T> && !AlongPixels && is_in_place<T, AlongPixels>(a, p, s) && p.w_oc == 1 &&
+           p.oc - k_block * p.outputs >= kBlock<T> && s.columns >= p.tile_pixels;
 }
 
 inline int64_t list_length(const DirectProblem& p) { return p.d.taps * p.h.taps + 1; }
