@@ -39,7 +39,7 @@ template <class T, bool AlongPixels> void pack_all(T* packed, const T* weight, c
     });
 }
 
-inline Strip strip_of(const DirectProblem& p, int64_t image, int64_t group, int64_t strip) {
+[[gnu::noinline]] inline Strip strip_of(const DirectProblem& p, int64_t image, int64_t group, int64_t strip) {
     const int64_t across = strip % p.column_strips, down = strip / p.column_strips % p.row_strips;
     const int64_t od = strip / p.column_strips / p.row_strips;
     const int64_t h0 = p.cut_rows * down / p.row_strips, w0 = p.cut_columns * across / p.column_strips * p.column_unit;

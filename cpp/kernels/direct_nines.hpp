@@ -1,7 +1,7 @@
 // Weights of nine taps that lie side by side, and their output channels 9 apart: of a 3x3 kernel's input gradient. One
 // sweep deals them out to the parts that take them, so that each line is fetched once.
 #pragma once
-#include "kernels/direct_layout.hpp"
+#include "kernels/direct_pack.hpp"
 
 namespace tk::TK_ISA {
 namespace {

@@ -2,6 +2,7 @@
 // or out of scratch, row by row or over rows.
 #pragma once
 #include "kernels/direct_columns.hpp"
+#include "kernels/direct_pack.hpp"
 #include "kernels/direct_pixel_tile.hpp"
 #include "kernels/direct_row_tile.hpp"
 
@@ -75,7 +76,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                       int64_t k_begin, int64_t k_end, T* packs) {
     constexpr RowTap row[] = {{0, 0}, {0, -1}};
     constexpr int64_t column = 0;
-    const int64_t packing = packs ? p.tile_pixels : 0;   // pixels of the first tile
+    const int64_t packing = !AlongPixels && packs ? p.tile_pixels : 0;   // pixels of the first tile
     const Cut cut = cut_of<T, AlongPixels>(p, s.columns - packing);
     const int64_t tiles = cut.count, blocks = k_end - k_begin;
     const bool tiles_first = AlongPixels && !p.blocks_first, windows = kWindows<T, AlongPixels> && p.windows.rows;
@@ -119,7 +120,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
                 to_windows(tile.to, image, eights, k, s.w0 + pixel);
                 fetch_windows(tile.to, p);
             } else if (far) fetch_outputs(tile.to.out + tile_pixels, p, tile.to.channels, tile_pixels);
-            if (pixel < packing) {
+            if (!AlongPixels && pixel < packing) {
                 tile.packs = packs + c0 * tile.width;
                 tile.raw = weights_of(a.weight, p, s.group, k_begin) + c0 * p.w_ic;
                 tile.raw_pitch = p.w_ic;
