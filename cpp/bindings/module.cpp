@@ -111,6 +111,12 @@ PYBIND11_MODULE(_native, m) {
         [](const py::handle& value) { return bindings::plain<float>(value) || bindings::plain<double>(value); },
         py::arg("value"), "a contiguous, aligned, native ndarray of float32 or float64");
     m.def("empty", &bindings::pool_empty, py::arg("shape"), py::arg("dtype"));
+    m.def(
+        "empty_like",
+        [](const py::array& array) {
+            return bindings::new_array(array.dtype(), static_cast<int>(array.ndim()), array.shape());
+        },
+        py::arg("array"));
     m.def("memory_stats", &bindings::memory_stats);
     m.def("empty_cache", &pool_trim);
     m.def("workspace_limit", &workspace_limit);

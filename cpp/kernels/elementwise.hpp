@@ -7,21 +7,29 @@
 namespace tk::TK_ISA {
 namespace {
 
-template <class T, class F, class... In>
-TK_INLINE void elementwise(int64_t count, int64_t cost, T* y, F f, const In*... in) {
-    constexpr int L = kLanes<T>;
+// Vectors that a loop takes at once: several where they cost less than its step does.
+template <class T> constexpr int at_once(int64_t cost) { return kTuned<T> && cost <= 4 ? 4 : 1; }
+
+// Cost: elementary operations per element
+template <int Cost, class T, class F, class... In>
+TK_INLINE void elementwise(int64_t count, T* y, F f, const In*... in) {
+    constexpr int L = kLanes<T>, kAtOnce = at_once<T>(Cost);
     const bool streams = past_cache(y, count);
-    parallel_chunks(count, kElementGrain, cost, [=](int64_t begin, int64_t end) {
+    parallel_chunks(count, kElementGrain, Cost, [=](int64_t begin, int64_t end) {
         int64_t i = begin;
         if (streams)
             for (; i + L <= end; i += L) store_past_cache(y + i, f(whole<T>(load(in + i))...));
+        if constexpr (kAtOnce > 1)
+            for (; i + kAtOnce * L <= end; i += kAtOnce * L)
+#pragma GCC unroll 4
+                for (int j = 0; j < kAtOnce; ++j) store(y + i + j * L, f(whole<T>(load(in + i + j * L))...));
         for (; i + L <= end; i += L) store(y + i, f(whole<T>(load(in + i))...));
         if (i < end) store_first(y + i, f(load_first(in + i, end - i)...), end - i);
     });
 }
 
 // The same with y[i ..] = f(i, elements left), whose vectors are read(): one loop for whole vectors and the tail.
-// Before it, where f costs less than a loop's step does, whole vectors AtOnce by AtOnce.
+// Before it, whole vectors AtOnce by AtOnce.
 template <int AtOnce, class T, class F>
 TK_INLINE void each_vector(T* y, int64_t begin, int64_t end, bool streams, F f) {
     constexpr int L = kLanes<T>;
@@ -38,7 +46,6 @@ TK_INLINE void each_vector(T* y, int64_t begin, int64_t end, bool streams, F f) 
         else store(y + i, v);
     }
 }
-template <class T> constexpr int at_once(int64_t cost) { return kTuned<T> && cost <= 4 ? 4 : 1; }
 template <class T> TK_INLINE Vec<T> read(const T* from, int64_t left) {
     return left < kLanes<T> ? load_first(from, left) : whole<T>(load(from));
 }

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import SoftmaxShape
-from tatamikomi.kernels.arrays import Array, as_float, output, same_dtype
+from tatamikomi.kernels.arrays import Array, as_float, output_like, same_dtype
 from tatamikomi.kernels.backend import active
 
 
@@ -44,7 +44,7 @@ def relu_forward(x: ArrayLike, out: Array | None = None) -> Array:
     """
     op = "relu_forward"
     x = as_float(op, "x", x)
-    y = output(op, out, x.shape, x.dtype, x)
+    y = output_like(op, out, x)
     active().relu_forward(y, x)
     return y
 
@@ -68,10 +68,10 @@ def add_relu_forward(a: ArrayLike, b: ArrayLike, out: Array | None = None) -> Ar
     """
     op = "add_relu_forward"
     a, b = as_float(op, "a", a), as_float(op, "b", b)
-    dtype = same_dtype(op, "a b", a, b)
+    same_dtype(op, "a b", a, b)
     if b.shape != a.shape:
         raise bad_value(op, "b", f"shape {b.shape}", f"shape {a.shape} as a")
-    y = output(op, out, a.shape, dtype, a, b)
+    y = output_like(op, out, a, b)
     active().add_relu_forward(y, a, b)
     return y
 
@@ -93,7 +93,7 @@ def relu_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Arra
     """
     op = "relu_backward"
     dy, y = _with_output(op, dy, y)
-    dx = output(op, out, y.shape, y.dtype, dy, y)
+    dx = output_like(op, out, y, dy)
     active().relu_backward(dx, dy, y)
     return dx
 
@@ -115,7 +115,7 @@ def sigmoid_forward(x: ArrayLike, out: Array | None = None) -> Array:
     """
     op = "sigmoid_forward"
     x = as_float(op, "x", x)
-    y = output(op, out, x.shape, x.dtype, x)
+    y = output_like(op, out, x)
     active().sigmoid_forward(y, x)
     return y
 
@@ -137,7 +137,7 @@ def sigmoid_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> A
     """
     op = "sigmoid_backward"
     dy, y = _with_output(op, dy, y)
-    dx = output(op, out, y.shape, y.dtype, dy, y)
+    dx = output_like(op, out, y, dy)
     active().sigmoid_backward(dx, dy, y)
     return dx
 
@@ -159,7 +159,7 @@ def tanh_forward(x: ArrayLike, out: Array | None = None) -> Array:
     """
     op = "tanh_forward"
     x = as_float(op, "x", x)
-    y = output(op, out, x.shape, x.dtype, x)
+    y = output_like(op, out, x)
     active().tanh_forward(y, x)
     return y
 
@@ -181,7 +181,7 @@ def tanh_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Arra
     """
     op = "tanh_backward"
     dy, y = _with_output(op, dy, y)
-    dx = output(op, out, y.shape, y.dtype, dy, y)
+    dx = output_like(op, out, y, dy)
     active().tanh_backward(dx, dy, y)
     return dx
 
@@ -220,7 +220,7 @@ def softmax_forward(x: ArrayLike, axis: int = -1, out: Array | None = None) -> A
     op = "softmax_forward"
     x = as_float(op, "x", x)
     shape = _softmax_shape(op, x.shape, axis)
-    y = output(op, out, x.shape, x.dtype, x)
+    y = output_like(op, out, x)
     active().softmax_forward(y, x, shape)
     return y
 
@@ -244,7 +244,7 @@ def softmax_backward(dy: ArrayLike, y: ArrayLike, axis: int = -1, out: Array | N
     op = "softmax_backward"
     dy, y = _with_output(op, dy, y)
     shape = _softmax_shape(op, y.shape, axis)
-    dx = output(op, out, y.shape, y.dtype, dy, y)
+    dx = output_like(op, out, y, dy)
     active().softmax_backward(dx, dy, y, shape)
     return dx
 
@@ -268,7 +268,7 @@ def log_softmax_forward(x: ArrayLike, axis: int = -1, out: Array | None = None) 
     op = "log_softmax_forward"
     x = as_float(op, "x", x)
     shape = _softmax_shape(op, x.shape, axis)
-    y = output(op, out, x.shape, x.dtype, x)
+    y = output_like(op, out, x)
     active().log_softmax_forward(y, x, shape)
     return y
 
@@ -292,6 +292,6 @@ def log_softmax_backward(dy: ArrayLike, y: ArrayLike, axis: int = -1, out: Array
     op = "log_softmax_backward"
     dy, y = _with_output(op, dy, y)
     shape = _softmax_shape(op, y.shape, axis)
-    dx = output(op, out, y.shape, y.dtype, dy, y)
+    dx = output_like(op, out, y, dy)
     active().log_softmax_backward(dx, dy, y, shape)
     return dx

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from tatamikomi import _native
 from tatamikomi.errors import bad_type, bad_value, unknown_name
 from tatamikomi.geometry import NormShape
-from tatamikomi.kernels.arrays import Array, as_float, output, same_dtype
+from tatamikomi.kernels.arrays import Array, as_float, empty, empty_like, output_like, same_dtype
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import as_real
 
@@ -57,7 +57,7 @@ def activation_forward(x: ArrayLike, kind: str, a: float = 0.0, b: float = 0.0, 
     op = "activation_forward"
     x = as_float(op, "x", x)
     options = _options(op, kind, a, b)
-    y = output(op, out, x.shape, x.dtype, x)
+    y = output_like(op, out, x)
     active().activation_forward(y, x, *options)
     return y
 
@@ -83,7 +83,7 @@ def activation_backward(
     op = "activation_backward"
     dy, x = _with_input(op, dy, x)
     options = _options(op, kind, a, b)
-    dx = output(op, out, x.shape, x.dtype, dy, x)
+    dx = output_like(op, out, x, dy)
     active().activation_backward(dx, dy, x, *options)
     return dx
 
@@ -119,7 +119,7 @@ def prelu_forward(x: ArrayLike, weight: ArrayLike, out: Array | None = None) -> 
     x, weight = as_float(op, "x", x), as_float(op, "weight", weight)
     same_dtype(op, "x weight", x, weight)
     shape = _planes(op, x, weight)
-    y = output(op, out, x.shape, x.dtype, x, weight)
+    y = output_like(op, out, x, weight)
     active().prelu_forward(y, x, weight.reshape(-1), shape)
     return y
 
@@ -147,6 +147,6 @@ def prelu_backward(dy: ArrayLike, x: ArrayLike, weight: ArrayLike) -> tuple[Arra
     weight = as_float(op, "weight", weight)
     same_dtype(op, "x weight", x, weight)
     shape = _planes(op, x, weight)
-    dx, dweight = output(op, None, x.shape, x.dtype), output(op, None, (weight.size,), x.dtype)
+    dx, dweight = empty_like(op, x), empty(op, (weight.size,), x.dtype)
     active().prelu_backward(dx, dweight, dy, x, weight.reshape(-1), shape)
     return dx, dweight.reshape(weight.shape)

@@ -135,6 +135,27 @@ def empty(op: str, shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
         raise no_memory(op, "output", shape, dtype) from None
 
 
+def empty_like(op: str, array: Array) -> Array:
+    """The same with the shape and dtype of `array`, which nobody has to ask it for.
+
+    Raises:
+        MemoryError: the system has no such memory; the message tells the bytes asked for.
+    """
+    try:
+        return _native.empty_like(array)
+    except MemoryError:
+        raise no_memory(op, "output", array.shape, array.dtype) from None
+
+
+def output_like(op: str, out: Array | None, array: Array, *inputs: Array | None) -> Array:
+    """`out` if it is given and fits `array` in shape and dtype, else a new array.
+
+    Raises:
+        TypeError, ValueError: as `output` does; `array` is an input too.
+    """
+    return empty_like(op, array) if out is None else output(op, out, array.shape, array.dtype, array, *inputs)
+
+
 def output(
     op: str,
     out: Array | None,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_value
-from tatamikomi.kernels.arrays import Array, as_float, as_integers, output
+from tatamikomi.kernels.arrays import Array, as_float, as_integers, output, output_like
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import as_integer, as_number
 from tatamikomi.random import path_key
@@ -44,7 +44,7 @@ def dropout_forward(x: ArrayLike, p: float, seed: int, offset: int, out: Array |
     x = as_float(op, "x", x)
     rate = as_number(op, "p", p, high=1.0)
     block = as_integer(op, "seed", seed), as_integer(op, "offset", offset)
-    y = output(op, out, x.shape, x.dtype, x)
+    y = output_like(op, out, x)
     active().dropout_forward(y, x, rate, *block)
     return y
 
@@ -68,7 +68,7 @@ def dropout_backward(dy: ArrayLike, p: float, seed: int, offset: int, out: Array
     dy = as_float(op, "dy", dy)
     rate = as_number(op, "p", p, high=1.0)
     block = as_integer(op, "seed", seed), as_integer(op, "offset", offset)
-    dx = output(op, out, dy.shape, dy.dtype, dy)
+    dx = output_like(op, out, dy)
     active().dropout_backward(dx, dy, rate, *block)
     return dx
 

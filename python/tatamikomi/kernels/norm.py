@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import REMEMBERED, NormShape
-from tatamikomi.kernels.arrays import Array, as_float, empty, output, same_dtype
+from tatamikomi.kernels.arrays import Array, as_float, empty, empty_like, output_like, same_dtype
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import as_number, is_relu
 
@@ -114,12 +114,13 @@ def batch_norm_forward(
     _check_running(op, "running_var", running_var)
     average = _optional(op, "running_mean", running_mean, s)
     variance = _optional(op, "running_var", running_var, s)
-    dtype = same_dtype(op, "x weight bias running_mean running_var", x, weight, bias, average, variance)
+    same_dtype(op, "x weight bias running_mean running_var", x, weight, bias, average, variance)
     _check_memory(op, running_mean, running_var, inputs)
     rate = as_number(op, "momentum", momentum, -math.inf)
     floor = as_number(op, "eps", eps, -math.inf)
     relu = is_relu(op, activation)
-    y, mean, invstd = empty(op, x.shape, dtype), empty(op, (s.c,), dtype), empty(op, (s.c,), dtype)
+    y, mean = empty_like(op, x), empty(op, (s.c,), x.dtype)
+    invstd = empty_like(op, mean)
     active().batch_norm_forward(y, mean, invstd, average, variance, x, weight, bias, s, rate, floor, relu)
     for given, updated in ((running_mean, average), (running_var, variance)):
         if given is not None and updated is not None and given is not updated:
@@ -163,10 +164,10 @@ def batch_norm_inference(
     s = _norm_shape(op, x.shape)
     mean, var = _per_channel(op, "mean", mean, s), _per_channel(op, "var", var, s)
     weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
-    dtype = same_dtype(op, "x mean var weight bias", x, mean, var, weight, bias)
+    same_dtype(op, "x mean var weight bias", x, mean, var, weight, bias)
     floor = as_number(op, "eps", eps, -math.inf)
     relu = is_relu(op, activation)
-    y = output(op, out, x.shape, dtype, x, mean, var, weight, bias)
+    y = output_like(op, out, x, mean, var, weight, bias)
     active().batch_norm_inference(y, x, mean, var, weight, bias, s, floor, relu)
     return y
 
@@ -214,8 +215,8 @@ def batch_norm_backward(
         raise bad_value(op, "dy", f"shape {dy.shape}", f"x's shape {x.shape}")
     mean, invstd = _per_channel(op, "mean", mean, s), _per_channel(op, "invstd", invstd, s)
     weight, bias = _optional(op, "weight", weight, s), _optional(op, "bias", bias, s)
-    dtype = same_dtype(op, "dy x mean invstd weight bias", dy, x, mean, invstd, weight, bias)
+    same_dtype(op, "dy x mean invstd weight bias", dy, x, mean, invstd, weight, bias)
     relu = is_relu(op, activation)
-    dx, dweight, dbias = empty(op, x.shape, dtype), empty(op, (s.c,), dtype), empty(op, (s.c,), dtype)
+    dx, dweight, dbias = empty_like(op, x), empty_like(op, mean), empty_like(op, mean)
     active().batch_norm_backward(dx, dweight, dbias, dy, x, mean, invstd, weight, bias, s, relu)
     return dx, dweight, dbias
