@@ -10,12 +10,15 @@ namespace {
 // Vectors that a loop takes at once: several where they cost less than its step does.
 template <class T> constexpr int at_once(int64_t cost) { return kTuned<T> && cost <= 4 ? 4 : 1; }
 
+// Elements of a chunk: fewer where each costs more, so that two threads share a map of 16 x 28x28 evenly.
+constexpr int64_t element_grain(int64_t cost) { return cost > 4 ? kElementGrain / 4 : kElementGrain; }
+
 // Cost: elementary operations per element
 template <int Cost, class T, class F, class... In>
 TK_INLINE void elementwise(int64_t count, T* y, F f, const In*... in) {
     constexpr int L = kLanes<T>, kAtOnce = at_once<T>(Cost);
     const bool streams = past_cache(y, count);
-    parallel_chunks(count, kElementGrain, Cost, [=](int64_t begin, int64_t end) {
+    parallel_chunks(count, element_grain(Cost), Cost, [=](int64_t begin, int64_t end) {
         int64_t i = begin;
         if (streams)
             for (; i + L <= end; i += L) store_past_cache(y + i, f(whole<T>(load(in + i))...));
