@@ -7,8 +7,9 @@
 namespace tk::TK_ISA {
 namespace {
 
-// Values and sums of a thread's own run stay in L2; where two runs hold all, weights are then read but once.
-constexpr int64_t kRunBytes = 1 << 20, kOnceBytes = 2 << 20;
+// Values and sums of a thread's own run: in L2 where the weights that every run reads are few, else half as many as
+// those. Where two runs hold all, weights are read but once.
+constexpr int64_t kNearRunBytes = 1 << 20, kRunBytes = 4 << 20, kOnceBytes = 2 << 20;
 constexpr int64_t kSharedBytes = 6 << 20;        // values of a shared run
 constexpr int64_t kLongSharedBytes = 16 << 20;   // where weights are transformed anew for each
 constexpr int64_t kSumsBytes = 512 * 1024;       // sums of a block over a part of a shared run
@@ -82,7 +83,9 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     const int64_t planes = p.n * p.groups * p.depth.out, tiles = planes * q.bands.all_tiles();
     if (planes * q.bands.per_image() < kFewBands && tiles >= 2 * kApartTiles && q.weights * size <= kFewBytes)
         q.bands.cuts = larger(q.bands.cuts, smaller(q.bands.columns, 2));
-    const int64_t run_bytes = tiles * (in + out) * size <= 2 * kOnceBytes ? kOnceBytes : kRunBytes;
+    const int64_t weight_bytes = q.weights / p.groups * size;
+    int64_t run_bytes = weight_bytes <= kFewBytes ? kNearRunBytes : smaller(kRunBytes, weight_bytes / 2);
+    if (tiles * (in + out) * size <= 2 * kOnceBytes) run_bytes = larger(run_bytes, kOnceBytes);
     const int64_t tile_bytes = q.bands.most_tiles() * size;
     q.slabs = slabs_of(p.depth, run_bytes, in * tile_bytes, out * tile_bytes);
     q.run = bands_in<T>(q.bands, run_bytes, in * q.slabs.in + out * q.slabs.out);
