@@ -61,6 +61,7 @@ template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels, 
 #pragma GCC unroll 4
                             for (int i = 0; i < Vectors * L; i += kCacheLine<T>) __builtin_prefetch(next + i);
                         }
+                        if constexpr (Apart > 1) fetch(x + a.ahead, Pixels * Apart);
                         Vec<T> factor[Vectors];
 #pragma GCC unroll 2
                         for (int v = 0; v < Vectors; ++v) factor[v] = load((Packs ? raw : w) + v * L);

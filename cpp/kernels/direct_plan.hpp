@@ -130,6 +130,7 @@ struct DirectProblem : StripLayout {
     bool far_outputs;    // they outgrow the caches
     bool straight;       // along channels, pixels two apart, each input met once at most: rows need no copy
     bool blocks_first;   // in place, along pixels: blocks of output channels before tiles
+    bool flat;           // 1x1 of a stride: rows of a strip are copied end to end, and are one
     bool planes;         // along channels: no tile's taps meet padding; strips are planes as they lie
     // derived by plan():
     int64_t width, outputs, tile_pixels;   // of a tile: numbers of a packed line, output channels in it, and pixels
@@ -173,6 +174,10 @@ inline int64_t stored_phases(const Axis& w) { return larger(smaller(w.step, (w.t
 template <class T> constexpr int kChannelPixels = sizeof(T) == 8 && kTilePixels > 8 ? 8 : kTilePixels;
 
 template <class T> constexpr bool kLargeTiles = kTuned<T> && kChannelPixels<T> >= 12;
+
+// Whether tiles are so small that they run over ends of rows instead of being cut there, if taps do not differ: a row
+// of 14 or 7 pixels holds few.
+template <class T> constexpr bool kFlat = kTuned<T> && !kLargeTiles<T>;
 
 // Where a tile takes all taps of a row at once (direct_row_tile.hpp): in blocks of one vector of output channels,
 // `width`, if there are registers for that, and where outputs are of a few columns, most of which see padding.
@@ -317,17 +322,26 @@ template <class T> void plan(DirectProblem& p) {
     if (p.row_strips < wanted && p.k_blocks * p.packed_block * bytes <= kReadAgainBytes) cut_rows(p, wanted);
     p.straight = kTuned<T> && !p.along_pixels && p.w.stride * p.w.step == 2 && p.out_w == 1 && p.d.taps == 1 &&
                  is_inside(p.d) && is_inside(p.h) && is_inside(p.w) && is_read_once(p.h) && is_read_once(p.w) &&
-                 p.ic * p.h.taps <= kStraightRows && p.c_blocks * p.column_strips == 1 && p.w.grid >= p.tile_pixels &&
+                 p.ic * p.h.taps <= (kFlat<T> && taps == 1 ? kStraightRows / 2 : kStraightRows) &&
+                 p.c_blocks * p.column_strips == 1 && p.w.grid >= p.tile_pixels &&
                  8 * ceil_div(p.w.grid, p.tile_pixels) * p.tile_pixels <= 9 * p.w.grid &&
                  width_of<T>(p, p.k_blocks - 1) == kBlock<T>;
+    p.flat = kFlat<T> && !p.along_pixels && !p.straight && taps == 1 && p.w.stride > 1 && p.d.grid == 1 &&
+             p.column_strips == 1 && p.out_w == 1 && p.out_h == p.w.grid && is_inside(p.h) && is_inside(p.w);
+    if (kFlat<T> && p.flat) {
+        p.row_pitch = p.w.grid;
+        p.channel_pitch = p.rows * p.w.grid;
+        if (p.channel_pitch % 64 == 0) p.channel_pitch += 16;
+    }
     p.h_slots = p.slots();
     const int64_t image = p.ic * p.in_plane, tiles = p.h.grid * ceil_div(p.w.grid, p.tile_pixels) * p.k_blocks;
     if (kTuned<T> && p.strips() == 1 && p.n * p.groups * image >= kCalledFrom && image * bytes <= kScratchBytes)
         p.called_in = ceil_div(image, larger(1, tiles * p.c_blocks));
     // The row taps of each row, the offsets of column taps; then a strip.
     p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;
-    const int64_t strip =
-        kTuned<T> && p.planes ? p.c_block * p.in_plane : p.row_slots() * p.row_pitch + kPixelVectors * L;
+    const int64_t strip = kTuned<T> && p.planes ? p.c_block * p.in_plane
+                          : kFlat<T> && p.flat  ? p.c_block * p.channel_pitch
+                                                : p.row_slots() * p.row_pitch + kPixelVectors * L;
     p.strip = ceil_div(strip, 16) * 16;
 }
 

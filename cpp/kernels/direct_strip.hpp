@@ -227,8 +227,11 @@ void run_across(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, 
 // Output channels [k_begin, k_end) of a strip, whose input lies ready where it is staged; their weights lie `pitch`
 // apart.
 template <class T, bool AlongPixels>
-void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
+void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& given,
                    int64_t k_begin, int64_t k_end, const T* staged, T* workspace) {
+    const bool flat = kFlat<T> && !AlongPixels && p.flat;
+    Strip s = given;
+    if (flat) s.columns *= s.rows, s.rows = 1;
     RowTap* lists = reinterpret_cast<RowTap*>(workspace);
     const int64_t list_pitch = list_length(p);
     int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
@@ -246,13 +249,14 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     tile.taps = p.taps();
     tile.c_sum = p.c_sum;
     tile.row_pitch = p.h.step * (straight ? p.h.stride * p.w.in : p.row_pitch);
+    tile.ahead = tile.row_pitch;
     tile.channel_pitch = straight ? p.in_plane : p.channel_pitch;
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
         tile.channels = smaller(p.c_block, p.ic - c0);
         const T* scratch = staged ? staged + p.lead + c_block * p.strip : workspace + p.lists;
         if (in_x) scratch = a.x + ((s.image * p.groups + s.group) * p.ic + c0) * p.in_plane + s.w0 * pixel;
-        else if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, s, c0, tile.channels);
+        else if (!staged) copy_strip(workspace + p.lists, a.x, a.mask, p, given, c0, tile.channels);
         for (int64_t k_block = k_begin; k_block < k_end; ++k_block) {
             tile.width = width_of<T>(p, k_block);
             tile.packed = packed + (k_block - k_begin) * pitch + c0 * tile.taps * tile.width;
@@ -291,7 +295,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                 for (int64_t i = 0; i < cut.count; ++i) {
                     const Run range = strided ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(cut, i);
                     const int64_t begin = w0 + range.begin, end = w0 + range.end;
-                    const Run seen = taps_seen(p, s, begin, end);
+                    const Run seen = flat ? Run{0, 1} : taps_seen(p, s, begin, end);
                     tile.tap_begin = seen.begin;
                     tile.tap_end = seen.end;
                     tile.pixels = end - begin;

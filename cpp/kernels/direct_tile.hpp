@@ -31,7 +31,7 @@ template <class T> struct TileArguments {
         seen;   // of a tile that takes a row's taps at once: bit q where position q of its input is none of padding
     int64_t channels, c_sum, channel_pitch, row_pitch;   // row_pitch: between the input of a tile's rows
     int64_t width, pixels;
-    int64_t ahead;   // along pixels: the input so many elements on is called in
+    int64_t ahead;   // in place along pixels, and of pixels that lie apart: the input so many elements on is called in
     T* packs;        // of a tile along channels that packs weights on its way: where to, instead of `packed`,
     const T* raw;    // and where they lie, each channel's `raw_pitch` from the last
     int64_t raw_pitch;

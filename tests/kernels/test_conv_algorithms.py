@@ -335,6 +335,59 @@ def test_windows_of_two_columns_have_the_bits_of_other_tiles(
     np.testing.assert_array_equal(dx, expected)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    ("x_shape", "channels", "stride", "groups"),
+    [
+        ((2, 20, 28, 28), 64, 2, 1),  # rows of whole tiles
+        ((3, 40, 14, 13), 24, 2, 1),  # rows that end on an output, and others in a row of zeros
+        ((2, 18, 13, 7), 6, 2, 3),  # several rows in a tile, none of zeros below the last
+        ((1, 33, 9, 27), 5, (1, 2), 1),  # no rows of zeros
+        ((1, 33, 12, 10), 5, (4, 2), 1),
+        ((1, 300, 61, 60), 12, 2, 1),  # a plane in several strips
+        ((2, 4, 20, 36), 3000, 2, 1),  # so many channels are added in several passes
+        ((1, 8, 1, 1), 9, 2, 1),
+    ],
+)
+def test_1x1_of_two_columns_writes_its_zeros(
+    x_shape: tuple[int, ...], channels: int, stride: int | tuple[int, int], groups: int, masked: bool
+) -> None:
+    """Pixels of dx that no window meets are zero, the others those of a 1x1 of stride 1, and no more is written."""
+    rng = np.random.default_rng(12)
+    rows, columns = (stride, stride) if isinstance(stride, int) else stride
+    n, _, h, w = x_shape
+    dy = rng.standard_normal((n, channels, -(-h // rows), -(-w // columns))).astype(np.float32)
+    weight = rng.standard_normal((channels, x_shape[1] // groups, 1, 1)).astype(np.float32)
+    y = rng.standard_normal(dy.shape).astype(np.float32) if masked else None
+    options = {"groups": groups, "y": y, "algorithm": "direct"}
+    expected = np.zeros(x_shape, np.float32)
+    plain_shape = (*x_shape[:2], *dy.shape[2:])
+    expected[:, :, ::rows, ::columns] = tk.kernels.conv_backward_input(dy, weight, plain_shape, **options)
+    for threads in (1, 2):
+        with tk.threads(threads):
+            dx = tk.kernels.conv_backward_input(dy, weight, x_shape, stride=stride, **options)
+        np.testing.assert_array_equal(dx, expected)
+    for i in range(n):  # an image alone, beside others' memory
+        one = slice(i, i + 1)
+        out = np.full((1, *x_shape[1:]), 7, np.float32)
+        options["y"] = None if y is None else y[one]
+        tk.kernels.conv_backward_input(dy[one], weight, out.shape, stride=stride, out=out, **options)
+        np.testing.assert_array_equal(out, expected[one])
+
+
+@pytest.mark.parametrize("shape", [(2, 40, 28, 28), (2, 150, 28, 27), (1, 300, 13, 15), (2, 70, 61, 28), (1, 9, 1, 8)])
+@pytest.mark.parametrize("stride", [(2, 2), (1, 2), (2, 3)])
+def test_1x1_of_a_stride_has_the_bits_of_its_pixels_alone(shape: tuple[int, ...], stride: tuple[int, int]) -> None:
+    """Whether pixels are read where they lie, or copied row by row or end to end."""
+    rng = np.random.default_rng(13)
+    x = rng.standard_normal(shape).astype(np.float32)
+    weight, bias = rng.standard_normal((50, shape[1], 1, 1)).astype(np.float32), rng.standard_normal(50, np.float32)
+    options = {"bias": bias, "activation": "relu", "algorithm": "direct"}
+    y = tk.kernels.conv_forward(x, weight, stride=stride, **options)
+    alone = np.ascontiguousarray(x[:, :, :: stride[0], :: stride[1]])
+    np.testing.assert_array_equal(y, tk.kernels.conv_forward(alone, weight, **options))
+
+
 @pytest.mark.parametrize(("kernel", "dilation", "activation"), [(3, 1, "relu"), (3, 27, "relu"), (1, 1, None)])
 def test_outputs_written_past_the_cache_are_those_of_their_images(
     kernel: int, dilation: int, activation: str | None
