@@ -176,7 +176,7 @@ template <class T> constexpr int kChannelPixels = sizeof(T) == 8 && kTilePixels 
 template <class T> constexpr bool kLargeTiles = kTuned<T> && kChannelPixels<T> >= 12;
 
 // Whether tiles are so small that they run over ends of rows instead of being cut there, if taps do not differ: a row
-// of 14 or 7 pixels holds few.
+// of 14 or 7 pixels holds few. 1x1 of 256 channels at 56x56 is 1.12 times as fast so, too; of 64, 0.77 to 0.97.
 template <class T> constexpr bool kFlat = kTuned<T> && !kLargeTiles<T>;
 
 // Where a tile takes all taps of a row at once (direct_row_tile.hpp): in blocks of one vector of output channels,

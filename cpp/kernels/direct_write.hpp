@@ -21,7 +21,7 @@ template <class T> struct Destination {
     int64_t row;
     const Eights* eights;   // of its pixels
     bool streams;           // vectors are whole lines, written past the cache
-    Lattice lattice;        // of any columns: `out` is where a plane starts, and its first pixel this one
+    Lattice lattice;        // of any columns: `out` is where a channel's plane starts, `pixel` the tile's first
     int64_t pixel;
     bool ends;   // no tile of the strip comes after
 };
