@@ -28,7 +28,24 @@ template <class T> struct PartRows {
     bool relu = false;
 };
 
-// Side by side, Step a power of 2: a vector of every part of all rows after the other.
+// A vector of each of Step parts, Step a power of 2, laid side by side.
+template <class T, int Step> TK_INLINE void side_by_side(Vec<T> (&v)[Step]) {
+    constexpr int64_t L = kLanes<T>;
+    if constexpr (Step == 4) {
+        const Vec<T> even = low_pairs<T, L>(v[0], v[2]), later = high_pairs<T, L>(v[0], v[2]);
+        v[2] = low_pairs<T, L>(v[1], v[3]), v[3] = high_pairs<T, L>(v[1], v[3]);
+        v[0] = even, v[1] = v[2], v[2] = later;
+    }
+#pragma GCC unroll 2
+    for (int half = 0; half < Step; half += 2)
+        if constexpr (Step > 1) {
+            const Vec<T> even = v[half];
+            v[half] = low_pairs<T, L>(even, v[half + 1]);
+            v[half + 1] = high_pairs<T, L>(even, v[half + 1]);
+        }
+}
+
+// Side by side: a vector of every part of all rows after the other.
 template <class T, int Step> void interleave(const PartRows<T>& a) {
     constexpr int64_t L = kLanes<T>;
     for (int64_t i = 0; i < a.count; i += Step * L) {
@@ -41,18 +58,7 @@ template <class T, int Step> void interleave(const PartRows<T>& a) {
                 v[part] = load(from + part * a.part_pitch) + broadcast(a.bias);
                 if (a.relu) v[part] = rectify<T>(v[part]);
             }
-            if constexpr (Step == 4) {
-                const Vec<T> even = low_pairs<T, L>(v[0], v[2]), later = high_pairs<T, L>(v[0], v[2]);
-                v[2] = low_pairs<T, L>(v[1], v[3]), v[3] = high_pairs<T, L>(v[1], v[3]);
-                v[0] = even, v[1] = v[2], v[2] = later;
-            }
-#pragma GCC unroll 2
-            for (int half = 0; half < Step; half += 2)
-                if constexpr (Step > 1) {
-                    const Vec<T> even = v[half];
-                    v[half] = low_pairs<T, L>(even, v[half + 1]);
-                    v[half + 1] = high_pairs<T, L>(even, v[half + 1]);
-                }
+            side_by_side<T, Step>(v);
 #pragma GCC unroll 4
             for (int part = 0; part < Step; ++part)
                 store_first(to + part * L, v[part], larger(0, smaller(L, a.count - i - part * L)));

@@ -99,5 +99,30 @@ template <class T, int Vectors> TK_INLINE void sum_taps(T* to, const T* lines, c
     for (int v = 0; v < Vectors; ++v) store(to + v * L, sum[v]);
 }
 
+// A row of `count` elements whose Parts parts lie side by side, each the sum of what it meets of the lines.
+template <class T, int Parts>
+[[gnu::noinline]] void sum_parts(T* to, int64_t count, const T* lines, const int64_t* offsets, const int64_t* counts) {
+    constexpr int64_t L = kLanes<T>;
+    constexpr int kVectors = 4 / Parts;
+    for (int64_t i = 0; i < count; i += kVectors * Parts * L, lines += kVectors * L) {
+        Vec<T> sum[kVectors][Parts] = {};
+        const int64_t* offset = offsets;
+#pragma GCC unroll 2
+        for (int part = 0; part < Parts; ++part)
+            for (int64_t t = 0; t < counts[part]; ++t, ++offset)
+#pragma GCC unroll 4
+                for (int v = 0; v < kVectors; ++v) sum[v][part] += load(lines + *offset + v * L);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) {
+            side_by_side<T, Parts>(sum[v]);
+#pragma GCC unroll 2
+            for (int part = 0; part < Parts; ++part) {
+                const int64_t at = i + (v * Parts + part) * L;
+                store_first(to + at, sum[v][part], larger(0, smaller(L, count - at)));
+            }
+        }
+    }
+}
+
 }   // namespace
 }   // namespace tk::TK_ISA

@@ -178,6 +178,9 @@ template <class T> void write_row(const ProductPlanes<T>& a, const ProductProble
     constexpr int64_t L = kLanes<T>;
     const auto& [scratch, panel, row, all_met, all_shifts, counts] = a.scratch;
     const T* ring = scratch + k * p.taps * p.pitch;
+    T* to_row = a.dx + (k * p.h.out + h) * p.w.out;
+    if (p.clears && p.w.parts == 1) return sum_parts<T, 1>(to_row, p.w.out, ring, all_met, counts);
+    if (p.clears && p.w.parts == 2) return sum_parts<T, 2>(to_row, p.w.out, ring, all_met, counts);
     const int64_t *met = all_met, *shifts = all_shifts;
     for (int64_t part = 0; part < p.w.parts; ++part) {
         const int64_t count = counts[part];
@@ -196,7 +199,7 @@ template <class T> void write_row(const ProductPlanes<T>& a, const ProductProble
         met += count;
         shifts += count;
     }
-    write_parts<T>({a.dx + (k * p.h.out + h) * p.w.out, row, 1, 0, 0, p.columns, p.w.parts, p.w.out});
+    write_parts<T>({to_row, row, 1, 0, 0, p.columns, p.w.parts, p.w.out});
 }
 
 // Rows [h0, h1) of dx's grid, all parts of each, of one image.
