@@ -55,28 +55,32 @@ const char* backward_input_declines(const ConvShape& s) {
     return results < kMostResults ? nullptr : declines_groups(s);
 }
 bool always(const ConvShape&) { return true; }   // zeros lie around the input, and around dy whatever the padding
-// Whether a gradient goes by few_products.hpp: enough terms outweigh the sums of what the product meets.
-template <class T> bool multiplies(const ConvShape& s) {
-    const bool fits = kTuned<T> && s.id * s.kd * s.od == 1 && s.groups == 1 && s.oc >= kFewestTerms;
-    return fits && s.ic * s.kh * s.kw >= kTilePixels &&
-           product_problem<T>(s).scratch * static_cast<int64_t>(sizeof(T)) <= kWidestScratch;
-}
-// And whether by few_planes.hpp: its lines stay in cache, and g is copied for several groups of them.
-template <class T> bool is_small(const ConvShape& s) {
-    if (s.sh * s.sw > 1 || s.oh == 1) return false;
-    const PlaneProblem p = plane_problem<T>(s);
-    return p.groups > 1 && p.product * static_cast<int64_t>(sizeof(T)) <= kLinesBytes;
+// How a gradient goes: by few_products.hpp where enough terms outweigh the sums of what the product meets, or by
+// few_planes.hpp where its lines stay in cache, and g is copied for several groups of them.
+template <class T> struct GradientPlan {
+    bool multiplies, small;
+    ProductProblem rows;
+    PlaneProblem planes;
+
+    int64_t workspace(int threads) const {
+        const ProductProblem& p = small ? planes : rows;
+        return p.lists + threads * p.scratch;
+    }
+};
+template <class T> [[gnu::noinline]] GradientPlan<T> gradient_plan(const ConvShape& s) {
+    constexpr int64_t size = sizeof(T);
+    GradientPlan<T> plan{};
+    if (s.id * s.kd * s.od * s.groups > 1 || s.oc < kFewestTerms || s.ic * s.kh * s.kw < kTilePixels) return plan;
+    plan.rows = product_problem<T>(s);
+    plan.multiplies = plan.rows.scratch * size <= kWidestScratch;
+    if (!plan.multiplies || s.sh * s.sw > 1 || s.oh == 1) return plan;
+    plan.planes = plane_problem<T>(plan.rows);
+    plan.small = plan.planes.groups > 1 && plan.planes.product * size <= kLinesBytes;
+    return plan;
 }
 template <class T, bool Gradient> int64_t workspace(const ConvShape& s, int threads, bool) {
     if constexpr (Gradient && kTuned<T>)
-        if (multiplies<T>(s)) {
-            if (is_small<T>(s)) {
-                const PlaneProblem p = plane_problem<T>(s);
-                return p.lists + threads * p.scratch;
-            }
-            const ProductProblem p = product_problem<T>(s);
-            return p.lists + threads * p.scratch;
-        }
+        if (const GradientPlan<T> plan = gradient_plan<T>(s); plan.multiplies) return plan.workspace(threads);
     const FewProblem p = few_problem<T>(s, Gradient);
     return p.packed + p.lists + threads * p.scratch;
 }
@@ -86,10 +90,10 @@ template <class T> void forward(const ForwardCall<T>& a, const ConvShape& s) {
 }
 template <class T> void backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
     if constexpr (kTuned<T>)
-        if (multiplies<T>(s)) {
+        if (const GradientPlan<T> plan = gradient_plan<T>(s); plan.multiplies) {
             const ProductCall<T> call{a.dx, a.dy, a.y, a.weight, a.workspace};
-            if (is_small<T>(s)) return few_planes<T>(call, plane_problem<T>(s), multiply_adds(s));
-            return few_products<T>(call, product_problem<T>(s), multiply_adds(s));
+            if (plan.small) return few_planes<T>(call, plan.planes, multiply_adds(s));
+            return few_products<T>(call, plan.rows, multiply_adds(s));
         }
     few_channels<T>({a.dx, a.dy, a.y, a.weight, nullptr, false, a.workspace}, few_problem<T>(s, true),
                     multiply_adds(s));

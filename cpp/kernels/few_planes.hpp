@@ -22,8 +22,8 @@ struct PlaneProblem : ProductProblem {   // pitch: between rows; panel: g
     int64_t outputs() const { return (h.out - 1) * pitch + w.out; }
 };
 
-template <class T> [[gnu::noinline]] PlaneProblem plane_problem(const ConvShape& s) {
-    PlaneProblem p{product_problem<T>(s), 0, 0, 0, 0, 0};
+template <class T> PlaneProblem plane_problem(const ProductProblem& rows) {
+    PlaneProblem p{rows, 0, 0, 0, 0, 0};
     p.pitch = larger(p.w.in + larger(0, -p.w.least), p.w.out + p.w.most);   // zeros for either end of a row
     p.run = ceil_div((p.h.in - 1) * p.pitch + p.w.in, kPanel<T>) * kPanel<T>;
     p.before = ceil_div(larger(0, -(p.h.least * p.pitch + p.w.least)), kLanes<T>) * kLanes<T>;

@@ -32,7 +32,7 @@ struct ProductProblem {
     int64_t lists, ring, panel, row, scratch;   // elements
 };
 
-template <class T> [[gnu::noinline]] ProductProblem product_problem(const ConvShape& s) {
+template <class T> ProductProblem product_problem(const ConvShape& s) {
     ProductProblem p{};
     p.n = s.n;
     p.terms = s.oc;
@@ -152,20 +152,24 @@ template <class T> void multiply_lines(const ProductPlanes<T>& a, const ProductP
     if (p.clears) clear_ends(a, p, slot, rows);
 }
 
-// What row h of dx meets.
-template <class T> void list_met(const ProductPlanes<T>& a, const ProductProblem& p, int64_t h) {
+// What row q of a part of dx's rows meets.
+template <class T> void list_met(const ProductPlanes<T>& a, const ProductProblem& p, int64_t q, int64_t h_part) {
     auto [ring, panel, row, met, shifts, count] = a.scratch;
+    const int64_t first = (q - a.begin) % p.slots;
     for (int64_t part = 0; part < p.w.parts; ++part, ++count) {
         *count = 0;
         for (int64_t i = 0; i < p.h.taps; ++i) {
-            const auto down = a.down[h % p.h.parts * p.h.taps + i];
-            const int64_t g_row = h / p.h.parts + down.shift;
+            const auto down = a.down[h_part * p.h.taps + i];
+            const int64_t g_row = q + down.shift;
             if (down.tap < 0 || g_row < a.begin || g_row >= a.end) continue;
-            const int64_t slot = (g_row - a.begin) % p.slots * p.w.in;
+            int64_t slot = first + down.shift;   // modulo their number, of which a shift is seldom beyond
+            while (slot < 0) slot += p.slots;
+            while (slot >= p.slots) slot -= p.slots;
+            const int64_t line = slot * p.w.in + down.tap * p.w.taps * p.pitch;
             for (int64_t j = 0; j < p.w.taps; ++j) {
                 const auto right = a.right[part * p.w.taps + j];
                 if (right.tap < 0) continue;
-                *met++ = slot + (down.tap * p.w.taps + right.tap) * p.pitch + right.shift;
+                *met++ = line + right.tap * p.pitch + right.shift;
                 *shifts++ = right.shift;
                 ++*count;
             }
@@ -205,10 +209,11 @@ template <class T> void write_row(const ProductPlanes<T>& a, const ProductProble
 // Rows [h0, h1) of dx's grid, all parts of each, of one image.
 template <class T> void compute_rows(const ProductPlanes<T>& a, const ProductProblem& p, int64_t h0, int64_t h1) {
     const auto write = [&](int64_t begin, int64_t end) {
-        for (int64_t h = begin * p.h.parts; h < smaller(end * p.h.parts, p.h.out); ++h) {
-            list_met(a, p, h);
-            for (int64_t k = 0; k < p.results; ++k) write_row(a, p, k, h);
-        }
+        for (int64_t q = begin; q < end; ++q)
+            for (int64_t part = 0; part < smaller(p.h.parts, p.h.out - q * p.h.parts); ++part) {
+                list_met(a, p, q, part);
+                for (int64_t k = 0; k < p.results; ++k) write_row(a, p, k, q * p.h.parts + part);
+            }
     };
     if (p.clears) clear_ends(a, p, 0, p.slots);
     int64_t written = h0;
