@@ -177,6 +177,21 @@ template <class T> void list_met(const ProductPlanes<T>& a, const ProductProblem
     }
 }
 
+// A vector of a part's row, at column q: without what lies beyond the ends of g's rows.
+template <class T>
+[[gnu::noinline]] void sum_inside(T* to, const T* lines, const int64_t* offsets, const int64_t* shifts, int64_t taps,
+                                  int64_t q, int64_t in) {
+    Vec<T> sum{};
+    for (int64_t t = 0; t < taps; ++t) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        sum += load_where(lines + offsets[t], lanes_in_row(q + shifts[t], in));
+#else
+        sum += load_masked(lines + offsets[t], lanes_inside<T>(q + shifts[t], in));
+#endif
+    }
+    store(to, sum);
+}
+
 // Row h of channel k of dx: part by part in scratch, then side by side.
 template <class T> void write_row(const ProductPlanes<T>& a, const ProductProblem& p, int64_t k, int64_t h) {
     constexpr int64_t L = kLanes<T>;
@@ -186,19 +201,21 @@ template <class T> void write_row(const ProductPlanes<T>& a, const ProductProble
     if (p.clears && p.w.parts == 1) return sum_parts<T, 1>(to_row, p.w.out, ring, all_met, counts);
     if (p.clears && p.w.parts == 2) return sum_parts<T, 2>(to_row, p.w.out, ring, all_met, counts);
     const int64_t *met = all_met, *shifts = all_shifts;
+    const int64_t inside = p.clears ? p.columns : smaller(p.columns, p.w.in - p.w.most);   // up to here
     for (int64_t part = 0; part < p.w.parts; ++part) {
         const int64_t count = counts[part];
         T* to = row + part * p.columns;
-        int64_t q = 0;
-        for (; q + kPanel<T> <= p.columns; q += kPanel<T>) sum_taps<T, kTileVectors>(to + q, ring + q, met, count);
-        for (; q < p.columns; q += L) sum_taps<T, 1>(to + q, ring + q, met, count);
-        // What looks beyond the row's ends.
-        for (q = p.clears || p.w.least < 0 ? 0 : larger(0, p.w.in - p.w.most); !p.clears && q < p.w.grid; ++q) {
-            T sum = 0;
-            for (int64_t i = 0; i < count; ++i)
-                if (shifts[i] + q >= 0 && shifts[i] + q < p.w.in) sum += ring[met[i] + q];
-            to[q] = sum;
-            if (q == -p.w.least - 1) q = larger(q, p.w.in - p.w.most - 1);
+        for (int64_t q = 0; q < p.columns;) {
+            if (!p.clears && (q + p.w.least < 0 || q + L > inside)) {
+                sum_inside(to + q, ring + q, met, shifts, count, q, p.w.in);
+                q += L;
+            } else if (q + kPanel<T> <= inside) {
+                sum_taps<T, kTileVectors>(to + q, ring + q, met, count);
+                q += kPanel<T>;
+            } else {
+                sum_taps<T, 1>(to + q, ring + q, met, count);
+                q += L;
+            }
         }
         met += count;
         shifts += count;
