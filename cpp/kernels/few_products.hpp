@@ -5,7 +5,7 @@
 //
 // g is read once and as it lies; a vector of it meets all taps, and no zeros of a stride. A ring holds the product of
 // as many rows of g as the rows of dx at hand see; what their ends see of the next row or the one before is zeros where
-// it can be, and added one by one where it cannot. The terms of an element are added channel by channel for each tap,
+// it can be, and masked where it cannot. The terms of an element are added channel by channel for each tap,
 // then tap by tap, wherever a share of the rows begins.
 #pragma once
 #include "common/parallel.hpp"
@@ -192,7 +192,7 @@ template <class T>
     store(to, sum);
 }
 
-// Row h of channel k of dx: part by part in scratch, then side by side.
+// Row h of channel k of dx: where zeros stand beyond rows' ends straight from registers, else part by part in scratch.
 template <class T> void write_row(const ProductPlanes<T>& a, const ProductProblem& p, int64_t k, int64_t h) {
     constexpr int64_t L = kLanes<T>;
     const auto& [scratch, panel, row, all_met, all_shifts, counts] = a.scratch;
