@@ -48,6 +48,13 @@ template <class T, bool AlongPixels> void pack_all(T* packed, const T* weight, c
     return {image, group, od, h0, smaller(p.h.grid, h1) - h0, w0, smaller(p.w.grid, w1) - w0};
 }
 
+// Columns [begin, end) of a strip.
+inline Strip columns_of(Strip s, const Run& columns) {
+    s.w0 += columns.begin;
+    s.columns = columns.end - columns.begin;
+    return s;
+}
+
 // Strip `strip`, counted over the images of a group.
 inline Strip place_of(const DirectProblem& p, int64_t group, int64_t strip) {
     return strip_of(p, strip / p.strips(), group, strip % p.strips());
@@ -68,14 +75,19 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
         for (int64_t i = 0; i < all.count; ++i) {
             const DirectProblem& p = all.parts[i];
             const Strip s = strip_of(p, image, group, number);
+            if (s.rows <= 0 || s.columns <= 0) continue;   // the last row and column may be some parts' alone
+            const Run near = staged ? Run{0, 0} : columns_in_place<T, AlongPixels>(a, p, s);
             if constexpr (kTuned<T>)
-                if (!staged && is_in_place<T, AlongPixels>(a, p, s)) {
-                    compute_in_place<T, AlongPixels>(a, packed, all.packed_block, p, s, k, k + step, packs);
-                    continue;
-                }
-            if (s.rows > 0 && s.columns > 0)   // the last row and column may be some parts' alone
-                compute_strip<T, AlongPixels>(a, packed + all.packed_at[i], all.packed_block, p, s, k, k + step, staged,
-                                              own);
+                if (near.end > 0)
+                    compute_in_place<T, AlongPixels>(a, packed, all.packed_block, p, columns_of(s, near), k, k + step,
+                                                     packs, reinterpret_cast<int64_t*>(own));
+            for (bool left = kTuned<T> && AlongPixels;; left = false) {   // of what is left and right of them
+                const Run rest = left ? Run{0, near.begin} : Run{near.end, s.columns};
+                if (rest.begin < rest.end)
+                    compute_strip<T, AlongPixels>(a, packed + all.packed_at[i], all.packed_block, p,
+                                                  columns_of(s, rest), k, k + step, staged, own);
+                if (!left) break;
+            }
         }
 }
 

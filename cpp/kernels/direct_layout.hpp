@@ -222,6 +222,7 @@ void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, c
     const int64_t pieces = apart ? p.h.taps : 1, length = apart ? run : run + (p.h.taps - 1) * p.h.reach;
     const int64_t input = p.n * p.groups * p.ic * p.in_plane * static_cast<int64_t>(sizeof(T));
     const int64_t row = p.h.stride * p.w.in;
+    const int64_t columns = p.position_pitch - (p.phases == 1 ? p.columns - s.columns : 0);
     const bool alone = p.h.taps == 1;
     const int64_t together = alone ? larger(channels, 1) : kCopiedChannels;
     const bool far = input > kNearInputBytes && (alone || length * row <= kFarthestAhead);
@@ -237,7 +238,7 @@ void copy_strip(T* scratch, const T* x, const T* mask, const DirectProblem& p, c
             T* to = scratch + (a * p.h_slots + b * p.slot_pitch() + rows.begin) * p.row_pitch;
             copy_rows<T>({to, x + from, mask ? mask + from : nullptr, p.channel_pitch, p.in_plane, channels,
                           p.row_pitch, row, rows.end - rows.begin, together, far ? distance : 0},
-                         p.w, p.phases, p.position_pitch, s.w0 * p.w.step);
+                         p.w, p.phases, columns, s.w0 * p.w.step);
         }
     }
 }

@@ -126,7 +126,8 @@ struct DirectProblem : StripLayout {
     Windows windows;     // of any rows: output channels are places in windows
     Lattice lattice;     // of any columns: how outputs lie
     bool alone;          // what lies between its outputs is 0, and written on the way
-    bool in_place;       // 1x1 of stride 1: a plane is one row, and needs no copy
+    bool in_place;       // a plane is one row, read where it lies: 1x1 of stride 1, and along pixels signals, but for
+                         // their ends
     bool far_outputs;    // they outgrow the caches
     bool straight;       // along channels, pixels two apart, each input met once at most: rows need no copy
     bool blocks_first;   // in place, along pixels: blocks of output channels before tiles
@@ -291,8 +292,11 @@ template <class T> void plan(DirectProblem& p) {
     constexpr int64_t L = kLanes<T>, bytes = sizeof(T);
     p.reduce();
     const int64_t taps = p.taps();
-    p.in_place = taps == 1 && p.w.stride == 1 && p.w.origin == 0 && p.w.grid == p.in_plane && p.w.in == p.in_plane &&
-                 (p.out_plane == p.in_plane || p.lattice.columns);
+    const bool row = p.w.in == p.in_plane && p.d.grid * p.h.grid == 1 && p.d.origin == 0 && p.h.origin == 0;
+    const bool same = p.out_plane == p.in_plane || p.lattice.columns;
+    const bool pointwise = taps == 1 && p.w.origin == 0 && p.w.grid == p.in_plane && same;
+    const bool signal = p.along_pixels && taps > 1 && taps == p.w.taps && p.w.step == 1 && p.out_w == 1;
+    p.in_place = kTuned<T> && row && p.w.stride == 1 && (pointwise || signal);
     p.far_outputs = p.n * p.groups * p.oc * p.out_plane * bytes > kNearOutputBytes;
     p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs;
     p.tile_pixels = tile_pixels<T>(p);

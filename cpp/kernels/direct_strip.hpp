@@ -29,17 +29,24 @@ template <class T> void clear(T* plane, const DirectProblem& p, const Strip& s, 
     for (int64_t c = 0; c < channels; ++c) zero_run(plane + c * p.out_plane + begin, end - begin);
 }
 
-// Whether a strip is read where it lies. Vectors of pixels run on into the next channel, but not past the last one.
-template <class T, bool AlongPixels> bool is_in_place(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
-    if (!kTuned<T> || !p.in_place || a.mask) return false;
-    const int64_t unit = AlongPixels ? kLanes<T> : 1, channel = (s.image * p.groups + s.group + 1) * p.ic - 1;
-    return channel * p.in_plane + s.w0 + ceil_div(s.columns, unit) * unit <= p.n * p.groups * p.ic * p.in_plane;
+// The columns of a strip that are read where they lie: all of their taps meet input. Vectors of pixels run on into the
+// next channel, but not past the last one.
+template <class T, bool AlongPixels>
+Run columns_in_place(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
+    if (!kTuned<T> || !p.in_place || a.mask) return {0, 0};
+    const int64_t far = (p.w.taps - 1) * p.w.reach, end = smaller(s.w0 + s.columns, p.w.in - p.w.origin - far);
+    const int64_t begin = larger(s.w0, -p.w.origin), unit = AlongPixels ? kLanes<T> : 1, length = end - begin;
+    const int64_t channel = (s.image * p.groups + s.group + 1) * p.ic - 1;
+    const int64_t last = channel * p.in_plane + p.w.origin + far + begin + ceil_div(length, unit) * unit;
+    const int64_t inside = last <= p.n * p.groups * p.ic * p.in_plane ? length : far ? length / unit * unit : 0;
+    return inside > 0 ? Run{begin - s.w0, begin - s.w0 + inside} : Run{0, 0};
 }
 
 // Whether a strip needs no copy.
 template <class T, bool AlongPixels>
 bool needs_no_copy(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
-    return kTuned<T> && p.planes ? !a.mask : is_in_place<T, AlongPixels>(a, p, s);
+    const Run in_place = columns_in_place<T, AlongPixels>(a, p, s);
+    return kTuned<T> && p.planes ? !a.mask : in_place.end - in_place.begin == s.columns;
 }
 
 // Whether tiles along pixels write an output past the cache, each vector a whole line.
@@ -73,22 +80,23 @@ template <class T> TK_INLINE void to_lattice(Destination<T>& to, T* plane, int64
 // packs: where the first tile packs the weights of one block, or nullptr.
 template <class T, bool AlongPixels>
 void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
-                      int64_t k_begin, int64_t k_end, T* packs) {
+                      int64_t k_begin, int64_t k_end, T* packs, int64_t* columns) {
     constexpr RowTap row[] = {{0, 0}, {0, -1}};
-    constexpr int64_t column = 0;
+    list_columns(columns, p, true);
     const int64_t packing = !AlongPixels && packs ? p.tile_pixels : 0;   // pixels of the first tile
     const Cut cut = cut_of<T, AlongPixels>(p, s.columns - packing);
     const int64_t tiles = cut.count, blocks = k_end - k_begin;
     const bool tiles_first = AlongPixels && !p.blocks_first, windows = kWindows<T, AlongPixels> && p.windows.rows;
-    const bool streams = writes_past_cache<T, AlongPixels>(a, p), far = !streams && (AlongPixels || p.far_outputs);
+    const bool streams = writes_past_cache<T, AlongPixels>(a, p) && (s.w0 | s.columns) % kLanes<T> == 0;
+    const bool far = !streams && (AlongPixels || p.far_outputs);
     const int64_t tile_pixels = AlongPixels ? kPixels<T> : p.tile_pixels, plane = s.image * p.groups + s.group;
     T *const image = a.y + plane * p.oc * p.out_plane, *const first = image + s.w0;
     const T* const bias = a.bias ? a.bias + s.group * p.oc : nullptr;
     Eights eights{};
     TileArguments<T> tile{};
     tile.rows = row;
-    tile.columns = &column;
-    tile.taps = tile.tap_end = 1;
+    tile.columns = columns;
+    tile.taps = tile.tap_end = p.w.taps;
     tile.c_sum = p.c_sum;
     tile.channel_pitch = p.in_plane;
     place_in_a_row(tile);
@@ -110,7 +118,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
         const auto run = [&](int64_t block) __attribute__((always_inline)) {
             const int64_t k = (k_begin + block) * p.outputs;
             tile.width = width_of<T>(p, k_begin + block);
-            tile.packed = packed + block * pitch + c0 * tile.width;
+            tile.packed = packed + block * pitch + c0 * tile.taps * tile.width;
             tile.to.out = first + k * p.out_plane + pixel;
             tile.to.bias = bias ? bias + k : nullptr;
             tile.to.channels = p.oc - k;
@@ -148,7 +156,7 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
 // 1x1 on its way back.
 template <class T, bool AlongPixels>
 bool packs_on_its_way(const DirectCall<T>& a, const DirectProblem& p, const Strip& s, int64_t k_block) {
-    return kTuned<T> && !AlongPixels && is_in_place<T, AlongPixels>(a, p, s) && p.w_oc == 1 &&
+    return kTuned<T> && !AlongPixels && columns_in_place<T, AlongPixels>(a, p, s).end == s.columns && p.w_oc == 1 &&
            p.oc - k_block * p.outputs >= kBlock<T> && s.columns >= p.tile_pixels;
 }
 

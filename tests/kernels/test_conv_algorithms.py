@@ -403,6 +403,33 @@ def test_outputs_written_past_the_cache_are_those_of_their_images(
         assert_same_bits((together[image : image + 1],), (alone,), f"image {image}")
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    ("length", "taps", "dilation", "padding"),
+    [
+        (4100, 2, 1, 0),  # strips, of which the last one ends within a vector
+        (3000, 2, 512, 0),  # to the input, ends of 512
+        (301, 3, 64, 64),
+        (61, 5, 1, 2),
+        (40, 9, 4, 16),  # hardly a position sees all taps
+        (17, 3, 8, 0),  # one does
+    ],
+)
+def test_signals_read_where_they_lie(length: int, taps: int, dilation: int, padding: int, masked: bool) -> None:
+    """Along pixels only their ends are copied, and a vector that would run past the last channel."""
+    draw = draw_for(f"signals {length}", "float32", integers=True)
+    x, weight, bias = draw(2, 78, length), draw(34, 39, taps), draw(34)
+    options: dict[str, Any] = {"padding": padding, "dilation": dilation, "groups": 2}
+    y = tk.kernels.conv_forward(x, weight, bias, **options, algorithm="direct_pixels")
+    with tk.backend("reference"):
+        np.testing.assert_array_equal(y, tk.kernels.conv_forward(x, weight, bias, **options))
+    dy = y % 5 - 2
+    options |= {"y": np.ascontiguousarray(dy[::-1])} if masked else {}
+    dx = tk.kernels.conv_backward_input(dy, weight, x.shape, **options, algorithm="direct_pixels")
+    with tk.backend("reference"):
+        np.testing.assert_array_equal(dx, tk.kernels.conv_backward_input(dy, weight, x.shape, **options))
+
+
 @pytest.mark.parametrize(("width", "padding"), [(224, 2), (223, 5), (64, 0), (61, 1), (9, 3)])
 def test_rows_of_four_phases(width: int, padding: int) -> None:
     draw = draw_for(f"four phases {width}", "float32", integers=True)
