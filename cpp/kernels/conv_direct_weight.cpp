@@ -19,14 +19,12 @@ namespace tk::TK_ISA {
 namespace {
 
 template <class T> struct WeightOperands {
-    const T *x, *dy;   // x: the image, or what was gathered or copied of it
+    const T* x;               // the image, what was gathered of it, or a masked copy
+    int64_t channel, image;   // elements of x between channels, between images
+    const T* dy;
     T* sums;
     int64_t c_begin, c_end;   // channels of x
     bool first;
-};
-// Elements between channels, between images, and to the strip that comes next, fetched meanwhile (0: none).
-struct PlacedX {
-    int64_t channel, image, ahead;
 };
 constexpr int64_t kLanesOfPiece = 64;   // of a block whose chunks are added
 constexpr int64_t kLanesAhead = 32;     // of rows of dweight, which lie far apart: called in so many ahead
@@ -37,48 +35,23 @@ template <class T> void run_tile(WeightTile<T>& tile, const WeightProblem& p, in
     else sum_wide_tile<T>(vectors, lanes, tile);
 }
 
-// Elements from the first one of a strip, in the first channel, of dy and of x.
-inline int64_t dy_start(const WeightProblem& p, const WeightStrip& s) {
-    return s.image * p.groups * p.oc * p.out_plane + (s.od * p.h.grid + s.h0) * p.w.grid + s.w0;
-}
-inline int64_t x_start(const WeightProblem& p, const WeightStrip& s) {
-    const int64_t row = s.od * p.d.step * p.h.in + s.h0 * p.h.step;
-    return s.image * p.groups * p.ic * p.in_plane + row * p.w.in + s.w0 * p.w.step;
-}
-
-// Fetches channels [begin, end) of the next strip into L2.
-template <class T>
-void fetch_next(const T* x, const WeightProblem& p, const WeightStrip& s, const PlacedX& placed, int64_t begin,
-                int64_t end) {
-    const int64_t line = 64 / sizeof(T), length = s.columns * p.w.step, row = p.h.step * p.w.in;
-    const int64_t skipped = (p.h.taps - 1) * p.h.reach;   // rows that this strip has fetched already
-    const T* from = x + x_start(p, s) - s.image * p.groups * p.ic * p.in_plane + placed.ahead + skipped * p.w.in;
-    for (int64_t c = begin; c < end; ++c)
-        for (int64_t i = 0; i < s.images; ++i)
-            for (int64_t r = 0; r < s.rows; ++r)
-                for (int64_t o = 0; o < length; o += line)
-                    __builtin_prefetch(from + c * placed.channel + i * placed.image + r * row + o, 0, 2);
-}
-
 // x read in place: tiles of neighbouring channels, tap by tap; what lies in the padding is left out.
 template <class T>
-void sum_in_place(const WeightOperands<T>& a, const WeightProblem& p, const WeightStrip& s, int64_t vectors,
-                  const PlacedX& placed) {
+void sum_in_place(const WeightOperands<T>& a, const WeightProblem& p, const WeightStrip& s, int64_t vectors) {
     const int64_t width = vectors * kLanes<T>, pitch = p.in_result ? p.oc : width, channels = a.c_end - a.c_begin;
     const int64_t tiles = ceil_div(channels, most_lanes(static_cast<int>(vectors)));
     WeightTile<T> tile{};
     tile.lane_pitch = p.taps * pitch;
     tile.images = s.images;
-    tile.x_image = placed.image;
+    tile.x_image = a.image;
     tile.x_row = p.h.step * p.w.in;
     tile.x_step = p.w.step;
     tile.dy_row = s.columns * width;
     tile.dy_image = s.rows * tile.dy_row;
     tile.first = a.first;
+    for (int64_t j = 0; j < kMostLanes; ++j) tile.offsets[j] = j * a.channel;
     for (int64_t i = 0; i < tiles; ++i) {
         const int64_t begin = a.c_begin + channels * i / tiles, end = a.c_begin + channels * (i + 1) / tiles;
-        for (int64_t j = 0; j < end - begin; ++j) tile.offsets[j] = j * placed.channel;
-        if (placed.ahead) fetch_next(a.x, p, s, placed, begin, end);
         for (int64_t tap = 0; tap < p.taps; ++tap) {
             const int64_t e = tap % p.w.taps, b = tap / p.w.taps % p.h.taps, d = tap / p.w.taps / p.h.taps;
             const int64_t zd = p.d.origin + s.od * p.d.step + d * p.d.reach;
@@ -90,11 +63,10 @@ void sum_in_place(const WeightOperands<T>& a, const WeightProblem& p, const Weig
             if (tile.rows == 0 && !a.first) continue;
             tile.columns = columns.end - columns.begin;
             tile.sums = a.sums + (begin * p.taps + tap) * pitch;
-            tile.x = a.x;
+            tile.x = a.x + begin * a.channel;
             tile.dy = a.dy;
             if (tile.rows) {
-                tile.x += begin * placed.channel + (zd * p.h.in + zh + rows.begin * p.h.step) * p.w.in + zw +
-                          columns.begin * p.w.step;
+                tile.x += (zd * p.h.in + zh + rows.begin * p.h.step) * p.w.in + zw + columns.begin * p.w.step;
                 tile.dy += rows.begin * tile.dy_row + columns.begin * width;
             }
             run_tile(tile, p, vectors, end - begin);
@@ -210,37 +182,40 @@ inline WeightStrip strip_of(const WeightProblem& p, int64_t strip, int64_t fold_
             rows.begin,   rows.end - rows.begin,     columns.begin, columns.end - columns.begin};
 }
 
-// next: the strip after this one in the same unit, or this one.
+// Blocks laid out together take turns at the channels of x that are near; so they do at a masked copy.
 template <class T>
 void sum_strip(const BackwardWeightCall<T>& a, const WeightProblem& p, const WeightUnit& unit, const WeightStrip& s,
-               const WeightStrip& next, T* sums, T* bias, bool first, T* scratch) {
+               T* sums, T* bias, bool first, T* scratch) {
     constexpr int64_t L = kLanes<T>;
-    T* panels = scratch + p.x_scratch;
+    const int64_t positions = s.images * s.rows * s.columns;
     const T* x = p.swapped ? a.dy : a.x;
-    const int64_t ahead = dy_start(p, next) - dy_start(p, s);
-    if (p.every_other) {
-        if constexpr (kTuned<T>) lay_out_every_other(panels, scratch, a.x, p, s, unit.k_begin, unit.k_end);
-    } else if (p.swapped) lay_out_dy<T>(panels, nullptr, a.x, nullptr, p, s, unit.k_begin, unit.k_end, ahead);
-    else lay_out_dy(panels, bias, a.dy, a.y, p, s, unit.k_begin, unit.k_end, ahead);
-    PlacedX placed{p.in_plane, p.groups * p.ic * p.in_plane, x_start(p, next) - x_start(p, s)};
-    if (p.swapped && (a.y || a.dbias)) {
-        copy_lanes(scratch, bias, a.dy, a.y, p, s, unit.c_begin, unit.c_end);
-        x = scratch - s.w0;
-        placed = {p.copy_pitch, s.columns, 0};
-    } else if (p.gathered) {
-        gather_x(scratch, x, p, s);
-        x = scratch;
-    } else {
-        x += (s.image * p.groups + s.fold_block) * p.ic * p.in_plane;
-    }
-    for (int64_t k = unit.k_begin; k < unit.k_end; ++k) {
-        const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
-        const T* panel = panels + (begin - p.first_vector(unit.k_begin)) * L * s.images * s.rows * s.columns;
-        T* const block = sums + begin * L * (p.in_result ? 1 : p.lanes);
-        const WeightOperands<T> operands{x, panel, block, unit.c_begin, unit.c_end, first};
-        if (p.gathered) sum_gathered(operands, p, s, vectors);
-        else sum_in_place(operands, p, s, vectors, placed);
-        placed.ahead = 0;
+    if (p.gathered) gather_x(scratch, x, p, s);
+    x = p.gathered ? scratch : x + (s.image * p.groups + s.fold_block) * p.ic * p.in_plane;
+    for (int64_t k0 = unit.k_begin, k1; k0 < unit.k_end; k0 = k1) {
+        k1 = smaller(k0 + p.together, unit.k_end);
+        const auto panel = [&](int64_t k) {
+            return scratch + p.x_scratch + (p.first_vector(k) - p.first_vector(k0)) * L * positions;
+        };
+        for (int64_t k = k0; k < k1; ++k) lay_out_block(a, p, s, k, panel(k), scratch, bias);
+        const bool copies = p.swapped && a.y, sums_lanes = p.swapped && bias && k0 == unit.k_begin;
+        const int64_t step = (k1 > k0 + 1 && !p.gathered) || copies ? p.lanes_near : unit.c_end - unit.c_begin;
+        for (int64_t c = unit.c_begin, end; c < unit.c_end; c = end) {
+            end = smaller(c + step, unit.c_end);
+            WeightOperands<T> o{x, p.in_plane, p.groups * p.ic * p.in_plane, nullptr, nullptr, c, end, first};
+            if (copies || sums_lanes) copy_lanes(scratch, sums_lanes ? bias : nullptr, a.dy, a.y, p, s, c, end);
+            if (copies) {
+                o.x = scratch - c * p.copy_pitch - s.w0;
+                o.channel = p.copy_pitch;
+                o.image = s.columns;
+            }
+            for (int64_t k = k0; k < k1; ++k) {
+                const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
+                o.dy = panel(k);
+                o.sums = sums + begin * L * (p.in_result ? 1 : p.lanes);
+                if (p.gathered) sum_gathered(o, p, s, vectors);
+                else sum_in_place(o, p, s, vectors);
+            }
+        }
     }
 }
 
@@ -265,8 +240,7 @@ template <class T> void run(const BackwardWeightCall<T>& a, const ConvShape& sha
         }
         const int64_t first = p.strips * unit.chunk / p.chunks, last = p.strips * (unit.chunk + 1) / p.chunks;
         for (int64_t strip = first; strip < last; ++strip)
-            sum_strip(a, p, unit, strip_of(p, strip, unit.fold_block),
-                      strip_of(p, smaller(strip + 1, last - 1), unit.fold_block), sums, bias, strip == first,
+            sum_strip(a, p, unit, strip_of(p, strip, unit.fold_block), sums, bias, strip == first,
                       scratch + thread * p.scratch);
         if (p.chunks == 1 && !p.in_result)
             for (int64_t k = unit.k_begin; k < unit.k_end; ++k)

@@ -1,6 +1,6 @@
-// Laying out a strip for the weight gradient: dy as [block][image][position][vectors], masked by y and summed for the
-// bias on the way; x, where it is gathered, as [row][channel][position] with zeros for padding, or with several groups
-// in a vector as [row][position][channel][group].
+// Laying out a strip for the weight gradient: dy of a block as [image][position][vectors], masked by y and summed for
+// the bias on the way; x, where it is gathered, as [row][channel][position] with zeros for padding, or with several
+// groups in a vector as [row][position][channel][group].
 #pragma once
 #include "kernels/register_tile.hpp"
 #include "kernels/weight_plan.hpp"
@@ -19,17 +19,13 @@ template <class T> struct LaneRows {
     bool full;   // every lane has a row
 };
 
-// to[position * pitch + lane], fetching what lies `ahead` elements further (0: nothing); adds each lane's elements to
-// *sum unless it is nullptr.
-template <class T>
-void transpose_rows(T* to, int64_t pitch, const LaneRows<T>& a, int64_t positions, int64_t ahead, Vec<T>* sum) {
+// to[position * pitch + lane]; adds each lane's elements to *sum unless it is nullptr.
+template <class T> void transpose_rows(T* to, int64_t pitch, const LaneRows<T>& a, int64_t positions, Vec<T>* sum) {
     constexpr int L = kLanes<T>;
     Vec<T> total = sum ? *sum : Vec<T>{};
     for (int64_t o = 0; o < positions; o += L) {
         const int64_t count = smaller(L, positions - o);
         Vec<T> rows[L];
-        if (ahead)
-            for (int i = 0; i < L; ++i) __builtin_prefetch(a.from + a.offsets[i] + o + ahead, 0, 2);
         if (a.full && count == L && !a.y) {
 #pragma GCC unroll 16
             for (int i = 0; i < L; ++i) rows[i] = load(a.from + a.offsets[i] + o);
@@ -58,71 +54,73 @@ void transpose_rows(T* to, int64_t pitch, const LaneRows<T>& a, int64_t position
     if (sum) *sum = total;
 }
 
-// bias: the block's sums of dy, [vectors of all blocks], or nullptr.
+// Block k. bias: its sums of dy, [vectors of all blocks], or nullptr.
 template <class T>
-void lay_out_dy(T* to, T* bias, const T* dy, const T* y, const WeightProblem& p, const WeightStrip& s, int64_t k_begin,
-                int64_t k_end, int64_t ahead) {
+void lay_out_dy(T* to, T* bias, const T* dy, const T* y, const WeightProblem& p, const WeightStrip& s, int64_t k) {
     constexpr int64_t L = kLanes<T>;
     const bool whole = s.columns == p.w.grid;   // rows follow each other in memory
     const int64_t runs = whole ? 1 : s.rows, length = whole ? s.rows * s.columns : s.columns;
     const int64_t start = (s.od * p.h.grid + s.h0) * p.w.grid + s.w0, group = s.fold_block * p.fold;
-    for (int64_t k = k_begin; k < k_end; ++k) {
-        const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
-        T* block = to + (begin - p.first_vector(k_begin)) * L * s.images * s.rows * s.columns;
-        for (int64_t v = 0; v < vectors; ++v) {
-            LaneRows<T> lanes{dy, y, {}, true};
-            for (int64_t i = 0; i < L; ++i) {
-                const int64_t channel = (begin + v) * L / p.fold + i / p.fold, g = group + i % p.fold;
-                const bool exists = channel < p.oc && g < p.groups;
-                lanes.offsets[i] = exists ? (g * p.oc + channel) * p.out_plane + start : -1;
-                lanes.full = lanes.full && exists;
-            }
-            Vec<T> sum{};
-            for (int64_t n = 0; n < s.images; ++n) {
-                LaneRows<T> image = lanes;
-                for (int64_t i = 0; i < L; ++i)
-                    if (image.offsets[i] >= 0) image.offsets[i] += (s.image + n) * p.groups * p.oc * p.out_plane;
-                for (int64_t r = 0; r < runs; ++r) {
-                    transpose_rows(block + ((n * runs + r) * length * vectors + v) * L, vectors * L, image, length,
-                                   ahead, bias ? &sum : nullptr);
-                    for (int64_t i = 0; i < L; ++i)
-                        if (image.offsets[i] >= 0) image.offsets[i] += p.w.grid;
-                }
-            }
-            if (bias) store(bias + (begin + v) * L, load(bias + (begin + v) * L) + sum);
+    const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
+    for (int64_t v = 0; v < vectors; ++v) {
+        LaneRows<T> lanes{dy, y, {}, true};
+        for (int64_t i = 0; i < L; ++i) {
+            const int64_t channel = (begin + v) * L / p.fold + i / p.fold, g = group + i % p.fold;
+            const bool exists = channel < p.oc && g < p.groups;
+            lanes.offsets[i] = exists ? (g * p.oc + channel) * p.out_plane + start : -1;
+            lanes.full = lanes.full && exists;
         }
+        Vec<T> sum{};
+        for (int64_t n = 0; n < s.images; ++n) {
+            LaneRows<T> image = lanes;
+            for (int64_t i = 0; i < L; ++i)
+                if (image.offsets[i] >= 0) image.offsets[i] += (s.image + n) * p.groups * p.oc * p.out_plane;
+            for (int64_t r = 0; r < runs; ++r) {
+                transpose_rows(to + ((n * runs + r) * length * vectors + v) * L, vectors * L, image, length,
+                               bias ? &sum : nullptr);
+                for (int64_t i = 0; i < L; ++i)
+                    if (image.offsets[i] >= 0) image.offsets[i] += p.w.grid;
+            }
+        }
+        if (bias) store(bias + (begin + v) * L, load(bias + (begin + v) * L) + sum);
     }
 }
 
 // The same of every other column of x, where the roles are swapped: an image's rows are copied to lines of their own,
 // while the next channels are called in. lines: L of copy_pitch.
 template <class T>
-void lay_out_every_other(T* to, T* lines, const T* x, const WeightProblem& p, const WeightStrip& s, int64_t k_begin,
-                         int64_t k_end) {
+void lay_out_every_other(T* to, T* lines, const T* x, const WeightProblem& p, const WeightStrip& s, int64_t k) {
     constexpr int64_t L = kLanes<T>;
     const int64_t column = s.w0 % p.every_other, start = s.w0 / p.every_other * p.every_row + 2 * column;
-    for (int64_t k = k_begin; k < k_end; ++k) {
-        const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
-        T* block = to + (begin - p.first_vector(k_begin)) * L * s.images * s.columns;
-        for (int64_t v = 0; v < vectors; ++v)
-            for (int64_t n = 0; n < s.images; ++n) {
-                const int64_t first = (begin + v) * L, channels = smaller(L, p.oc - first);
-                const T* from = x + (((s.image + n) * p.groups + s.fold_block) * p.oc + first) * p.out_plane;
-                LaneRows<T> lanes{lines, nullptr, {}, channels == L};
-                for (int64_t i = 0; i < L; ++i) lanes.offsets[i] = i < channels ? i * p.copy_pitch : -1;
-                for (int64_t i = 0; i < channels; ++i, from += p.out_plane) {
-                    const T* at = from + start;
-                    int64_t left = p.every_other - column;
-                    for (int64_t o = 0, count; o < s.columns; o += count, left = p.every_other) {
-                        count = smaller(left, s.columns - o);
-                        fetch(at + L * p.out_plane, 2 * count);
-                        copy_even<T>(lines + i * p.copy_pitch + o, at, nullptr, count);
-                        at += p.every_row - 2 * (p.every_other - left);   // from a row's middle to the next one's start
-                    }
+    const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
+    for (int64_t v = 0; v < vectors; ++v)
+        for (int64_t n = 0; n < s.images; ++n) {
+            const int64_t first = (begin + v) * L, channels = smaller(L, p.oc - first);
+            const T* from = x + (((s.image + n) * p.groups + s.fold_block) * p.oc + first) * p.out_plane;
+            LaneRows<T> lanes{lines, nullptr, {}, channels == L};
+            for (int64_t i = 0; i < L; ++i) lanes.offsets[i] = i < channels ? i * p.copy_pitch : -1;
+            for (int64_t i = 0; i < channels; ++i, from += p.out_plane) {
+                const T* at = from + start;
+                int64_t left = p.every_other - column;
+                for (int64_t o = 0, count; o < s.columns; o += count, left = p.every_other) {
+                    count = smaller(left, s.columns - o);
+                    fetch(at + L * p.out_plane, 2 * count);
+                    copy_even<T>(lines + i * p.copy_pitch + o, at, nullptr, count);
+                    at += p.every_row - 2 * (p.every_other - left);   // from a row's middle to the next one's start
                 }
-                transpose_rows<T>(block + (n * s.columns * vectors + v) * L, vectors * L, lanes, s.columns, 0, nullptr);
             }
-    }
+            transpose_rows<T>(to + (n * s.columns * vectors + v) * L, vectors * L, lanes, s.columns, nullptr);
+        }
+}
+
+// The vectors of block k of a strip, whoever gives them. lines: as above.
+template <class T>
+void lay_out_block(const BackwardWeightCall<T>& a, const WeightProblem& p, const WeightStrip& s, int64_t k, T* panel,
+                   T* lines, T* bias) {
+    if (p.every_other) {
+        if constexpr (kTuned<T>) lay_out_every_other(panel, lines, a.x, p, s, k);
+    } else if (p.swapped) lay_out_dy<T>(panel, nullptr, a.x, nullptr, p, s, k);
+    else lay_out_dy(panel, bias, a.dy, a.y, p, s, k);
 }
 
 // One row of all channels with its padding.
@@ -152,7 +150,7 @@ void gather_row(T* to, const T* x, int64_t row, const WeightProblem& p, const We
             lanes.offsets[i] = exists ? (g * p.ic + c) * p.in_plane + first : -1;
             lanes.full = lanes.full && exists;
         }
-        transpose_rows<T>(to + run.begin * p.x_pitch + lane, p.x_pitch, lanes, run.end - run.begin, 0, nullptr);
+        transpose_rows<T>(to + run.begin * p.x_pitch + lane, p.x_pitch, lanes, run.end - run.begin, nullptr);
     }
 }
 
@@ -170,12 +168,12 @@ template <class T> void gather_x(T* to, const T* x, const WeightProblem& p, cons
             }
 }
 
-// Swapped roles: a copy of the strip of what is really dy, masked and summed: [channel][image][position].
+// Swapped roles: what is really dy of some channels, summed for the bias and, where y masks it, copied:
+// [channel][image][position].
 template <class T>
 void copy_lanes(T* to, T* bias, const T* dy, const T* y, const WeightProblem& p, const WeightStrip& s, int64_t c_begin,
                 int64_t c_end) {
     constexpr int64_t L = kLanes<T>;
-    to += c_begin * p.copy_pitch;
     for (int64_t c = c_begin; c < c_end; ++c, to += p.copy_pitch) {
         Vec<T> sum{};
         for (int64_t n = 0; n < s.images; ++n) {
@@ -183,8 +181,10 @@ void copy_lanes(T* to, T* bias, const T* dy, const T* y, const WeightProblem& p,
             for (int64_t o = 0; o < s.columns; o += L) {
                 const int64_t count = smaller(L, s.columns - o);
                 Vec<T> g = load_first(dy + from + o, count);
-                if (y) g = select<T>(load_first(y + from + o, count) > 0, g, Vec<T>{});
-                store_first(to + n * s.columns + o, g, count);
+                if (y) {
+                    g = select<T>(load_first(y + from + o, count) > 0, g, Vec<T>{});
+                    store_first(to + n * s.columns + o, g, count);
+                }
                 sum += g;
             }
         }

@@ -8,18 +8,21 @@
 namespace tk::TK_ISA {
 namespace {
 
-constexpr int64_t kSumsBytes = 16 << 20;      // all chunks' sums together
-constexpr int64_t kUnits = 16;                // units of work to look for
-constexpr int64_t kPanelBytes = 48 * 1024;    // dy of one block of channels: the positions of a strip
-constexpr int64_t kStripBytes = 320 * 1024;   // dy of all the blocks a thread lays out at once
-constexpr int64_t kMostPositions = 512, kFewestPositions = 48;
-constexpr int64_t kGatheredBytes = 128 * 1024;     // x, where it is laid out anew
-constexpr double kWidestGather = 1 << 20;          // bytes; where the narrowest strip is wider x is read in place
-constexpr int64_t kIdleBytes = int64_t{1} << 40;   // the price of each unit that is missing
-constexpr int64_t kRangeBytes = 160 * 1024;        // sums of one block of output channels in one unit
-constexpr int64_t kScratchGap = 64 * 1024;         // bytes between threads' panels, past whose end a core reads ahead
-constexpr int64_t kManyStrips = 8;                 // of a chunk: one more or less does no harm
-constexpr int64_t kFewChannels = 5;                // up to here taps and channels share a tile
+constexpr int64_t kSumsBytes = 16 << 20;   // all chunks' sums together
+constexpr int64_t kUnits = 16;             // units of work to look for
+// Of a strip. A tile reads and writes its sums once a strip, so strips are long: dy from L2 keeps up with it. Not where
+// x is gathered and vectors are short.
+constexpr int64_t kMostPositions = 1600, kFewestPositions = 48;
+constexpr int64_t kMostGathered = TK_VECTOR_BYTES == 64 ? kMostPositions : 512;
+constexpr int64_t kPanelBytes = 400 * 1024;      // dy of the blocks of channels that are laid out together
+constexpr int64_t kNearBytes = 160 * 1024;       // what those read of x in turns
+constexpr int64_t kRangeBytes = 160 * 1024;      // their sums in one unit
+constexpr int64_t kChunkBytes = 48 * 1024;       // dy of one block of a chunk, at least
+constexpr int64_t kGatheredBytes = 128 * 1024;   // x, where it is laid out anew
+constexpr double kWidestGather = 1 << 20;        // bytes; where the narrowest strip is wider x is read in place
+constexpr int64_t kScratchGap = 64 * 1024;       // bytes between threads' panels, past whose end a core reads ahead
+constexpr int64_t kManyStrips = 8;               // of a chunk: one more or less does no harm
+constexpr int64_t kFewChannels = 5;              // up to here taps and channels share a tile
 
 // The roles: `dy` gives the vectors, `x` the lanes. For 1x1 kernels with more output than input channels they are
 // swapped, since laying out the vectors is what costs; of every other column it leaves out the others on the way. With
@@ -35,18 +38,21 @@ struct WeightProblem {
     bool gathered;               // x is laid out anew, with its padding; else read in place, padding left out
     int64_t taps, lanes, vectors, k_blocks;   // vectors: of all the blocks
     int64_t images, rows, columns;            // of a strip
-    int64_t image_strips, row_strips, column_strips, strips, chunks, c_splits, k_splits, blocks_of_split;
+    int64_t image_strips, row_strips, column_strips, strips, chunks, c_splits, k_splits;
+    int64_t together, lanes_near;                  // blocks laid out at once, and channels of x they read in turns
     int64_t x_columns, x_pitch, x_row, x_image;    // gathered
     int64_t copy_pitch;                            // swapped: a channel of dy's copy
     bool in_result;                                // swapped, one chunk: sums are what dweight is
     int64_t sums, bias_sums, x_scratch, scratch;   // elements: of one chunk of one fold block, of a thread
 
     int64_t first_vector(int64_t k_block) const { return vectors * k_block / k_blocks; }
+    int64_t positions_in_all() const { return n * d.grid * h.grid * w.grid; }
     int64_t positions() const { return images * rows * columns; }
     int64_t x_rows() const { return (rows - 1) * h.step + (h.taps - 1) * h.reach + 1; }
 };
 
-constexpr int64_t kSwappedChannels = 128;   // of x, from which on that gains
+constexpr int64_t kSwappedChannels = 128;    // of x, from which on that gains
+constexpr int64_t kSwappedPositions = 512;   // in all, at most, where output channels are as many
 
 // 1x1 without padding, every other column, of channels enough.
 template <class T> bool takes_every_other(const ConvShape& s) {
@@ -63,37 +69,33 @@ template <class T> int64_t lay_out_x(WeightProblem& p) {
     return p.images * p.x_image * static_cast<int64_t>(sizeof(T));
 }
 
-// Who computes what: ranges of lanes whose sums stay in cache; then blocks of output channels, each of which reads
-// x again, or chunks of strips, each with sums of its own, whatever moves fewer bytes; until there are units
-// enough.
+// Who computes what: ranges of lanes whose sums stay in cache; blocks of output channels that are laid out together,
+// all of them where x is gathered; and until there are units enough chunks of strips, each with sums of its own, then
+// fewer blocks. x is read once for each such group of blocks whoever computes it.
 // block: bytes of a position of dy, for one block of output channels.
 template <class T> void choose_splits(WeightProblem& p, int64_t block) {
     constexpr int64_t L = kLanes<T>, size = sizeof(T);
-    p.c_splits = p.gathered ? 1 : smaller(p.ic, ceil_div(p.lanes * block, kRangeBytes));
-    const int64_t x_bytes = p.n * p.groups * p.ic * p.in_plane * size,
-                  bytes = p.fold_blocks * p.vectors * L * p.lanes * size;
+    p.together = smaller(p.k_blocks, larger(1, kPanelBytes / (block * kMostPositions)));
+    const int64_t range = p.every_other ? 2 * kRangeBytes : kRangeBytes;   // laying those out again costs more
+    p.c_splits = p.gathered ? 1 : smaller(p.ic, ceil_div(p.lanes * block * p.together, range));
+    const int64_t bytes = p.fold_blocks * p.vectors * L * p.lanes * size;
     const int64_t wanted = ceil_div(kUnits, p.fold_blocks * p.c_splits),
-                  strips = p.n * p.d.grid * p.h.grid * p.w.grid * block / kPanelBytes;
-    p.k_splits = p.chunks = 1;
-    int64_t least = -1;
-    for (int64_t k_splits = 1; k_splits < 2 * p.k_blocks; k_splits *= 2) {
-        const int64_t splits = smaller(k_splits, p.k_blocks);
-        int64_t chunks = 1;
-        while (chunks * splits < wanted && chunks * 2 * bytes <= kSumsBytes && chunks * 2 <= strips) chunks *= 2;
-        const int64_t cost = x_bytes * splits + 3 * bytes * chunks + larger(0, wanted - chunks * splits) * kIdleBytes;
-        if (least >= 0 && cost >= least) continue;
-        least = cost;
-        p.k_splits = splits;
-        p.chunks = chunks;
+                  most = p.positions_in_all() * block / kChunkBytes;
+    int64_t blocks = p.gathered ? p.k_blocks : larger(p.together, ceil_div(p.k_blocks, wanted));
+    for (;; blocks = ceil_div(blocks, 2)) {
+        p.k_splits = ceil_div(p.k_blocks, blocks);
+        p.chunks = 1;
+        while (p.chunks * p.k_splits < wanted && p.chunks * 2 * bytes <= kSumsBytes && p.chunks * 2 <= most)
+            p.chunks *= 2;
+        if (blocks == 1 || p.chunks * p.k_splits >= wanted) break;
     }
-    p.blocks_of_split = ceil_div(p.k_blocks, p.k_splits);
 }
 
-// Positions: columns, then rows, then images, until a panel of dy is full.
-template <class T> void cut_strips(WeightProblem& p, int64_t block) {
+// Positions: columns, then rows, then images, until a strip is long enough or each chunk has one.
+template <class T> void cut_strips(WeightProblem& p) {
     constexpr int64_t L = kLanes<T>;
-    int64_t most = smaller(kPanelBytes / block, kMostPositions);
-    most = larger(kFewestPositions, smaller(most, kStripBytes / (p.blocks_of_split * block)));
+    const int64_t of_chunk = ceil_div(p.positions_in_all(), p.chunks);
+    const int64_t most = larger(kFewestPositions, smaller(p.gathered ? kMostGathered : kMostPositions, of_chunk));
     p.rows = p.images = 1;
     // Of few strips every chunk has to have as many, or threads wait: how many, each at most 5/4 as long. `others`: of
     // how many parts each is cut into so many.
@@ -127,7 +129,7 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     constexpr int64_t L = kLanes<T>;
     WeightProblem p{};
     set_forward_axes(p, s);
-    p.swapped = (is_pointwise(s) && s.n * p.in_plane <= smaller(kMostPositions, p.oc)) ||
+    p.swapped = (is_pointwise(s) && s.n * p.in_plane <= smaller(kSwappedPositions, p.oc)) ||
                 ((is_pointwise(s) || takes_every_other<T>(s)) && p.oc > p.ic);
     if (p.swapped) {
         const int64_t channels = p.ic;
@@ -162,17 +164,20 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
 
     const int64_t block = ceil_div(p.vectors, p.k_blocks) * L * sizeof(T);   // bytes of a position of dy
     choose_splits<T>(p, block);
-    cut_strips<T>(p, block);
+    cut_strips<T>(p);
     while (p.chunks > p.strips) p.chunks /= 2;
     p.in_result = p.swapped && p.chunks == 1 && p.oc % L == 0;
     p.sums = p.in_result ? 0 : p.vectors * L * p.lanes;
     p.bias_sums = p.swapped ? p.ic : p.vectors * L;
+    constexpr int64_t tile = most_lanes(kMostVectors);
+    const int64_t of_tile = tile * larger(1, p.positions() * p.w.step) * static_cast<int64_t>(sizeof(T));
+    p.lanes_near = larger(1, kNearBytes / of_tile) * tile;
     p.copy_pitch = ceil_div(p.positions(), L) * L + L;
-    p.x_scratch = p.gathered ? p.images * p.x_image : p.swapped ? larger(p.ic, L) * p.copy_pitch : 0;
+    p.x_scratch = p.swapped ? larger(smaller(p.ic, p.lanes_near), L) * p.copy_pitch : 0;
+    if (p.gathered) p.x_scratch = p.images * p.x_image;
     p.x_scratch = ceil_div(p.x_scratch + L, 16) * 16;
-    p.scratch =
-        ceil_div(p.x_scratch + smaller(p.vectors, p.blocks_of_split * kMostVectors) * L * p.positions(), 64) * 64 +
-        kScratchGap / static_cast<int64_t>(sizeof(T));
+    p.scratch = ceil_div(p.x_scratch + smaller(p.vectors, p.together * kMostVectors) * L * p.positions(), 64) * 64 +
+                kScratchGap / static_cast<int64_t>(sizeof(T));
     return p;
 }
 
