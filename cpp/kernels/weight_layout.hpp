@@ -8,6 +8,8 @@
 namespace tk::TK_ISA {
 namespace {
 
+constexpr int64_t kDyAhead = 128;   // elements of each row of dy, called in while it is laid out
+
 struct WeightStrip {
     int64_t image, images, fold_block, od, h0, rows, w0, columns;
 };
@@ -15,6 +17,7 @@ struct WeightStrip {
 // Lane i of a vector: from[offsets[i]], from[offsets[i] + 1] ..; negative: zeros.
 template <class T> struct LaneRows {
     const T *from, *y;   // y: keeps what of `from` has a positive y; or nullptr
+    int64_t ahead;       // calls in what lies so many elements further; 0: nothing
     int64_t offsets[kLanes<T>];
     bool full;   // every lane has a row
 };
@@ -26,6 +29,8 @@ template <class T> void transpose_rows(T* to, int64_t pitch, const LaneRows<T>& 
     for (int64_t o = 0; o < positions; o += L) {
         const int64_t count = smaller(L, positions - o);
         Vec<T> rows[L];
+        if (a.ahead)
+            for (int i = 0; i < L; ++i) __builtin_prefetch(a.from + a.offsets[i] + o + a.ahead, 0, 2);
         if (a.full && count == L && !a.y) {
 #pragma GCC unroll 16
             for (int i = 0; i < L; ++i) rows[i] = load(a.from + a.offsets[i] + o);
@@ -63,7 +68,7 @@ void lay_out_dy(T* to, T* bias, const T* dy, const T* y, const WeightProblem& p,
     const int64_t start = (s.od * p.h.grid + s.h0) * p.w.grid + s.w0, group = s.fold_block * p.fold;
     const int64_t begin = p.first_vector(k), vectors = p.first_vector(k + 1) - begin;
     for (int64_t v = 0; v < vectors; ++v) {
-        LaneRows<T> lanes{dy, y, {}, true};
+        LaneRows<T> lanes{dy, y, kDyAhead, {}, true};
         for (int64_t i = 0; i < L; ++i) {
             const int64_t channel = (begin + v) * L / p.fold + i / p.fold, g = group + i % p.fold;
             const bool exists = channel < p.oc && g < p.groups;
@@ -97,7 +102,7 @@ void lay_out_every_other(T* to, T* lines, const T* x, const WeightProblem& p, co
         for (int64_t n = 0; n < s.images; ++n) {
             const int64_t first = (begin + v) * L, channels = smaller(L, p.oc - first);
             const T* from = x + (((s.image + n) * p.groups + s.fold_block) * p.oc + first) * p.out_plane;
-            LaneRows<T> lanes{lines, nullptr, {}, channels == L};
+            LaneRows<T> lanes{lines, nullptr, 0, {}, channels == L};
             for (int64_t i = 0; i < L; ++i) lanes.offsets[i] = i < channels ? i * p.copy_pitch : -1;
             for (int64_t i = 0; i < channels; ++i, from += p.out_plane) {
                 const T* at = from + start;
@@ -143,7 +148,7 @@ void gather_row(T* to, const T* x, int64_t row, const WeightProblem& p, const We
     for (int64_t i = 0; i < run.begin * p.x_pitch; ++i) to[i] = 0;
     for (int64_t i = run.end * p.x_pitch; i < p.x_row; ++i) to[i] = 0;
     for (int64_t lane = 0; lane < p.x_pitch; lane += L) {
-        LaneRows<T> lanes{from, nullptr, {}, true};
+        LaneRows<T> lanes{from, nullptr, 0, {}, true};
         for (int64_t i = 0; i < L; ++i) {
             const int64_t c = (lane + i) / p.fold, g = (lane + i) % p.fold;
             const bool exists = c < p.ic && group + g < p.groups;
