@@ -15,6 +15,24 @@ from tatamikomi.kernels.algorithm import POLICIES
 DIRECTIONS = ["forward", "backward_input", "backward_weight"]
 
 
+# Of 1x1 to more channels dy is copied, masked, some channels at a time: of several images, of more than lie near, of
+# every other column; several blocks of channels read it.
+@pytest.mark.parametrize(("n", "size", "stride"), [(9, 5, 1), (2, 30, 1), (3, 9, 2)])
+def test_weight_gradient_behind_relu_of_1x1_to_more_channels(n: int, size: int, stride: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 4, (n, 136, size, size)).astype(np.float32)
+    sizes = (n, 200, (size - 1) // stride + 1, (size - 1) // stride + 1)
+    dy, y = (rng.integers(-3, 4, sizes).astype(np.float32) for _ in range(2))
+    dbias = np.empty(200, np.float32)
+    dweight = tk.kernels.conv_backward_weight(
+        dy, x, (200, 136, 1, 1), stride=stride, y=y, dbias=dbias, algorithm="direct"
+    )
+    masked = np.where(y > 0, dy, 0)
+    expected = np.einsum("nkhw,nchw->kc", masked, x[:, :, ::stride, ::stride])
+    np.testing.assert_array_equal(dweight[:, :, 0, 0], expected)
+    np.testing.assert_array_equal(dbias, masked.sum((0, 2, 3)))
+
+
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("tap", [(0, 0), (1, 2), (2, 1)])
 def test_padding_contributes_nothing_to_non_finite_factors(bad: float, tap: tuple[int, int]) -> None:
