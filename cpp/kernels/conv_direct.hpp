@@ -4,7 +4,8 @@
 //
 // A thread copies a strip of input rows into zero-padded scratch (direct_layout.hpp), so that the inner loop knows no
 // borders, and walks over blocks of packed output channels and, inside, over register tiles (direct_strip.hpp):
-// neighbouring outputs of one row. Taps that only see padding are left out, row by row and tile by tile.
+// neighbouring outputs of one row. Taps that only see padding are left out, row by row and tile by tile. What lies in
+// one row, 1x1 and along pixels signals, is read where the user keeps it, but for columns that see padding.
 //
 // Forward convolution is one such problem. So is each sub-pixel part of its input gradient, with output channels as
 // input, reversed taps and outputs `step` apart (direct_problems.hpp). Every output's terms are added in the same order
