@@ -134,9 +134,7 @@ struct WinogradStrided {
             return "fewer than 32 channels per group: transforms would outweigh the products saved";
         if (s.ic / s.groups > 512 || s.oc / s.groups > 512)
             return "more than 512 channels per group: the transformed weights would outgrow the caches";
-        if (s.kh == 3)
-            return s.oh < 28 || s.ow < 28 ? "outputs smaller than 28x28: transforms would outweigh the products saved"
-                                          : nullptr;
+        if (s.kh == 3) return declines_strided3_tiles(s);
         // At 4x4 forward gains at a batch of 16 what it loses at 1. Tiles that cover 2.56 times the outputs (5x5)
         // take 1.2 times direct's time, 1.44 times (10x10) as much, 1.31 times (7x7) 0.7.
         if (height < 7 || width < 7) return "maps smaller than 7x7: transforms would outweigh the products saved";

@@ -109,7 +109,10 @@ def test_tiles_fit_small_maps(size, padding, forward, backward_input, backward_w
         ((1, 64, 8, 28, 28), (64, 64, 1, 3, 3), 1, "winograd_f4"),
         ((1, 64, 4, 6, 6), (64, 64, 3, 3, 3), 1, "winograd_f2"),
         ((1, 64, 8, 56, 56), (64, 64, 3, 3, 3), 2, "winograd_strided"),
-        ((1, 64, 8, 28, 28), (64, 64, 3, 3, 3), 2, "direct"),
+        ((1, 128, 8, 28, 28), (128, 128, 3, 3, 3), 2, "winograd_strided"),
+        ((1, 32, 8, 28, 28), (64, 32, 3, 3, 3), 2, "direct"),  # few channels
+        ((1, 128, 8, 26, 26), (128, 128, 3, 3, 3), 2, "direct"),  # 13x13
+        ((1, 128, 8, 34, 34), (128, 128, 3, 3, 3), 2, "direct"),  # tiles reach far past 17x17
     ],
 )
 def test_tiles_serve_kernels_of_depth(x, weight, stride, algorithm):
