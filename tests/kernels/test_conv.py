@@ -148,6 +148,26 @@ def test_workspace_stays_below_8_mb_per_thread(direction: str) -> None:
                 assert workspace <= threads * 8 * 2**20 + held, (x_shape, threads, name, workspace)
 
 
+@pytest.mark.parametrize(("algorithm", "size", "stride"), [("winograd_strided", 56, 2), ("winograd_f4", 28, 1)])
+def test_threads_that_transform_weights_for_themselves(algorithm: str, size: int, stride: int) -> None:
+    """49 tiles: two threads take one run each, with weights of their own; others share. Bits are the same."""
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((1, 20, size, size), np.float32)
+    weight = rng.standard_normal((72, 20, 3, 3), np.float32)
+    dy = rng.standard_normal((1, 72, 28, 28), np.float32)
+    options = {"stride": stride, "padding": 1}
+    results = []
+    for name, threads in ((algorithm, 1), (algorithm, 2), (algorithm, 3), ("direct", 2)):
+        with tk.threads(threads):
+            y = tk.kernels.conv_forward(x, weight, **options, algorithm=name)
+            results.append((y, tk.kernels.conv_backward_input(dy, weight, x.shape, **options, algorithm=name)))
+    for each, plain in zip(results[0], results[3], strict=True):
+        np.testing.assert_allclose(each, plain, rtol=0, atol=2e-4)
+    for other in results[1:3]:
+        np.testing.assert_array_equal(results[0][0], other[0])
+        np.testing.assert_array_equal(results[0][1], other[1])
+
+
 def test_large_weights_are_packed_as_they_are_used() -> None:
     """Weights of more than the packing limit take another path, which must give the same results."""
     rng = np.random.default_rng(1)
