@@ -4,8 +4,9 @@
 //
 // A thread copies a strip of input rows into zero-padded scratch (direct_layout.hpp), so that the inner loop knows no
 // borders, and walks over blocks of packed output channels and, inside, over register tiles (direct_strip.hpp):
-// neighbouring outputs of one row. Taps that only see padding are left out, row by row and tile by tile. What lies in
-// one row, 1x1 and along pixels signals, is read where the user keeps it, but for columns that see padding.
+// neighbouring outputs of one row. Taps that only see padding are left out, row by row and tile by tile; along channels
+// so are a tile's outermost two pixels, of taps at which those see it. What lies in one row, 1x1 and along pixels
+// signals, is read where the user keeps it, but for columns that see padding.
 //
 // Forward convolution is one such problem. So is each sub-pixel part of its input gradient, with output channels as
 // input, reversed taps and outputs `step` apart (direct_problems.hpp). Every output's terms are added in the same order
@@ -81,7 +82,7 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
             if constexpr (kTuned<T>)
                 if (near.end > 0)
                     compute_in_place<T, AlongPixels>(a, packed, all.packed_block, p, columns_of(s, near), k, k + step,
-                                                     packs, reinterpret_cast<int64_t*>(own));
+                                                     packs, reinterpret_cast<ColumnTap*>(own));
             for (bool left = kTuned<T> && AlongPixels;; left = false) {   // of what is left and right of them
                 const Run rest = left ? Run{0, near.begin} : Run{near.end, s.columns};
                 if (rest.begin < rest.end)

@@ -11,6 +11,10 @@ constexpr int kInputAhead = 8, kWeightsAhead = 16, kRawAhead = 8;
 // Tiles of so few pixels are rare, and what they cost besides their sums matters less than their code.
 template <class T> constexpr int kCalledPixels = kTuned<T> ? kTilePixels / 4 : kLanes<T>;
 
+// Tiles that leave out pixels of padding, which is code: the largest ones, and those of a row of seven.
+template <class T, int Pixels, int Vectors>
+constexpr bool kLeavesOut = kTuned<T> && Vectors > 1 && (Pixels >= kTilePixels - 2 || Pixels == kFewColumns);
+
 template <class T, int Pixels, int Vectors>
 TK_INLINE void write_called(const Vec<T> (&acc)[Pixels][Vectors], const TileArguments<T>& a, int64_t pixels,
                             int64_t across) {
@@ -50,34 +54,38 @@ TK_INLINE void write_turned(const Vec<T> (&acc)[Pixels][Vectors], const Destinat
 template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels, bool Packs = false>
 [[gnu::noinline]] void channel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
+    constexpr bool kEdges = kLeavesOut<T, Pixels, Vectors> && Apart == 1 && Across == Pixels && !Packs;
     Vec<T> acc[Pixels][Vectors];
     const T* raw = a.raw;
     T* packs = a.packs;
-    accumulate_taps(acc, a, Vectors * L,
-                    [&](Vec<T>(&sums)[Pixels][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
-                        if constexpr (Vectors > 1) {   // with one vector, loads are what bounds
-                            __builtin_prefetch(x + kInputAhead * a.channel_pitch);
-                            const T* next = Packs ? raw + kRawAhead * a.raw_pitch : w + kWeightsAhead * Vectors * L;
+    accumulate_taps<kEdges>(
+        acc, a, Vectors * L,
+        [&](Vec<T>(&sums)[Pixels][Vectors], const T* x, const T* w, int64_t edges) __attribute__((always_inline)) {
+            if constexpr (Vectors > 1) {   // with one vector, loads are what bounds
+                __builtin_prefetch(x + kInputAhead * a.channel_pitch);
+                const T* next = Packs ? raw + kRawAhead * a.raw_pitch : w + kWeightsAhead * Vectors * L;
 #pragma GCC unroll 4
-                            for (int i = 0; i < Vectors * L; i += kCacheLine<T>) __builtin_prefetch(next + i);
-                        }
-                        if constexpr (Apart > 1) fetch(x + a.ahead, Pixels * Apart);
-                        Vec<T> factor[Vectors];
+                for (int i = 0; i < Vectors * L; i += kCacheLine<T>) __builtin_prefetch(next + i);
+            }
+            if constexpr (Apart > 1) fetch(x + a.ahead, Pixels * Apart);
+            Vec<T> factor[Vectors];
 #pragma GCC unroll 2
-                        for (int v = 0; v < Vectors; ++v) factor[v] = load((Packs ? raw : w) + v * L);
-                        if constexpr (Packs) {
+            for (int v = 0; v < Vectors; ++v) factor[v] = load((Packs ? raw : w) + v * L);
+            if constexpr (Packs) {
 #pragma GCC unroll 2
-                            for (int v = 0; v < Vectors; ++v) store(packs + v * L, factor[v]);
-                            raw += a.raw_pitch;
-                            packs += Vectors * L;
-                        }
+                for (int v = 0; v < Vectors; ++v) store(packs + v * L, factor[v]);
+                raw += a.raw_pitch;
+                packs += Vectors * L;
+            }
 #pragma GCC unroll 32
-                        for (int p = 0; p < Pixels; ++p) {
-                            const Vec<T> value = broadcast(x[p / Across * a.row_pitch + p % Across * Apart]);
+            for (int p = 0; p < Pixels; ++p) {
+                if (p < 2 && edges & kFirst << p) continue;
+                if (p >= Pixels - 2 && edges & kLast << (Pixels - 1 - p)) continue;
+                const Vec<T> value = broadcast(x[p / Across * a.row_pitch + p % Across * Apart]);
 #pragma GCC unroll 2
-                            for (int v = 0; v < Vectors; ++v) sums[p][v] += value * factor[v];
-                        }
-                    });
+                for (int v = 0; v < Vectors; ++v) sums[p][v] += value * factor[v];
+            }
+        });
     const Destination<T> to = a.to;   // a copy, which no store can change
     if constexpr (Vectors == 2 && Apart == 1 && Across == Pixels)
         if (to.pairs) {

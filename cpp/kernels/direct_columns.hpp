@@ -32,6 +32,19 @@ inline Run taps_seen(const DirectProblem& p, const Strip& s, int64_t begin, int6
     return run;
 }
 
+// Where the taps of a row start, from its first, and what columns [begin, end) leave out.
+[[gnu::noinline]] inline void list_columns(ColumnTap* columns, const DirectProblem& p, const Strip& s, bool straight,
+                                           int64_t begin, int64_t end) {
+    const int64_t step = larger(p.w.step, 1), pixel = p.w.stride * p.w.step;
+    const int64_t first = p.w.origin + (s.w0 + begin) * pixel, last = p.w.origin + (s.w0 + end - 1) * pixel;
+    for (int64_t e = 0; e < p.w.taps; ++e) {
+        const int64_t q = e * p.w.reach, at = q * p.w.stride;
+        columns[e].offset = straight ? p.w.origin + at : q % step * p.position_pitch + q / step;
+        columns[e].edges = (first + at < 0) * kFirst + (first + at + pixel < 0) * kSecond +
+                           (last + at >= p.w.in) * kLast + (last + at - pixel >= p.w.in) * kLastButOne;
+    }
+}
+
 // Bit q: whether position `begin` + q of a row's first tap, on to the last of column end - 1, lies in the input.
 inline uint32_t positions_seen(const DirectProblem& p, const Strip& s, int64_t begin, int64_t end) {
     const int64_t first = p.w.origin + s.w0 + begin, last = smaller(end - begin + kRowTaps - 1, p.w.in - first);

@@ -194,15 +194,6 @@ inline void list_taps(RowTap* taps, const DirectProblem& p, const Strip& s, int6
     *taps = {0, -1};
 }
 
-// Where the taps of a row start, from its first.
-inline void list_columns(int64_t* columns, const DirectProblem& p, bool straight) {
-    const int64_t step = larger(p.w.step, 1);
-    for (int64_t e = 0; e < p.w.taps; ++e) {
-        const int64_t q = e * p.w.reach;
-        columns[e] = straight ? p.w.origin + q * p.w.stride : q % step * p.position_pitch + q / step;
-    }
-}
-
 // Where rows are taken one after the other, some channels at a time: each is a run, which the processor foresees. One
 // channel at a time would write lines far apart, which share sets of the caches.
 constexpr int64_t kCopiedChannels = 8;

@@ -29,19 +29,20 @@ template <class T, int Rows, int Vectors, bool InPlace = false>
     int64_t places[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) places[v] = kPlaced && v > 0 ? a.places[v].in : v * L;
-    accumulate_taps(acc, a, Rows,
-                    [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w) __attribute__((always_inline)) {
-                        if constexpr (InPlace) fetch(x + a.ahead, kCalledIn<T>);
-                        Vec<T> value[Vectors];
+    accumulate_taps<false>(acc, a, Rows,
+                           [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w, int64_t)
+                               __attribute__((always_inline)) {
+                                   if constexpr (InPlace) fetch(x + a.ahead, kCalledIn<T>);
+                                   Vec<T> value[Vectors];
 #pragma GCC unroll 4
-                        for (int v = 0; v < Vectors; ++v) value[v] = load(x + places[v]);
+                                   for (int v = 0; v < Vectors; ++v) value[v] = load(x + places[v]);
 #pragma GCC unroll 8
-                        for (int k = 0; k < Rows; ++k) {
-                            const Vec<T> factor = broadcast(w[k]);
+                                   for (int k = 0; k < Rows; ++k) {
+                                       const Vec<T> factor = broadcast(w[k]);
 #pragma GCC unroll 4
-                            for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
-                        }
-                    });
+                                       for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
+                                   }
+                               });
     const Destination<T> to = a.to;   // a copy, which no store can change
     if constexpr (kTuned<T> && Rows == kPixelRows && Vectors == kPixelVectors)
         if (to.windows.rows && to.first && to.eights->whole && to.channels >= Rows) {

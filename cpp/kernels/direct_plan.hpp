@@ -342,7 +342,7 @@ template <class T> void plan(DirectProblem& p) {
     if (kTuned<T> && p.strips() == 1 && p.n * p.groups * image >= kCalledFrom && image * bytes <= kScratchBytes)
         p.called_in = ceil_div(image, larger(1, tiles * p.c_blocks));
     // The row taps of each row, the offsets of column taps; then a strip.
-    p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps), 16) * 16;
+    p.lists = ceil_div(elements_of<T>(p.rows * (p.d.taps * p.h.taps + 1) * 2 + p.w.taps * 2), 16) * 16;
     const int64_t strip = kTuned<T> && p.planes ? p.c_block * p.in_plane
                           : kFlat<T> && p.flat  ? p.c_block * p.channel_pitch
                                                 : p.row_slots() * p.row_pitch + kPixelVectors * L;

@@ -80,9 +80,9 @@ template <class T> TK_INLINE void to_lattice(Destination<T>& to, T* plane, int64
 // packs: where the first tile packs the weights of one block, or nullptr.
 template <class T, bool AlongPixels>
 void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
-                      int64_t k_begin, int64_t k_end, T* packs, int64_t* columns) {
+                      int64_t k_begin, int64_t k_end, T* packs, ColumnTap* columns) {
     constexpr RowTap row[] = {{0, 0}, {0, -1}};
-    list_columns(columns, p, true);
+    list_columns(columns, p, s, true, 0, s.columns);
     const int64_t packing = !AlongPixels && packs ? p.tile_pixels : 0;   // pixels of the first tile
     const Cut cut = cut_of<T, AlongPixels>(p, s.columns - packing);
     const int64_t tiles = cut.count, blocks = k_end - k_begin;
@@ -242,7 +242,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     if (flat) s.columns *= s.rows, s.rows = 1;
     RowTap* lists = reinterpret_cast<RowTap*>(workspace);
     const int64_t list_pitch = list_length(p);
-    int64_t* columns = reinterpret_cast<int64_t*>(lists + p.rows * list_pitch);
+    ColumnTap* columns = reinterpret_cast<ColumnTap*>(lists + p.rows * list_pitch);
     const bool planes = kTuned<T> && p.planes, strided = kTuned<T> && !staged && p.straight && !a.mask;
     const bool straight = strided || planes, in_x = strided || (planes && !a.mask);
     const bool streams = writes_past_cache<T, AlongPixels>(a, p);
@@ -250,7 +250,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     T* const image = a.y + (s.image * p.groups + s.group) * p.oc * p.out_plane;
     const T* next = a.x + (s.image * p.groups + s.group + 1) * p.ic * p.in_plane;
     for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r, straight);
-    list_columns(columns, p, straight);
+    columns[0] = {0, 0};   // of rows end to end, whose one tap meets no padding
     const Zones zones = zones_of(p, s);
     TileArguments<T> tile{};
     tile.columns = columns;
@@ -293,6 +293,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                 tile.to.streams = streams && w0 % kLanes<T> == 0 && length % kLanes<T> == 0;
                 if (AlongPixels && kTuned<T> && is_whole<T>(p, length)) {
                     const Run seen = taps_seen(p, s, w0, w0 + length);
+                    list_columns(columns, p, s, straight, w0, w0 + length);
                     tile.tap_begin = seen.begin;
                     tile.tap_end = seen.end;
                     tile.in = scratch + w0;
@@ -304,6 +305,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                     const Run range = strided ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(cut, i);
                     const int64_t begin = w0 + range.begin, end = w0 + range.end;
                     const Run seen = flat ? Run{0, 1} : taps_seen(p, s, begin, end);
+                    if (!flat) list_columns(columns, p, s, straight, begin, end);
                     tile.tap_begin = seen.begin;
                     tile.tap_end = seen.end;
                     tile.pixels = end - begin;

@@ -17,6 +17,13 @@ struct RowTap {
     int64_t offset, index;
 };
 
+// A tap of a row: where its input starts, and which of a tile's pixels at either end see padding there. They add 0: a
+// tile along channels leaves them out.
+enum Edge : int64_t { kFirst = 1, kSecond = 2, kLast = 4, kLastButOne = 8 };
+struct ColumnTap {
+    int64_t offset, edges;
+};
+
 // Where a vector of pixels lies, from a tile's first: in scratch, and in the output.
 struct Place {
     int64_t in, out;
@@ -24,8 +31,8 @@ struct Place {
 
 template <class T> struct TileArguments {
     const T *in, *packed;
-    const RowTap* rows;       // ended by one of index -1
-    const int64_t* columns;   // offsets of the taps of a row, of which [tap_begin, tap_end) see input
+    const RowTap* rows;         // ended by one of index -1
+    const ColumnTap* columns;   // the taps of a row, of which [tap_begin, tap_end) see input
     int64_t tap_begin, tap_end, taps;
     uint32_t
         seen;   // of a tile that takes a row's taps at once: bit q where position q of its input is none of padding
@@ -81,19 +88,31 @@ TK_INLINE void accumulate(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& 
     }
 }
 
-// acc = the terms tap by tap, channel by channel; step(acc, x, w) adds one
-template <class T, int Rows, int Columns, class Step>
+// acc = the terms tap by tap, channel by channel; step(acc, x, w, edges) adds one. Most taps have no edges, and a loop
+// without tests.
+template <bool Edges, class T, int Rows, int Columns, class Step>
 TK_INLINE void accumulate_taps(Vec<T> (&acc)[Rows][Columns], const TileArguments<T>& a, int64_t width, Step&& step) {
     accumulate(
         acc, a, width,
         [&](Vec<T>(&sums)[Rows][Columns], const T* in, const T* packed, int64_t count) __attribute__((always_inline)) {
-            for (const RowTap* row = a.rows; row->index >= 0; ++row)
-                for (int64_t tap = a.tap_begin; tap < a.tap_end; ++tap) {
-                    const T* x = in + row->offset + a.columns[tap];
-                    const T* w = packed + (row->index + tap) * count * width;
+            for (const RowTap* row = a.rows; row->index >= 0; ++row) {
+                const T *const first = in + row->offset, *w = packed + (row->index + a.tap_begin) * count * width;
+                const ColumnTap* const end = a.columns + a.tap_end;
+                for (const ColumnTap* tap = a.columns + a.tap_begin; tap < end; ++tap) {
+                    const T* x = first + tap->offset;
                     asm volatile("" : "+r"(x), "+r"(w));   // keeps loads from being hoisted across taps, then spilled
-                    for (int64_t i = 0; i < count; ++i, x += a.channel_pitch, w += width) step(sums, x, w);
+                    const int64_t edges = Edges ? tap->edges : 0;
+                    int64_t left = count;
+                    if (__builtin_expect(edges != 0, 0)) do {
+                            step(sums, x, w, edges);
+                            x += a.channel_pitch, w += width;
+                        } while (--left);
+                    else do {
+                            step(sums, x, w, 0);
+                            x += a.channel_pitch, w += width;
+                        } while (--left);
                 }
+            }
         });
 }
 
