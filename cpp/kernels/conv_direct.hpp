@@ -6,13 +6,14 @@
 // borders, and walks over blocks of packed output channels and, inside, over register tiles (direct_strip.hpp):
 // neighbouring outputs of one row. Taps that only see padding are left out, row by row and tile by tile; along channels
 // so are a tile's outermost two pixels, of taps at which those see it. What lies in one row, 1x1 and along pixels
-// signals, is read where the user keeps it, but for columns that see padding.
+// signals, is read where the user keeps it (direct_in_place.hpp), but for columns that see padding.
 //
 // Forward convolution is one such problem. So is each sub-pixel part of its input gradient, with output channels as
 // input, reversed taps and outputs `step` apart (direct_problems.hpp). Every output's terms are added in the same order
 // whatever tile, strip or thread computes it: sums of at most 96 terms in order of their channels, within each tap by
 // tap, channel by channel; or, of problems that take a row's taps at once (direct_row_tile.hpp), row by row.
 #pragma once
+#include "kernels/direct_in_place.hpp"
 #include "kernels/direct_nines.hpp"
 #include "kernels/direct_strip.hpp"
 

@@ -1,163 +1,16 @@
-// One strip of a direct convolution (conv_direct.hpp): its register tiles (direct_tile.hpp), read where the input lies,
-// or out of scratch, row by row or over rows.
+// A strip of a direct convolution whose input lies in scratch, or as far apart as its tiles read it (conv_direct.hpp):
+// register tiles (direct_tile.hpp), row by row or over rows.
 #pragma once
-#include "kernels/direct_columns.hpp"
-#include "kernels/direct_pack.hpp"
-#include "kernels/direct_pixel_tile.hpp"
-#include "kernels/direct_row_tile.hpp"
+#include "kernels/direct_call.hpp"
 
 namespace tk::TK_ISA {
 namespace {
-
-template <class T, bool AlongPixels, bool InPlace = false> TileFunction<T> tile_of(int64_t pixels, int64_t width) {
-    if constexpr (AlongPixels) return pixel_tile_of<T, kPixelRows, InPlace>(pixels, width);
-    else return channel_tile_of<T, kChannelPixels<T>>(pixels, width);
-}
-
-// The operands of a problem. bias, mask (of x's shape) and packed weights may be missing.
-template <class T> struct DirectCall {
-    T* y;
-    const T *x, *mask, *weight, *bias, *packed;
-    bool relu;
-    T* workspace;
-};
 
 // Zeros in a strip's rows, and in what lies between them and the next, of the first `channels` planes.
 template <class T> void clear(T* plane, const DirectProblem& p, const Strip& s, int64_t channels) {
     const int64_t begin = s.h0 * p.out_h, last = s.h0 + s.rows;
     const int64_t end = last == p.h.grid ? p.out_plane : last * p.out_h;
     for (int64_t c = 0; c < channels; ++c) zero_run(plane + c * p.out_plane + begin, end - begin);
-}
-
-// The columns of a strip that are read where they lie: all of their taps meet input. Vectors of pixels run on into the
-// next channel, but not past the last one.
-template <class T, bool AlongPixels>
-Run columns_in_place(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
-    if (!kTuned<T> || !p.in_place || a.mask) return {0, 0};
-    const int64_t far = (p.w.taps - 1) * p.w.reach, end = smaller(s.w0 + s.columns, p.w.in - p.w.origin - far);
-    const int64_t begin = larger(s.w0, -p.w.origin), unit = AlongPixels ? kLanes<T> : 1, length = end - begin;
-    const int64_t channel = (s.image * p.groups + s.group + 1) * p.ic - 1;
-    const int64_t last = channel * p.in_plane + p.w.origin + far + begin + ceil_div(length, unit) * unit;
-    const int64_t inside = last <= p.n * p.groups * p.ic * p.in_plane ? length : far ? length / unit * unit : 0;
-    return inside > 0 ? Run{begin - s.w0, begin - s.w0 + inside} : Run{0, 0};
-}
-
-// Whether a strip needs no copy.
-template <class T, bool AlongPixels>
-bool needs_no_copy(const DirectCall<T>& a, const DirectProblem& p, const Strip& s) {
-    const Run in_place = columns_in_place<T, AlongPixels>(a, p, s);
-    return kTuned<T> && p.planes ? !a.mask : in_place.end - in_place.begin == s.columns;
-}
-
-// Whether tiles along pixels write an output past the cache, each vector a whole line.
-template <class T, bool AlongPixels> bool writes_past_cache(const DirectCall<T>& a, const DirectProblem& p) {
-    constexpr int64_t L = kLanes<T>;
-    return kTuned<T> && L == kCacheLine<T> && AlongPixels && !p.windows.rows && p.out_w == 1 && p.c_blocks == 1 &&
-           p.width == kPixelRows && p.oc % kPixelRows == 0 && p.w.grid % L == 0 && p.out_h % L == 0 &&
-           p.out_plane % L == 0 && past_cache(a.y, p.n * p.groups * p.oc * p.out_plane);
-}
-
-// Tiles along pixels, whose pixels are known here; the input of the tile so many ahead is called in meanwhile.
-constexpr int64_t kTilesAhead = 2;
-template <class T> constexpr int64_t kPixels = kPixelVectors * kLanes<T>;
-
-// Calls in the `count` elements of a tile's outputs from `out` on, in each channel.
-template <class T> TK_INLINE void fetch_outputs(T* out, const DirectProblem& p, int64_t channels, int64_t count) {
-    for (int64_t n = smaller(p.outputs, channels); n > 0; --n, out += p.out_plane) fetch_to_write(out, count);
-}
-
-// Of a tile whose first pixel is this one; the first channel's plane starts at `plane`.
-template <class T> TK_INLINE void to_lattice(Destination<T>& to, T* plane, int64_t pixel, bool ends) {
-    to.out = plane;
-    to.pixel = pixel;
-    to.ends = ends;
-}
-
-// Output channels [k_begin, k_end) of a strip that is read where it lies; their weights lie `pitch` apart. A tile along
-// pixels meets all of them while its input is in L1; along channels it is their weights that stay, and where few inputs
-// make many outputs that are written within the caches, each block's long runs. What one tile does is short, as are
-// tiles of few terms.
-// packs: where the first tile packs the weights of one block, or nullptr.
-template <class T, bool AlongPixels>
-void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, const DirectProblem& p, const Strip& s,
-                      int64_t k_begin, int64_t k_end, T* packs, ColumnTap* columns) {
-    constexpr RowTap row[] = {{0, 0}, {0, -1}};
-    list_columns(columns, p, s, true, 0, s.columns);
-    const int64_t packing = !AlongPixels && packs ? p.tile_pixels : 0;   // pixels of the first tile
-    const Cut cut = cut_of<T, AlongPixels>(p, s.columns - packing);
-    const int64_t tiles = cut.count, blocks = k_end - k_begin;
-    const bool tiles_first = AlongPixels && !p.blocks_first, windows = kWindows<T, AlongPixels> && p.windows.rows;
-    const bool streams = writes_past_cache<T, AlongPixels>(a, p) && (s.w0 | s.columns) % kLanes<T> == 0;
-    const bool far = !streams && (AlongPixels || p.far_outputs);
-    const int64_t tile_pixels = AlongPixels ? kPixels<T> : p.tile_pixels, plane = s.image * p.groups + s.group;
-    T *const image = a.y + plane * p.oc * p.out_plane, *const first = image + s.w0;
-    const T* const bias = a.bias ? a.bias + s.group * p.oc : nullptr;
-    Eights eights{};
-    TileArguments<T> tile{};
-    tile.rows = row;
-    tile.columns = columns;
-    tile.taps = tile.tap_end = p.w.taps;
-    tile.c_sum = p.c_sum;
-    tile.channel_pitch = p.in_plane;
-    place_in_a_row(tile);
-    for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
-        const int64_t c0 = c_block * p.c_block;
-        const T* const in = a.x + (plane * p.ic + c0) * p.in_plane + s.w0;
-        tile.channels = smaller(p.c_block, p.ic - c0);
-        const bool last = c_block == p.c_blocks - 1;
-        tile.to = {nullptr,   nullptr, p.out_plane, 0,       p.out_w,   0, c_block == 0, a.relu && last, false,
-                   p.windows, 0,       &eights,     streams, p.lattice, 0, false};
-        int64_t pixel = 0;
-        const auto take_pixels = [&](int64_t i) {
-            const Run range = i < 0 ? Run{-packing, 0} : tile_run<T, AlongPixels>(cut, i);
-            pixel = packing + range.begin;
-            tile.pixels = range.end - range.begin;
-            tile.in = in + pixel;
-            if (windows) eights = eights_of(p.windows, (s.w0 + pixel) % p.windows.columns, tile.pixels);
-        };
-        const auto run = [&](int64_t block) __attribute__((always_inline)) {
-            const int64_t k = (k_begin + block) * p.outputs;
-            tile.width = width_of<T>(p, k_begin + block);
-            tile.packed = packed + block * pitch + c0 * tile.taps * tile.width;
-            tile.to.out = first + k * p.out_plane + pixel;
-            tile.to.bias = bias ? bias + k : nullptr;
-            tile.to.channels = p.oc - k;
-            if (kLattice<T, AlongPixels> && p.lattice.columns) {
-                to_lattice(tile.to, image + k * p.out_plane, s.w0 + pixel, pixel + tile.pixels == s.columns);
-            } else if (windows) {
-                to_windows(tile.to, image, eights, k, s.w0 + pixel);
-                fetch_windows(tile.to, p);
-            } else if (far) fetch_outputs(tile.to.out + tile_pixels, p, tile.to.channels, tile_pixels);
-            if (!AlongPixels && pixel < packing) {
-                tile.packs = packs + c0 * tile.width;
-                tile.raw = weights_of(a.weight, p, s.group, k_begin) + c0 * p.w_ic;
-                tile.raw_pitch = p.w_ic;
-                packing_tile<T, AlongPixels>()(tile);
-            } else tile_of<T, AlongPixels, true>(tile.pixels, tile.width)(tile);
-        };
-        if (tiles_first) {
-            for (int64_t i = 0; i < tiles; ++i) {
-                take_pixels(i);
-                for (int64_t block = 0; block < blocks; ++block) {
-                    tile.ahead = block < 2 ? kTilesAhead * kPixels<T> + block * kCalledIn<T> : 0;
-                    run(block);
-                }
-            }
-        } else
-            for (int64_t block = 0; block < blocks; ++block)
-                for (int64_t i = packs ? -1 : 0; i < tiles; ++i) {
-                    take_pixels(i);
-                    run(block);
-                }
-    }
-}
-
-// Whether the first tile of output channels `k_block` of a strip that is read where it lies can pack their weights, of
-// 1x1 on its way back.
-template <class T, bool AlongPixels>
-bool packs_on_its_way(const DirectCall<T>& a, const DirectProblem& p, const Strip& s, int64_t k_block) {
-    return kTuned<T> && !AlongPixels && columns_in_place<T, AlongPixels>(a, p, s).end == s.columns && p.w_oc == 1 &&
-           p.oc - k_block * p.outputs >= kBlock<T> && s.columns >= p.tile_pixels;
 }
 
 inline int64_t list_length(const DirectProblem& p) { return p.d.taps * p.h.taps + 1; }
