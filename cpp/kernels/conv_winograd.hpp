@@ -123,15 +123,15 @@ template <class T> struct Winograd {
             const TileRun run = run_of(group, slab, start, bands * (index + 1) / runs - start);
             T* values = scratch + thread * (q.run_values + q.sums + q.strip);
             T *sums = values + q.run_values, *strip = sums + q.sums;
+            T* const of_thread = own ? own + thread * q.weight_block : nullptr;
             for (int64_t c = 0; c < q.c_vectors; ++c)
                 for (int64_t z = run.z.begin; z < run.z.end; ++z)
                     transform_inputs(values, strip, run, c, z, start, run.count);
             for (int64_t k = 0; k < q.k_blocks; ++k) {
-                T* of_thread = own + thread * q.weight_block;
-                if (own)
+                if (of_thread)
                     transform_weight<T>(of_thread, point_pitch<T>(p.ic * p.depth.taps, width_of<T>(p.oc, k)), a.weight,
                                         p, group, k, 0, p.ic);
-                const T* block = own ? of_thread : weights + (group * q.k_blocks + k) * q.weight_block;
+                const T* block = of_thread ? of_thread : weights + (group * q.k_blocks + k) * q.weight_block;
                 multiply(values, block, sums, run, k, start, run.count, 0, p.ic);
                 write_outputs(sums, strip, run, k, start, run.count);
             }
