@@ -41,6 +41,19 @@ bool needs_no_copy(const DirectCall<T>& a, const DirectProblem& p, const Strip& 
     return kTuned<T> && p.planes ? !a.mask : in_place.end - in_place.begin == s.columns;
 }
 
+// Where the tiles of a block of input channels go: the first block sets, the last one's sums are rectified.
+template <class T> Destination<T> destination_of(const DirectCall<T>& a, const DirectProblem& p, int64_t c_block) {
+    Destination<T> to{};
+    to.plane = p.out_plane;
+    to.row_pitch = p.out_h;
+    to.pixel_stride = p.out_w;
+    to.first = c_block == 0;
+    to.relu = a.relu && c_block == p.c_blocks - 1;
+    to.windows = p.windows;
+    to.lattice = p.lattice;
+    return to;
+}
+
 // Whether tiles along pixels write an output past the cache, each vector a whole line.
 template <class T, bool AlongPixels> bool writes_past_cache(const DirectCall<T>& a, const DirectProblem& p) {
     constexpr int64_t L = kLanes<T>;

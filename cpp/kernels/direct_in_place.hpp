@@ -41,9 +41,9 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
         const int64_t c0 = c_block * p.c_block;
         const T* const in = a.x + (plane * p.ic + c0) * p.in_plane + s.w0;
         tile.channels = smaller(p.c_block, p.ic - c0);
-        const bool last = c_block == p.c_blocks - 1;
-        tile.to = {nullptr,   nullptr, p.out_plane, 0,       p.out_w,   0, c_block == 0, a.relu && last, false,
-                   p.windows, 0,       &eights,     streams, p.lattice, 0, false};
+        tile.to = destination_of(a, p, c_block);
+        tile.to.eights = &eights;
+        tile.to.streams = streams;
         int64_t pixel = 0;
         const auto take_pixels = [&](int64_t i) {
             const Run range = i < 0 ? Run{-packing, 0} : tile_run<T, AlongPixels>(cut, i);
@@ -90,11 +90,13 @@ void compute_in_place(const DirectCall<T>& a, const T* packed, int64_t pitch, co
 }
 
 // Whether the first tile of output channels `k_block` of a strip that is read where it lies can pack their weights, of
-// 1x1 on its way back.
+// 1x1 on its way back. It is of the most pixels; on a lattice others may not be of fewer than half as many.
 template <class T, bool AlongPixels>
 bool packs_on_its_way(const DirectCall<T>& a, const DirectProblem& p, const Strip& s, int64_t k_block) {
+    const int64_t rest = s.columns - p.tile_pixels;
     return kTuned<T> && !AlongPixels && columns_in_place<T, AlongPixels>(a, p, s).end == s.columns && p.w_oc == 1 &&
-           p.oc - k_block * p.outputs >= kBlock<T> && s.columns >= p.tile_pixels;
+           p.oc - k_block * p.outputs >= kBlock<T> && rest >= 0 &&
+           (!p.lattice.columns || rest == 0 || 2 * rest >= p.tile_pixels);
 }
 
 }   // namespace

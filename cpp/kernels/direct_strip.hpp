@@ -103,7 +103,6 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     T* const image = a.y + (s.image * p.groups + s.group) * p.oc * p.out_plane;
     const T* next = a.x + (s.image * p.groups + s.group + 1) * p.ic * p.in_plane;
     for (int64_t r = 0; r < s.rows; ++r) list_taps(lists + r * list_pitch, p, s, r, straight);
-    columns[0] = {0, 0};   // of rows end to end, whose one tap meets no padding
     const Zones zones = zones_of(p, s);
     TileArguments<T> tile{};
     tile.columns = columns;
@@ -112,6 +111,13 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
     tile.row_pitch = p.h.step * (straight ? p.h.stride * p.w.in : p.row_pitch);
     tile.ahead = tile.row_pitch;
     tile.channel_pitch = straight ? p.in_plane : p.channel_pitch;
+    const auto see = [&](int64_t begin, int64_t end) {   // which taps meet input in these columns, and where
+        const Run seen = flat ? Run{0, 1} : taps_seen(p, s, begin, end);
+        if (flat) columns[0] = {0, 0};
+        else list_columns(columns, p, s, straight, begin, end);
+        tile.tap_begin = seen.begin;
+        tile.tap_end = seen.end;
+    };
     for (int64_t c_block = 0; c_block < p.c_blocks; ++c_block) {
         const int64_t c0 = c_block * p.c_block;
         tile.channels = smaller(p.c_block, p.ic - c0);
@@ -125,30 +131,15 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
             T* const plane = a.y + (s.image * p.groups * p.oc + k0) * p.out_plane;
             T* out = plane + p.out_offset + s.od * p.out_d;
             if (p.alone && c_block == 0) clear(plane, p, s, smaller(p.outputs, p.oc - k_block * p.outputs));
-            tile.to = {nullptr,
-                       a.bias ? a.bias + k0 : nullptr,
-                       p.out_plane,
-                       p.out_h,
-                       p.out_w,
-                       p.oc - k_block * p.outputs,
-                       c_block == 0,
-                       a.relu && c_block == p.c_blocks - 1,
-                       p.w_pair != 0,
-                       p.windows,
-                       0,
-                       nullptr,
-                       false,
-                       p.lattice,
-                       0,
-                       false};
+            tile.to = destination_of(a, p, c_block);
+            tile.to.bias = a.bias ? a.bias + k0 : nullptr;
+            tile.to.channels = p.oc - k_block * p.outputs;
+            tile.to.pairs = p.w_pair != 0;
             for (int zone = 0; zone < 3; ++zone) {
                 const int64_t w0 = zones.begin[zone], length = zones.begin[zone + 1] - w0;
                 tile.to.streams = streams && w0 % kLanes<T> == 0 && length % kLanes<T> == 0;
                 if (AlongPixels && kTuned<T> && is_whole<T>(p, length)) {
-                    const Run seen = taps_seen(p, s, w0, w0 + length);
-                    list_columns(columns, p, s, straight, w0, w0 + length);
-                    tile.tap_begin = seen.begin;
-                    tile.tap_end = seen.end;
+                    see(w0, w0 + length);
                     tile.in = scratch + w0;
                     run_across<T, AlongPixels>(tile, p, s, lists, w0, length, out, next);
                     continue;
@@ -157,10 +148,7 @@ void compute_strip(const DirectCall<T>& a, const T* packed, int64_t pitch, const
                 for (int64_t i = 0; i < cut.count; ++i) {
                     const Run range = strided ? whole_tile(p, length, i) : tile_run<T, AlongPixels>(cut, i);
                     const int64_t begin = w0 + range.begin, end = w0 + range.end;
-                    const Run seen = flat ? Run{0, 1} : taps_seen(p, s, begin, end);
-                    if (!flat) list_columns(columns, p, s, straight, begin, end);
-                    tile.tap_begin = seen.begin;
-                    tile.tap_end = seen.end;
+                    see(begin, end);
                     tile.pixels = end - begin;
                     tile.in = scratch + begin * pixel;
                     run_down<T, AlongPixels>(tile, p, s, lists, begin, k_block * p.outputs, out, image, strided, next);
