@@ -21,7 +21,7 @@ small = x[:1, :1, :9, :9]
 tk.kernels.conv_backward_weight(tk.kernels.conv_forward(small, weight[:1, :1]), small, (1, 1, 3, 3))
 tk.empty_cache()
 pages = int(open("/proc/self/statm").read().split()[0])
-limit = pages * resource.getpagesize() + (1 << 20)
+limit = pages * resource.getpagesize() + (4 << 20)   # what Python takes for itself comes in pieces of 1 MB
 resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 for call in (
     lambda: tk.kernels.conv_backward_weight(dy, x, weight.shape, out=dweight),
@@ -44,5 +44,5 @@ def test_memory_that_ends_within_a_kernel(backend, what):
     within, output = done.stdout.splitlines()
     beginning = f"MemoryError conv_backward_weight: {what}: no memory for "
     assert within.startswith(beginning)
-    assert int(within.removeprefix(beginning).split()[0]) > 1 << 20
+    assert int(within.removeprefix(beginning).split()[0]) > 4 << 20
     assert output == "MemoryError conv2d: output: no memory for 5971968 bytes, shape (1, 512, 54, 54) of float32"
