@@ -44,27 +44,33 @@ template <class T> struct WinogradWeight {
         return {group, start, count, tiles_in(q.bands, start, count), d, planes_seen(p.depth, d)};
     }
 
-    // One vector of channels of x, of bands [first, first + count) of a run.
-    void transform_x(T* values, T* strip, const TileRun& run, int64_t vector, int64_t first, int64_t count) const {
-        const int64_t width = width_of<T>(p.ic, vector / 2), before = tiles_in(q.bands, run.start, first - run.start);
-        T* to = values + vector / 2 * q.value_block + vector % 2 * L + before * width;
-        for (int64_t z = run.z.begin; z < run.z.end; ++z, to += run.tiles * width)
-            for_each_patch(q.bands, first, count, q.x_rows, [&](const Patch& patch) {
-                const int64_t channel = (patch.image * p.groups + run.group) * p.ic + vector * L;
-                const T* from = a.x + channel * p.x.channel() + z * p.x.plane();
-                load_strip(strip, Source<T>{from, nullptr, p.ic - vector * L}, p.x, patch);
-                p.filter.input({to, run.x_pitch(), width}, strip, p.x, patch);
-            });
+    // One of the products' sides: x, or dy behind its mask.
+    struct Side {
+        const T *from, *mask;
+        const View& view;
+        void (*points)(const Points<T>& to, const T* strip, const View&, const Patch&);
+        int64_t channels, block, rows, pitch;   // channels of a group; elements of two vectors of them
+        Run planes;
+    };
+    Side side_of_x(const TileRun& run) const {
+        return {a.x, nullptr, p.x, p.filter.input, p.ic, q.value_block, q.x_rows, run.x_pitch(), run.z};
     }
-    void transform_dy(T* gradients, T* strip, const TileRun& run, int64_t vector, int64_t first, int64_t count) const {
-        const int64_t width = width_of<T>(p.oc, vector / 2), before = tiles_in(q.bands, run.start, first - run.start);
-        T* to = gradients + vector / 2 * q.gradient_block + vector % 2 * L + before * width;
-        for (int64_t d = run.d.begin; d < run.d.end; ++d, to += run.tiles * width)
-            for_each_patch(q.bands, first, count, q.dy_rows, [&](const Patch& patch) {
-                const int64_t channel = (patch.image * p.groups + run.group) * p.oc + vector * L;
-                const int64_t at = channel * p.dy.channel() + d * p.dy.plane();
-                load_strip(strip, Source<T>{a.dy + at, a.y ? a.y + at : nullptr, p.oc - vector * L}, p.dy, patch);
-                p.filter.gradient({to, run.dy_pitch(), width}, strip, p.dy, patch);
+    Side side_of_dy(const TileRun& run) const {
+        return {a.dy, a.y, p.dy, p.filter.gradient, p.oc, q.gradient_block, q.dy_rows, run.dy_pitch(), run.d};
+    }
+
+    // One vector of channels of a side, of bands [first, first + count) of a run.
+    void transform(T* to, T* strip, const TileRun& run, const Side& side, int64_t vector, int64_t first,
+                   int64_t count) const {
+        const int64_t width = width_of<T>(side.channels, vector / 2);
+        to += vector / 2 * side.block + vector % 2 * L + tiles_in(q.bands, run.start, first - run.start) * width;
+        for (int64_t plane = side.planes.begin; plane < side.planes.end; ++plane, to += run.tiles * width)
+            for_each_patch(q.bands, first, count, side.rows, [&](const Patch& patch) {
+                const int64_t channel = (patch.image * p.groups + run.group) * side.channels + vector * L;
+                const int64_t at = channel * side.view.channel() + plane * side.view.plane();
+                const T* mask = side.mask ? side.mask + at : nullptr;
+                load_strip(strip, Source<T>{side.from + at, mask, side.channels - vector * L}, side.view, patch);
+                side.points({to, side.pitch, width}, strip, side.view, patch);
             });
     }
 
@@ -135,9 +141,9 @@ template <class T> struct WinogradWeight {
             for (int64_t index = begin; index < end; ++index) {
                 const TileRun run = run_at(group, index);
                 for (int64_t c = 0; c < ceil_div(p.ic, L); ++c)
-                    transform_x(values, strip, run, c, run.start, run.count);
+                    transform(values, strip, run, side_of_x(run), c, run.start, run.count);
                 for (int64_t k = 0; k < ceil_div(p.oc, L); ++k)
-                    transform_dy(gradients, strip, run, k, run.start, run.count);
+                    transform(gradients, strip, run, side_of_dy(run), k, run.start, run.count);
                 for (int64_t k = 0; k < q.k_blocks; ++k)
                     for (int64_t c = 0; c < q.c_blocks; ++c)
                         multiply(pair(parts + unit * q.part, c, k), values, gradients, sums, run, c, k, index == begin);
@@ -156,8 +162,9 @@ template <class T> struct WinogradWeight {
                     const int64_t vector = unit / splits, split = unit % splits;
                     const int64_t begin = run.count * split / splits, size = run.count * (split + 1) / splits - begin;
                     T* strip = scratch + thread * own;
-                    if (vector < c_vectors) transform_x(values, strip, run, vector, run.start + begin, size);
-                    else transform_dy(gradients, strip, run, vector - c_vectors, run.start + begin, size);
+                    if (vector < c_vectors)
+                        transform(values, strip, run, side_of_x(run), vector, run.start + begin, size);
+                    else transform(gradients, strip, run, side_of_dy(run), vector - c_vectors, run.start + begin, size);
                 });
                 parallel_for(q.k_blocks * q.c_blocks, work, [&](int64_t unit, int thread) {
                     const int64_t c = unit % q.c_blocks, k = unit / q.c_blocks;

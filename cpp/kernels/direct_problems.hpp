@@ -56,8 +56,7 @@ inline Part part_of(int64_t in, int64_t out, int64_t kernel, int64_t stride, int
     p.w_oc = taps;
     p.w_ic = p.oc * taps;
     if (is_pointwise(s)) {
-        p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
-        p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        set_one_row(p);
         p.out_w = 1;
         return p;
     }

@@ -41,6 +41,11 @@ inline bool is_pointwise(const ConvShape& s) {
            s.pd + s.ph + s.pw == 0;
 }
 
+template <class Problem> void set_one_row(Problem& p) {
+    p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
+    p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+}
+
 template <class Problem> void set_forward_axes(Problem& p, const ConvShape& s) {
     p.n = s.n;
     p.groups = s.groups;
@@ -49,8 +54,7 @@ template <class Problem> void set_forward_axes(Problem& p, const ConvShape& s) {
     p.in_plane = s.id * s.ih * s.iw;
     p.out_plane = s.od * s.oh * s.ow;
     if (is_pointwise(s)) {
-        p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
-        p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+        set_one_row(p);
         return;
     }
     p.d = forward_axis(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d);

@@ -140,8 +140,7 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
             p.every_row = s.sh * s.iw;
             p.out_plane = p.in_plane;
             p.in_plane = s.oh * s.ow;
-            p.d = p.h = forward_axis(1, 1, 1, 1, 0, 1);
-            p.w = forward_axis(p.in_plane, p.in_plane, 1, 1, 0, 1);
+            set_one_row(p);
         }
     }
     p.taps = p.d.taps * p.h.taps * p.w.taps;
