@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,14 +157,24 @@ def test_threads_that_transform_weights_for_themselves(algorithm: str, size: int
     weight = rng.standard_normal((72, 20, 3, 3), np.float32)
     dy = rng.standard_normal((1, 72, 28, 28), np.float32)
     options = {"stride": stride, "padding": 1}
+    shape = conv_shape("test", x.shape, weight.shape, stride, 1, 1, 1)
+
+    def both(dtype: type, **more: Any) -> tuple[Any, Any]:
+        given = [one.astype(dtype, copy=False) for one in (x, weight, dy)]
+        y = tk.kernels.conv_forward(*given[:2], **options, **more)
+        return y, tk.kernels.conv_backward_input(given[2], given[1], x.shape, **options, **more)
+
     results = []
-    for name, threads in ((algorithm, 1), (algorithm, 2), (algorithm, 3), ("direct", 2)):
+    for threads in (1, 2, 3):
         with tk.threads(threads):
-            y = tk.kernels.conv_forward(x, weight, **options, algorithm=name)
-            results.append((y, tk.kernels.conv_backward_input(dy, weight, x.shape, **options, algorithm=name)))
-    for each, plain in zip(results[0], results[3], strict=True):
-        np.testing.assert_allclose(each, plain, rtol=0, atol=2e-4)
-    for other in results[1:3]:
+            results.append(both(np.float32, algorithm=algorithm))
+    with tk.backend("reference"):
+        exact = both(np.float64)
+    for direction, each, truth in zip(("forward", "backward_input"), results[0], exact, strict=True):
+        listed = _native.conv_algorithms(direction, np.dtype(np.float32), shape, POLICIES[algorithm])
+        published = next(error for name, _, _, _, error, _ in listed if name == algorithm)
+        np.testing.assert_allclose(each, truth, rtol=0, atol=published * np.abs(truth).max())
+    for other in results[1:]:
         np.testing.assert_array_equal(results[0][0], other[0])
         np.testing.assert_array_equal(results[0][1], other[1])
 
