@@ -28,12 +28,6 @@ template <class T> struct WinogradCall {
     T* workspace;
 };
 
-// Bands [start, start + count) over planes d of a group, which see planes z; `tiles` in each of these.
-struct TileRun {
-    int64_t group, start, count, tiles;
-    Run d, z;
-};
-
 template <class T> struct Winograd {
     static constexpr int64_t L = kLanes<T>;
     const WinogradCall<T>& a;

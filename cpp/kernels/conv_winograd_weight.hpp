@@ -29,13 +29,9 @@ template <class T> struct WinogradWeight {
     int& spoilt;   // becomes 1 where dweight is not finite
     const int64_t points = p.filter.points, taps = p.taps();
 
-    // Bands [start, start + count) of a slab: of planes d of dy, which see planes z of x.
-    struct TileRun {
-        int64_t group, start, count, tiles;
-        Run d, z;
-        int64_t x_pitch() const { return point_pitch<T>(tiles * (z.end - z.begin)); }
-        int64_t dy_pitch() const { return point_pitch<T>(tiles * (d.end - d.begin)); }
-    };
+    // Between points: x of planes z, dy of planes d.
+    static int64_t x_pitch(const TileRun& run) { return point_pitch<T>(run.tiles * (run.z.end - run.z.begin)); }
+    static int64_t dy_pitch(const TileRun& run) { return point_pitch<T>(run.tiles * (run.d.end - run.d.begin)); }
     int64_t all_runs() const { return q.runs * q.slabs.count; }
     TileRun run_at(int64_t group, int64_t index) const {
         const int64_t start = index % q.runs * q.run;
@@ -53,10 +49,10 @@ template <class T> struct WinogradWeight {
         Run planes;
     };
     Side side_of_x(const TileRun& run) const {
-        return {a.x, nullptr, p.x, p.filter.input, p.ic, q.value_block, q.x_rows, run.x_pitch(), run.z};
+        return {a.x, nullptr, p.x, p.filter.input, p.ic, q.value_block, q.x_rows, x_pitch(run), run.z};
     }
     Side side_of_dy(const TileRun& run) const {
-        return {a.dy, a.y, p.dy, p.filter.gradient, p.oc, q.gradient_block, q.dy_rows, run.dy_pitch(), run.d};
+        return {a.dy, a.y, p.dy, p.filter.gradient, p.oc, q.gradient_block, q.dy_rows, dy_pitch(run), run.d};
     }
 
     // One vector of channels of a side, of bands [first, first + count) of a run.
@@ -91,7 +87,7 @@ template <class T> struct WinogradWeight {
             const int64_t x_plane = run.tiles * x_width, dy_plane = run.tiles * width;
             multiply_planes({sums, values + c_block * q.value_block + z * x_plane,
                              gradients + k_block * q.gradient_block + (d.begin - run.d.begin) * dy_plane, run.tiles,
-                             x_width, d.end - d.begin, stride * x_plane, points, 0, run.x_pitch(), run.dy_pitch()},
+                             x_width, d.end - d.begin, stride * x_plane, points, 0, x_pitch(run), dy_pitch(run)},
                             to, width, smaller(kBlock<T>, p.ic - c_block * kBlock<T>), set);
         }
     }

@@ -67,5 +67,11 @@ inline Slabs slabs_of(const Depth& v, int64_t bytes, int64_t in, int64_t out) {
     return {count, planes, seen(planes)};
 }
 
+// Bands [start, start + count) over planes d of a group, which see planes z; `tiles` in each of these.
+struct TileRun {
+    int64_t group, start, count, tiles;
+    Run d, z;
+};
+
 }   // namespace
 }   // namespace tk::TK_ISA
