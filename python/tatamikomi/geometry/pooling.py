@@ -30,8 +30,8 @@ def pool_shape(
     ceil_mode: object = False,
     count_include_pad: object = True,
     divisor_override: object = None,
-) -> PoolShape:
-    """The geometry of pooling x (n, c, *sizes); stride None is the kernel's size.
+) -> tuple[PoolShape, tuple[int, ...]]:
+    """The geometry of pooling x (n, c, *sizes), and the output's shape; stride None is the kernel's size.
 
     Raises:
         TypeError, ValueError: ranks or options do not fit together, or a window sees nothing but padding.
@@ -57,7 +57,7 @@ def _pool_shape(
     ceil: bool,
     include: bool,
     divisor_override: object,
-) -> PoolShape:
+) -> tuple[PoolShape, tuple[int, ...]]:
     axes = len(x_shape) - 2
     if not 1 <= axes <= 3 or min(x_shape[2:]) < 1:
         raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes of positive size)")
@@ -74,7 +74,8 @@ def _pool_shape(
     for axis in zip(sizes, out, *w[:4], strict=True):
         if _blind_window(*axis):
             raise bad_value(op, "padding", padding, "every window to see at least one element of the input")
-    count_elements(op, "output", (*x_shape[:2], *out))
+    out_shape = (*x_shape[:2], *out)
+    count_elements(op, "output", out_shape)
     s = PoolShape(
         math.prod(x_shape[:2]),
         *lead(sizes, 1),
@@ -90,7 +91,7 @@ def _pool_shape(
     reach = ((s.kd - 1) * s.dil_d * s.ih + (s.kh - 1) * s.dil_h) * s.iw + (s.kw - 1) * s.dil_w
     if reach >= 1 << 31:
         raise bad_value(op, "kernel_size", kernel_size, "a window that spans fewer than 2**31 elements of the input")
-    return s
+    return s, out_shape
 
 
 def _blind_window(size: int, positions: int, kernel: int, stride: int, dilation: int, before: int) -> bool:
@@ -122,21 +123,29 @@ def adaptive_sizes(op: str, output_size: object, sizes: tuple[int, ...]) -> tupl
     return wanted
 
 
-def adaptive_pool_shape(op: str, x_shape: tuple[int, ...], output_size: object) -> PoolShape:
-    """The geometry of adaptive pooling of x (n, c, *sizes); all of the window is left to the kernels.
+def adaptive_pool_shape(op: str, x_shape: tuple[int, ...], output_size: object) -> tuple[PoolShape, tuple[int, ...]]:
+    """The geometry of adaptive pooling of x (n, c, *sizes), and the output's shape; all of the window is left to the
+    kernels.
 
     Raises:
         TypeError, ValueError: another rank, an axis of size 0, or output sizes that are not one or one per axis.
     """
+    compute = _adaptive_pool_shape if plain(output_size) else _adaptive_pool_shape.__wrapped__
+    return compute(op, x_shape, output_size)
+
+
+@lru_cache(REMEMBERED)
+def _adaptive_pool_shape(op: str, x_shape: tuple[int, ...], output_size: object) -> tuple[PoolShape, tuple[int, ...]]:
     axes = len(x_shape) - 2
     if not 1 <= axes <= 3 or min(x_shape[2:], default=0) < 1:
         raise bad_value(op, "x", x_shape, "a shape (n, channels, 1 to 3 axes of positive size)")
     sizes = x_shape[2:]
     out = adaptive_sizes(op, output_size, sizes)
-    count_elements(op, "output", (*x_shape[:2], *out))
+    out_shape = (*x_shape[:2], *out)
+    count_elements(op, "output", out_shape)
     if math.prod(sizes) >= 1 << 31:  # kernels count from a window's corner in 32 bits
         raise bad_value(op, "x", x_shape, "planes of fewer than 2**31 elements")
     ones, zeros = (1, 1, 1), (0, 0, 0)
-    return PoolShape(
-        math.prod(x_shape[:2]), *lead(sizes, 1), *lead(out, 1), *ones, *ones, *zeros, *zeros, *ones, *(0, 0)
-    )
+    planes = math.prod(x_shape[:2])
+    s = PoolShape(planes, *lead(sizes, 1), *lead(out, 1), *ones, *ones, *zeros, *zeros, *ones, *(0, 0))
+    return s, out_shape

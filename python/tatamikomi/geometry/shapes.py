@@ -60,10 +60,6 @@ class PoolShape(NamedTuple):
     count_include_pad: int
     divisor: int
 
-    def out_shape(self, x_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The output's shape, of as many axes as x_shape."""
-        return x_shape[:2] + self[9 - len(x_shape) : 7]  # of od oh ow, fields 4 to 6
-
 
 class NormShape(NamedTuple):
     """[n][c][s], statistics per channel over n and s."""

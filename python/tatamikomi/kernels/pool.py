@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import Padding, PoolShape, Size, as_shape, lead, pool_shape
-from tatamikomi.kernels.arrays import Array, as_float, as_integers, output, relu_output, same_dtype
+from tatamikomi.kernels.arrays import INT64, Array, as_float, as_integers, empty, output, relu_output, same_dtype
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import is_relu
 
@@ -92,22 +92,23 @@ def max_pool_forward(
     """
     op = "max_pool_forward"
     x = as_float(op, "x", x)
-    s = pool_shape(op, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    s, shape = pool_shape(op, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     if not isinstance(return_indices, (bool, np.bool_)):
         raise bad_type(op, "return_indices", return_indices, "True or False")
     relu = is_relu(op, activation)
-    shape = s.out_shape(x.shape)
     if not return_indices:
         if isinstance(out, tuple):
             raise bad_type(op, "out", "tuple", "an array, y alone")
-        y = output(op, out, shape, x.dtype, x)
+        y = empty(op, shape, x.dtype) if out is None else output(op, out, shape, x.dtype, x)
         active().max_pool_forward(y, None, x, s, relu)
         return y
     if out is not None and not (isinstance(out, tuple) and len(out) == 2):
         raise bad_type(op, "out", type(out).__name__, "a tuple (y, indices)")
-    y_out, indices_out = out or (None, None)
-    y = output(op, y_out, shape, x.dtype, x)
-    indices = output(op, indices_out, shape, np.dtype(np.int64), x, y_out)
+    if out is None:
+        y, indices = empty(op, shape, x.dtype), empty(op, shape, INT64)
+    else:
+        y = output(op, out[0], shape, x.dtype, x)
+        indices = output(op, out[1], shape, INT64, x, y)
     active().max_pool_forward(y, indices, x, s, relu)
     return y, indices
 
@@ -154,7 +155,8 @@ def max_pool_backward(
     ones, zeros = (1, 1, 1), (0, 0, 0)
     s = PoolShape(sizes[0] * sizes[1], *in_sizes, *out_sizes, *ones, *ones, *zeros, *zeros, *ones, *(0, 0))
     y = relu_output(op, y, dy)
-    dx = output(op, out, sizes, same_dtype(op, "dy y", dy, y), dy, indices, y)
+    dtype = same_dtype(op, "dy y", dy, y)
+    dx = empty(op, sizes, dtype) if out is None else output(op, out, sizes, dtype, dy, indices, y)
     if not active().max_pool_backward(dx, dy, indices, y, s):
         wrong = f"indices from {indices.min()} to {indices.max()}"
         raise bad_value(op, "indices", wrong, f"positions in a plane of {math.prod(in_sizes)} elements")
@@ -194,8 +196,8 @@ def avg_pool_forward(
     """
     op = "avg_pool_forward"
     x = as_float(op, "x", x)
-    s = pool_shape(*(op, x.shape, kernel_size, stride, padding, 1), ceil_mode, count_include_pad, divisor_override)
-    y = output(op, out, s.out_shape(x.shape), x.dtype, x)
+    s, shape = pool_shape(op, x.shape, kernel_size, stride, padding, 1, ceil_mode, count_include_pad, divisor_override)
+    y = empty(op, shape, x.dtype) if out is None else output(op, out, shape, x.dtype, x)
     active().avg_pool_forward(y, x, s)
     return y
 
@@ -233,9 +235,9 @@ def avg_pool_backward(
     op = "avg_pool_backward"
     dy = as_float(op, "dy", dy)
     sizes = as_shape(op, "input_shape", input_shape)
-    s = pool_shape(*(op, sizes, kernel_size, stride, padding, 1), ceil_mode, count_include_pad, divisor_override)
-    if dy.shape != s.out_shape(sizes):
-        raise bad_value(op, "dy", f"shape {dy.shape}", f"the output's shape {s.out_shape(sizes)}")
-    dx = output(op, out, sizes, dy.dtype, dy)
+    s, shape = pool_shape(op, sizes, kernel_size, stride, padding, 1, ceil_mode, count_include_pad, divisor_override)
+    if dy.shape != shape:
+        raise bad_value(op, "dy", f"shape {dy.shape}", f"the output's shape {shape}")
+    dx = empty(op, sizes, dy.dtype) if out is None else output(op, out, sizes, dy.dtype, dy)
     active().avg_pool_backward(dx, dy, s)
     return dx

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.geometry import adaptive_pool_shape, as_shape
-from tatamikomi.kernels.arrays import Array, as_float, output
+from tatamikomi.kernels.arrays import INT64, Array, as_float, empty, output
 from tatamikomi.kernels.backend import active
 
 #: An integer for every axis, or one per axis; None is the size of the input.
@@ -43,8 +43,8 @@ def adaptive_avg_pool_forward(x: ArrayLike, output_size: OutputSize, out: Array 
     """
     op = "adaptive_avg_pool_forward"
     x = as_float(op, "x", x)
-    s = adaptive_pool_shape(op, x.shape, output_size)
-    y = output(op, out, s.out_shape(x.shape), x.dtype, x)
+    s, shape = adaptive_pool_shape(op, x.shape, output_size)
+    y = empty(op, shape, x.dtype) if out is None else output(op, out, shape, x.dtype, x)
     active().adaptive_avg_pool_forward(y, x, s)
     return y
 
@@ -73,8 +73,8 @@ def adaptive_avg_pool_backward(dy: ArrayLike, input_shape: Sequence[int], out: A
     sizes = as_shape(op, "input_shape", input_shape)
     if dy.ndim != len(sizes) or dy.shape[:2] != sizes[:2]:
         raise bad_value(op, "dy", f"shape {dy.shape}", f"(n, channels, ...) as input_shape {sizes}")
-    s = adaptive_pool_shape(op, sizes, dy.shape[2:])
-    dx = output(op, out, sizes, dy.dtype, dy)
+    s, _ = adaptive_pool_shape(op, sizes, dy.shape[2:])
+    dx = empty(op, sizes, dy.dtype) if out is None else output(op, out, sizes, dy.dtype, dy)
     active().adaptive_avg_pool_backward(dx, dy, s)
     return dx
 
@@ -122,20 +122,21 @@ def adaptive_max_pool_forward(
     """
     op = "adaptive_max_pool_forward"
     x = as_float(op, "x", x)
-    s = adaptive_pool_shape(op, x.shape, output_size)
+    s, shape = adaptive_pool_shape(op, x.shape, output_size)
     if not isinstance(return_indices, (bool, np.bool_)):
         raise bad_type(op, "return_indices", return_indices, "True or False")
-    shape = s.out_shape(x.shape)
     if not return_indices:
         if isinstance(out, tuple):
             raise bad_type(op, "out", "tuple", "an array, y alone")
-        y = output(op, out, shape, x.dtype, x)
+        y = empty(op, shape, x.dtype) if out is None else output(op, out, shape, x.dtype, x)
         active().adaptive_max_pool_forward(y, None, x, s)
         return y
     if out is not None and not (isinstance(out, tuple) and len(out) == 2):
         raise bad_type(op, "out", type(out).__name__, "a tuple (y, indices)")
-    y_out, indices_out = out or (None, None)
-    y = output(op, y_out, shape, x.dtype, x)
-    indices = output(op, indices_out, shape, np.dtype(np.int64), x, y_out)
+    if out is None:
+        y, indices = empty(op, shape, x.dtype), empty(op, shape, INT64)
+    else:
+        y = output(op, out[0], shape, x.dtype, x)
+        indices = output(op, out[1], shape, INT64, x, y)
     active().adaptive_max_pool_forward(y, indices, x, s)
     return y, indices
