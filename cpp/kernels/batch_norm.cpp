@@ -200,7 +200,7 @@ void batch_norm_inference(T* y, const T* x, const T* mean, const T* var, const T
     // Maps so large that a channel's constants cost nothing are taken as they lie in memory.
     if (kTuned<T> && s.s >= 512 && u.chunks == 1 && !past_cache(y, u.elements())) {
         Units<T> image = u;
-        image.n = 1, image.positions = s.s;
+        image.n = 1, image.positions = s.s, image.width = 1;
         return parallel_chunks(s.n * s.c, larger(1, kElementGrain / s.s), s.s, [&](int64_t begin, int64_t end) {
             for (int64_t map = begin; map < end; ++map) {
                 const int64_t start = map / s.c * s.c * s.s;

@@ -1,6 +1,7 @@
 // How normalisation walks over x [n][c][s]. A unit of work is a few neighbouring channels:
 //   s > 1    one channel, or as many short ones as fill about 2 KB of an image (7x7: eight), so that memory is read
-//            in long runs; a vector holds positions of one channel, its constants are broadcast
+//            in long runs, or 8 KB of all images, so that the sums of one are taken while another's wait for their
+//            constants; a vector holds positions of one channel, its constants are broadcast
 //   s == 1   kLanes channels: lane i of every vector belongs to channel i of the unit
 // A unit goes through all stages of a kernel while it is in the cache. Only where there are few channels is one cut
 // into chunks. Units and chunks follow from the shape alone.
@@ -110,11 +111,11 @@ template <class T> struct Units {
     int64_t probes[3];   // elements of channel 0, spread over its positions
 
     explicit Units(const NormShape& shape) : n(shape.n), c(shape.c), s(shape.s), rows(shape.s == 1) {
-        const int64_t wanted = (511 + s) / (s ? s : 1), most = c / 16;   // no fewer than 16 units for that
-        width = rows ? L : wanted < most ? wanted : most;
-        if (!rows) width = width > 8 ? 8 : width < 1 ? 1 : width;
-        units = (c + width - 1) / width;
         positions = n * s;
+        const auto filling = [](int64_t elements, int64_t each) { return (elements - 1 + each) / larger(each, 1); };
+        const int64_t wanted = larger(filling(512, s), filling(2048, positions)), most = c / 16;   // 16 units at least
+        width = rows ? L : larger(1, smaller(8, smaller(wanted, most)));
+        units = (c + width - 1) / width;
         const int64_t parts = positions * (rows ? L : 1) / 32768;
         chunks = units >= 16 || parts < 2 ? 1 : parts > 32 ? 32 : parts;
         for (int k = 0; k < 3 && positions; ++k) {

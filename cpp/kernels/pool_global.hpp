@@ -41,8 +41,10 @@ template <class T> void average_planes(T* y, const T* x, const PoolShape& s) {
             const T* from = x + plane * size;
             for (int64_t p = 0; p < count; ++p, from += rest) {
                 Vec<T> sum{};
-                for (const T* stop = from + (size - rest); from != stop; from += L)
-                    fetch(from + 1024, L), sum += load(from);
+                for (const T* stop = from + (size - rest); from != stop; from += L) {
+                    if constexpr (L == kCacheLine<T>) fetch(from + 1024, L);   // vectors that share lines lose by it
+                    sum += load(from);
+                }
                 if (rest) sum += load_first(from, rest);
                 sums[p] = sum;
             }
