@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "bindings/arrays.hpp"
 
 namespace tk::bindings {
@@ -37,6 +39,38 @@ TK_BACKWARD(relu_backward)
 TK_BACKWARD(sigmoid_backward)
 TK_BACKWARD(tanh_backward)
 TK_BACKWARD(add_relu_forward)   // y, a, b
+
+// What `op` computes from a, or from a and b, in a new array, where there is nothing to coerce or to complain of; else,
+// and where memory lacks, None: kernels/activation.py takes its time over these.
+py::object plain_activation(const std::string& op, const py::handle& a, const py::handle& b) {
+    const bool single = plain<float>(a), one = b.is_none();
+    if (!(single || plain<double>(a)) || !(one || (single ? plain<float>(b) : plain<double>(b)))) return py::none();
+    const auto first = py::reinterpret_borrow<py::array>(a);
+    const auto second = py::reinterpret_borrow<py::array>(one ? a : b);
+    const auto axes = first.ndim();
+    if (second.ndim() != axes || !std::equal(first.shape(), first.shape() + axes, second.shape())) return py::none();
+    const char* const names[] = {"relu_forward",     "sigmoid_forward", "tanh_forward",    "relu_backward",
+                                 "sigmoid_backward", "tanh_backward",   "add_relu_forward"};
+    const auto which = std::find(names, names + 7, op) - names;
+    if (one ? which >= 3 : which < 3 || which == 7) return py::none();
+    py::object y;
+    try {
+        y = new_array(first.dtype(), static_cast<int>(axes), first.shape());
+    } catch (const std::bad_alloc&) { return py::none(); }
+    auto& to = static_cast<py::array&>(y);
+    if (one)
+        run(to, first, [=](const auto& k) {
+            const decltype(k.relu_forward) all[] = {k.relu_forward, k.sigmoid_forward, k.tanh_forward};
+            return all[which];
+        });
+    else
+        run(to, first, second, [=](const auto& k) {
+            const decltype(k.relu_backward) all[] = {k.relu_backward, k.sigmoid_backward, k.tanh_backward,
+                                                     k.add_relu_forward};
+            return all[which - 3];
+        });
+    return y;
+}
 
 Activation activation_of(const std::string& kind) {
 #define TK_NAME(name) \
@@ -143,6 +177,7 @@ void bind_activation(py::module_& m) {
     backward("sigmoid_backward", &sigmoid_backward);
     backward("tanh_backward", &tanh_backward);
     m.def("add_relu_forward", &add_relu_forward, py::arg("y"), py::arg("a"), py::arg("b"));
+    m.def("plain_activation", &plain_activation, py::arg("op"), py::arg("a"), py::arg("b"));
     m.def("activation_kinds", &activation_kinds);
     m.def("activation_forward", &activation_forward, py::arg("y"), py::arg("x"), py::arg("kind"), py::arg("a"),
           py::arg("b"));

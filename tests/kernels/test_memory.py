@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tatamikomi.kernels import native
 
 # The process may grow by less than a kernel's workspace and by less than the reference's temporary arrays.
 CODE = """
@@ -46,3 +50,12 @@ def test_memory_that_ends_within_a_kernel(backend, what):
     assert within.startswith(beginning)
     assert int(within.removeprefix(beginning).split()[0]) > 4 << 20
     assert output == "MemoryError conv2d: output: no memory for 5971968 bytes, shape (1, 512, 54, 54) of float32"
+
+
+def test_kernels_that_are_given_no_workspace_are_called_without_what_tells_of_memory() -> None:
+    listed = (Path(__file__).parents[2] / "cpp/kernels/kernels.def").read_text()
+    kernels = re.findall(r"(?m)^(?:COMMON_)?KERNEL\([\w ]+, (\w+), \(([^)]*)\)\)", listed)
+    given = {name for name, arguments in kernels if re.search(r"\* workspace$", arguments)}
+    assert {"conv_forward", "batch_norm_backward", "warp"} <= given
+    assert native.FRUGAL - {name for name, _ in kernels} == {"plain_activation", "plain_matmul"}
+    assert {name for name, _ in kernels} - native.FRUGAL == given

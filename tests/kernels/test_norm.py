@@ -20,7 +20,7 @@ DTYPES = [np.float32, np.float64]
 RNG = np.random.default_rng
 K = tk.kernels
 
-# Rows of features (no axes), runs around the vectors' widths, one channel cut into chunks, channels in pairs, every rank.
+# Rows of features (no axes), runs around the vectors' widths, a channel cut into chunks, channels in pairs, every rank.
 SHAPES = [
     *[(4, c) for c in (1, 3, 7, 8, 9, 15, 16, 17, 31, 33)],
     *[(2, 3, s) for s in (1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 65, 300)],

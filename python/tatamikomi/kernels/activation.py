@@ -24,6 +24,28 @@ def _with_output(op: str, dy: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     return dy, y
 
 
+def _forward(op: str, x: ArrayLike, out: Array | None) -> Array:
+    if out is None:  # an array as it is: what follows would take as long as a small kernel does
+        plain: Array | None = active().plain_activation(op, x, None)
+        if plain is not None:
+            return plain
+    x = as_float(op, "x", x)
+    y = output_like(op, out, x)
+    getattr(active(), op)(y, x)
+    return y
+
+
+def _backward(op: str, dy: ArrayLike, y: ArrayLike, out: Array | None) -> Array:
+    if out is None:
+        plain: Array | None = active().plain_activation(op, dy, y)
+        if plain is not None:
+            return plain
+    dy, y = _with_output(op, dy, y)
+    dx = output_like(op, out, y, dy)
+    getattr(active(), op)(dx, dy, y)
+    return dx
+
+
 def relu_forward(x: ArrayLike, out: Array | None = None) -> Array:
     """y = max(x, 0); NaN stays NaN.
 
@@ -42,11 +64,7 @@ def relu_forward(x: ArrayLike, out: Array | None = None) -> Array:
     >>> tk.kernels.relu_forward([-1.0, 0.0, 2.0]).tolist()
     [0.0, 0.0, 2.0]
     """
-    op = "relu_forward"
-    x = as_float(op, "x", x)
-    y = output_like(op, out, x)
-    active().relu_forward(y, x)
-    return y
+    return _forward("relu_forward", x, out)
 
 
 def add_relu_forward(a: ArrayLike, b: ArrayLike, out: Array | None = None) -> Array:
@@ -67,6 +85,10 @@ def add_relu_forward(a: ArrayLike, b: ArrayLike, out: Array | None = None) -> Ar
     [0.0, 6.0]
     """
     op = "add_relu_forward"
+    if out is None:
+        plain: Array | None = active().plain_activation(op, a, b)
+        if plain is not None:
+            return plain
     a, b = as_float(op, "a", a), as_float(op, "b", b)
     same_dtype(op, "a b", a, b)
     if b.shape != a.shape:
@@ -91,11 +113,7 @@ def relu_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Arra
     >>> tk.kernels.relu_backward([5.0, 5.0], [0.0, 2.0]).tolist()
     [0.0, 5.0]
     """
-    op = "relu_backward"
-    dy, y = _with_output(op, dy, y)
-    dx = output_like(op, out, y, dy)
-    active().relu_backward(dx, dy, y)
-    return dx
+    return _backward("relu_backward", dy, y, out)
 
 
 def sigmoid_forward(x: ArrayLike, out: Array | None = None) -> Array:
@@ -113,11 +131,7 @@ def sigmoid_forward(x: ArrayLike, out: Array | None = None) -> Array:
     >>> tk.kernels.sigmoid_forward([-1000.0, 0.0, 1000.0]).tolist()
     [0.0, 0.5, 1.0]
     """
-    op = "sigmoid_forward"
-    x = as_float(op, "x", x)
-    y = output_like(op, out, x)
-    active().sigmoid_forward(y, x)
-    return y
+    return _forward("sigmoid_forward", x, out)
 
 
 def sigmoid_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
@@ -135,11 +149,7 @@ def sigmoid_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> A
     >>> tk.kernels.sigmoid_backward([4.0], [0.5]).tolist()
     [1.0]
     """
-    op = "sigmoid_backward"
-    dy, y = _with_output(op, dy, y)
-    dx = output_like(op, out, y, dy)
-    active().sigmoid_backward(dx, dy, y)
-    return dx
+    return _backward("sigmoid_backward", dy, y, out)
 
 
 def tanh_forward(x: ArrayLike, out: Array | None = None) -> Array:
@@ -157,11 +167,7 @@ def tanh_forward(x: ArrayLike, out: Array | None = None) -> Array:
     >>> tk.kernels.tanh_forward([-1000.0, 0.0, 1000.0]).tolist()
     [-1.0, 0.0, 1.0]
     """
-    op = "tanh_forward"
-    x = as_float(op, "x", x)
-    y = output_like(op, out, x)
-    active().tanh_forward(y, x)
-    return y
+    return _forward("tanh_forward", x, out)
 
 
 def tanh_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
@@ -179,11 +185,7 @@ def tanh_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Arra
     >>> tk.kernels.tanh_backward([4.0], [0.5]).tolist()
     [3.0]
     """
-    op = "tanh_backward"
-    dy, y = _with_output(op, dy, y)
-    dx = output_like(op, out, y, dy)
-    active().tanh_backward(dx, dy, y)
-    return dx
+    return _backward("tanh_backward", dy, y, out)
 
 
 def _softmax_shape(op: str, shape: tuple[int, ...], axis: int) -> SoftmaxShape:

@@ -8,7 +8,7 @@ kernel.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
@@ -20,16 +20,19 @@ from tatamikomi.kernels import native, reference
 
 
 class Backend:
-    """The kernels of a module, as attributes."""
+    """The kernels of a module, as attributes; `frugal` names those that never ask for memory."""
 
-    def __init__(self, name: str, module: ModuleType) -> None:
-        self.name, self._module = name, module
+    def __init__(self, name: str, module: ModuleType, frugal: Collection[str] = ()) -> None:
+        self.name, self._module, self._frugal = name, module, frugal
 
     def __getattr__(self, op: str) -> Callable[..., Any]:
         """Called once per kernel: what it finds stays an attribute."""
-        function = getattr(self._module, op, None)
+        function: Callable[..., Any] | None = getattr(self._module, op, None)
         if function is None:
             raise AttributeError(f"{op}: the {self.name} backend has no such kernel")
+        if op in self._frugal:  # no error of theirs has to be told: what would tell it takes a tenth of a microsecond
+            setattr(self, op, function)
+            return function
 
         def kernel(*args: Any) -> Any:
             try:
@@ -41,7 +44,7 @@ class Backend:
         return kernel
 
 
-_BACKENDS = {"native": Backend("native", native), "reference": Backend("reference", reference)}
+_BACKENDS = {"native": Backend("native", native, native.FRUGAL), "reference": Backend("reference", reference)}
 
 
 def _lookup(op: str, argument: str, name: str) -> Backend:

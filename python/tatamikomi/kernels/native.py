@@ -8,6 +8,10 @@ from tatamikomi import _native
 from tatamikomi._native import *  # noqa: F403
 from tatamikomi.errors import bad_value, unknown_name
 
+_NAMES = set(_native.kernel_names())
+#: Kernels without a workspace ask for no memory; those of small calls decline where it lacks.
+FRUGAL = {name for name in _NAMES if f"{name}_workspace" not in _NAMES} | {"plain_activation", "plain_matmul"}
+
 
 def _choose_isa() -> None:
     name = os.environ.get("TATAMIKOMI_ISA", "")
