@@ -42,6 +42,7 @@ template <class T> struct SpreadLines {
 template <class T>
 __attribute__((noinline)) void write_planes(T* dx, const T* wide, const PoolShape& s, int64_t width, int64_t planes,
                                             const Windows& front, const Windows& top) {
+    constexpr int64_t L = kLanes<T>, kMany = L < 16 ? 4 : 2;   // vectors at a time
     for (int64_t plane = 0; plane < planes; ++plane, wide += s.od * s.oh * width) {
         Windows depth = front;
         for (int64_t i = 0; i < s.id; ++i) {
@@ -54,15 +55,26 @@ __attribute__((noinline)) void write_planes(T* dx, const T* wide, const PoolShap
                     h = height.next();
                     if (h.begin != same.begin || h.end != same.end) break;
                 }
-                for_each_vector<T>({0, s.iw}, [&](int64_t k, int64_t count, auto full) {
-                    Vec<T> sum{};
+                for (int64_t k = 0; k < s.iw; k += kMany * L) {
+                    Vec<T> sums[kMany];
+                    int64_t at[kMany];   // the last ones move back
+#pragma GCC unroll 4
+                    for (int64_t v = 0; v < kMany; ++v)
+                        sums[v] = Vec<T>{}, at[v] = larger(0, smaller(k + v * L, s.iw - L));
                     for (int64_t a = d.begin; a < d.end; ++a)
-                        for (int64_t b = same.begin; b < same.end; ++b) sum += load(wide + (a * s.oh + b) * width + k);
-                    for (int64_t row = 0; row < equal; ++row) {
-                        if constexpr (decltype(full)::value) store(dx + row * s.iw + k, sum);
-                        else store_first(dx + row * s.iw + k, sum, count);
+                        for (int64_t b = same.begin; b < same.end; ++b)
+#pragma GCC unroll 4
+                            for (int64_t v = 0; v < kMany; ++v) sums[v] += load(wide + (a * s.oh + b) * width + at[v]);
+                    T* to = dx;
+                    for (int64_t row = 0; row < equal; ++row, to += s.iw) {
+                        if (s.iw < L) {
+                            store_first(to, sums[0], s.iw);
+                            continue;
+                        }
+#pragma GCC unroll 4
+                        for (int64_t v = 0; v < kMany; ++v) store(to + at[v], sums[v]);
                     }
-                });
+                }
             }
         }
     }
