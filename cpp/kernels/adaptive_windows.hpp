@@ -166,19 +166,26 @@ private:
         for (int64_t c = before; c < across.end - left; c += 2 * L) {   // two vectors: their loops end together
             const int64_t rest = across.end - left - c;
             const int64_t lanes[2] = {rest < L ? rest : L, rest < L ? 0 : rest - L < L ? rest - L : L};
-            Best<T> best[2]{};
-            for (int64_t a = 0; a < deep; ++a)
-                for (int64_t b = 0, row = a * s.ih * iw + c; b < high; ++b, row += iw)
+            constexpr T nothing = Max ? -0.0 : 0;   // a maximum stays -0, a sum does not
+            Best<T> best[2];
+#pragma GCC unroll 2
+            for (int64_t i = 0; i < 2; ++i)
+                best[i] = {load_first(from + c + i * L, lanes[i]) + broadcast(nothing), VecMask<T>{}};
+            for (int64_t a = 0; a < deep; ++a) {
+                const int64_t first = a == 0;   // the first row of all is there already
+                int64_t row = (a * s.ih + first) * iw;
+                VecMask<T> place = VecMask<T>{} + static_cast<Offset>(row);
+                for (int64_t b = first; b < high; ++b, row += iw, place += static_cast<Offset>(iw))
 #pragma GCC unroll 2
                     for (int64_t i = 0; i < 2; ++i) {
-                        const int64_t at = row + i * L;
-                        const Vec<T> v = load_first(from + at, lanes[i]);
-                        if constexpr (!Max) best[i].value += v;
-                        else {
-                            const Best<T> late{v, lane + static_cast<Offset>(at)};
-                            best[i] = row == c ? late : better<T>(best[i], late);
-                        }
+                        const Vec<T> v = load_first(from + row + c + i * L, lanes[i]);
+                        if constexpr (Max) best[i] = better<T>(best[i], {v, place});
+                        else best[i].value += v;
                     }
+            }
+            if constexpr (Max)
+#pragma GCC unroll 2
+                for (int64_t i = 0; i < 2; ++i) best[i].offset += lane + static_cast<Offset>(c + i * L);
 #pragma GCC unroll 2
             for (int64_t i = 0; i < 2; ++i) {
                 if (!wide) store_best(values, offsets, tile + (c + i * L + line) * L, best[i]);
