@@ -248,25 +248,36 @@ struct Strided4Backward {
 #define TK_ALWAYS __attribute__((always_inline))
 #define TK_UNROLL _Pragma("GCC unroll 16")
 
+constexpr int kMostUnrolled = 36;   // numbers; more than that lie in memory between the axes, in loops
+
 // to(i, j, value) for each element of P x Q numbers `from(i, j)` of R x S: first along columns, then along rows.
 template <class T, int R, int S, int P, int Q, class From, class Columns, class Rows, class To>
 TK_INLINE void along_both(From&& from, Columns&& columns, Rows&& rows, To&& to) {
     Vec<T> half[P][S];
-    TK_UNROLL
-    for (int j = 0; j < S; ++j) {
+    const auto down = [&](int j) TK_ALWAYS {
         Vec<T> column[R], turned[P];
         TK_UNROLL
         for (int i = 0; i < R; ++i) column[i] = from(i, j);
         columns(turned, column);
         TK_UNROLL
         for (int i = 0; i < P; ++i) half[i][j] = turned[i];
-    }
-    TK_UNROLL
-    for (int i = 0; i < P; ++i) {
+    };
+    const auto across = [&](int i) TK_ALWAYS {
         Vec<T> turned[Q];
         rows(turned, half[i]);
         TK_UNROLL
         for (int j = 0; j < Q; ++j) to(i, j, turned[j]);
+    };
+    if constexpr (R * S > kMostUnrolled || P * Q > kMostUnrolled) {
+#pragma GCC unroll 1
+        for (int j = 0; j < S; ++j) down(j);
+#pragma GCC unroll 1
+        for (int i = 0; i < P; ++i) across(i);
+    } else {
+        TK_UNROLL
+        for (int j = 0; j < S; ++j) down(j);
+        TK_UNROLL
+        for (int i = 0; i < P; ++i) across(i);
     }
 }
 
