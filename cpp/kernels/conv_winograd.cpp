@@ -4,23 +4,41 @@
 namespace tk::TK_ISA {
 namespace {
 
+// Elements of weights that lie ready, and of those that they are made of where channels are places.
+template <class T> int64_t packed_of(const WinogradProblem<T>& p) {
+    const int64_t weights = plan(p).weights;
+    return weights * static_cast<int64_t>(sizeof(T)) <= kPackedBytes ? weights + p.dealt() : 0;
+}
+template <class T> int64_t dealt_in_workspace(const WinogradProblem<T>& p) { return ceil_div(p.dealt(), 16) * 16; }
 template <class T, class A> int64_t forward_workspace(const ConvShape& s, int threads, bool packed) {
-    return winograd_workspace(A::template forward<T>(s), threads, packed);
+    const WinogradProblem<T> p = A::template forward<T>(s);
+    return winograd_workspace(p, threads, packed) + (packed && packed_of(p) ? 0 : dealt_in_workspace(p));
 }
 template <class T, class A> int64_t backward_input_workspace(const ConvShape& s, int threads, bool) {
     return winograd_workspace(A::template backward_input<T>(s), threads, false);
 }
-template <class T, class A> int64_t forward_packed(const ConvShape& s) {
-    const int64_t weights = plan(A::template forward<T>(s)).weights;
-    return weights * static_cast<int64_t>(sizeof(T)) <= kPackedBytes ? weights : 0;
-}
+template <class T, class A> int64_t forward_packed(const ConvShape& s) { return packed_of(A::template forward<T>(s)); }
 template <class T, class A> void forward_pack(T* packed, const T* weight, const ConvShape& s) {
-    if (forward_packed<T, A>(s)) transform_weights(packed, weight, A::template forward<T>(s));
+    const WinogradProblem<T> p = A::template forward<T>(s);
+    if (!packed_of(p)) return;
+    if (p.dealt()) {
+        T* dealt = packed + plan(p).weights;
+        deal_weights(dealt, weight, s, p.deal.taps);
+        weight = dealt;
+    }
+    transform_weights(packed, weight, p);
 }
 template <class T, class A> void run_forward(const ForwardCall<T>& a, const ConvShape& s) {
-    const T* packed = forward_packed<T, A>(s) ? a.packed : nullptr;
-    if (!winograd<T>({a.y, a.x, nullptr, a.weight, a.bias, packed, a.relu, a.workspace}, A::template forward<T>(s)))
-        plain_forward<T>().run(a, s);
+    const WinogradProblem<T> p = A::template forward<T>(s);
+    const T *packed = packed_of(p) ? a.packed : nullptr, *weight = a.weight;
+    T* workspace = a.workspace;
+    if (p.dealt() && packed) weight = packed + plan(p).weights;
+    else if (p.dealt()) {
+        deal_weights(workspace, weight, s, p.deal.taps);
+        weight = workspace;
+        workspace += dealt_in_workspace(p);
+    }
+    if (!winograd<T>({a.y, a.x, nullptr, weight, a.bias, packed, a.relu, workspace}, p)) plain_forward<T>().run(a, s);
 }
 template <class T, class A> void run_backward_input(const BackwardInputCall<T>& a, const ConvShape& s) {
     if (!winograd<T>({a.dx, a.dy, a.y, a.weight, nullptr, nullptr, false, a.workspace},
@@ -28,6 +46,10 @@ template <class T, class A> void run_backward_input(const BackwardInputCall<T>& 
         plain_backward_input<T>().run(a, s);
 }
 
+template <class A> const char* forward_cannot(const ConvShape& s) {
+    if constexpr (A::id == ConvAlgorithm::winograd_strided) return A::cannot_forward(s);
+    else return A::cannot(s);
+}
 template <class A> const char* forward_declines(const ConvShape& s) { return A::declines(s, s.oh, s.ow); }
 template <class A> const char* backward_input_declines(const ConvShape& s) { return A::declines(s, s.ih, s.iw); }
 template <class A> double forward_error_of(const ConvShape& s, double roundoff) {
@@ -41,7 +63,7 @@ template <class T, class A> const ForwardAlgorithm<T>& forward_entry() {
     if constexpr (sizeof(T) == 8) return not_in_double<ForwardAlgorithm<T>, A::id>();
     else {
         static constexpr ForwardAlgorithm<T> entry = {
-            {A::id, false, nullptr, false, false, A::cannot, forward_declines<A>, forward_workspace<T, A>,
+            {A::id, false, nullptr, false, false, forward_cannot<A>, forward_declines<A>, forward_workspace<T, A>,
              forward_error_of<A>},
             run_forward<T, A>,
             forward_packed<T, A>,

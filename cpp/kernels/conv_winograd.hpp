@@ -51,10 +51,13 @@ template <class T> struct Winograd {
         const int64_t pitch = values_pitch(run), before = tiles_in(q.bands, run.start, first - run.start);
         const Points<T> to{values + vector * points * pitch + ((z - run.z.begin) * run.tiles + before) * L, pitch, L};
         for_each_patch(q.bands, first, count, q.rows_in, [&](const Patch& patch) {
-            const int64_t channel = (patch.image * p.groups + run.group) * p.ic + vector * L;
+            const int64_t image = (patch.image * p.groups + run.group) * p.ic, channel = image + vector * L;
             const int64_t at = channel * p.in.channel() + z * p.in.plane();
             const Source<T> from{a.in + at, a.mask ? a.mask + at : nullptr, p.ic - vector * L};
-            load_strip(strip, from, p.in, patch);
+            if (p.deal.w)
+                (p.deal.w == 4 ? load_dealt<T, 4> : load_dealt<T, 2>)(strip, a.in, p.deal, image, vector * L, p.ic, z,
+                                                                      p.in, patch);
+            else load_strip(strip, from, p.in, patch);
             p.filter.input(to, strip, p.in, patch);
         });
     }

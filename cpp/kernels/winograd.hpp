@@ -13,6 +13,7 @@
 //               products   taps x outputs
 //   F(4, 3)     6          12                36 for 144 in two axes
 //   F(2, 3)     4          6                 16 for 36
+//   F(4, 4)     7          16                49 for 256; of windows by places (winograd_deal.hpp)
 //   stride 2    9          12                81 for 144; even inputs meet taps 0 and 2 as F(4, 2), odd ones tap 1
 #pragma once
 #include <type_traits>
@@ -118,6 +119,53 @@ struct F4 {   // points 0, +-p, +-q, infinity
         to[0] = T(at_0) * m[0] + (even_p + even_q);
         to[1] = T(at_p * p) * (m[1] - m[2]) + T(at_q * q) * (m[3] - m[4]);
         to[2] = (T(pp) * even_p + T(qq) * even_q) + m[5];
+    }
+};
+
+// 4 outputs of 4 taps: points 0, +-a, +-b, +-c. Forward alone.
+struct F44 {
+    static constexpr int inputs = 7, points = 7, outputs = 4, taps = 4, step = 4;
+    static constexpr double squares[3] = {0.625 * 0.625, 1.125 * 1.125, 4}, places[3] = {0.625, 1.125, 2};
+    // The squares of the other two pairs.
+    static constexpr double other(int i) { return squares[i == 0 ? 1 : 0]; }
+    static constexpr double last(int i) { return squares[i == 2 ? 1 : 2]; }
+    template <class V, class T = std::remove_reference_t<decltype(V{}[0])>>
+    static TK_INLINE void input(V* to, const V* d) {
+        constexpr double aa = squares[0], bb = squares[1], cc = squares[2];
+        constexpr T sum(aa + bb + cc), pairs(aa * bb + aa * cc + bb * cc), product(aa * bb * cc);
+        to[0] = (d[6] - sum * d[4]) + (pairs * d[2] - product * d[0]);
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; ++i) {
+            const T both(other(i) + last(i)), times(other(i) * last(i));
+            const V even = (d[6] - both * d[4]) + times * d[2], odd = (d[5] - both * d[3]) + times * d[1];
+            to[2 * i + 1] = even + T(places[i]) * odd;
+            to[2 * i + 2] = even - T(places[i]) * odd;
+        }
+    }
+    template <class V, class T = std::remove_reference_t<decltype(V{}[0])>>
+    static TK_INLINE void weight(V* to, const V* w) {
+        to[0] = T(-1 / (squares[0] * squares[1] * squares[2])) * w[0];
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; ++i) {
+            const double square = squares[i];
+            const T scale(1 / (2 * square * (square - other(i)) * (square - last(i))));
+            const V even = scale * (w[0] + T(square) * w[2]), odd = T(scale * places[i]) * (w[1] + T(square) * w[3]);
+            to[2 * i + 1] = even + odd;
+            to[2 * i + 2] = even - odd;
+        }
+    }
+    template <class V, class T = std::remove_reference_t<decltype(V{}[0])>>
+    static TK_INLINE void output(V* to, const V* m) {
+        V even[3], odd[3];
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; ++i) {
+            even[i] = m[2 * i + 1] + m[2 * i + 2];
+            odd[i] = T(places[i]) * (m[2 * i + 1] - m[2 * i + 2]);
+        }
+        to[0] = (m[0] + even[0]) + (even[1] + even[2]);
+        to[1] = odd[0] + (odd[1] + odd[2]);
+        to[2] = T(squares[0]) * even[0] + (T(squares[1]) * even[1] + T(squares[2]) * even[2]);
+        to[3] = T(squares[0]) * odd[0] + (T(squares[1]) * odd[1] + T(squares[2]) * odd[2]);
     }
 };
 

@@ -1,6 +1,7 @@
 // A Winograd problem: what it reads and writes, how its bands and weights are cut, and its transformed weights
 // (conv_winograd.hpp has the formula and the layouts).
 #pragma once
+#include "kernels/winograd_deal.hpp"
 #include "kernels/winograd_products.hpp"
 #include "kernels/winograd_tiles.hpp"
 
@@ -48,6 +49,9 @@ template <class T> struct WinogradProblem {
     Depth depth;
     int64_t w_group, w_oc, w_ic;   // strides of the weight as the user keeps it
     bool flip;                     // taps in reverse
+    Deal deal;                     // how `in` lies, if its channels are places in blocks of the input
+    // Elements of the weights of those channels.
+    int64_t dealt() const { return deal.w ? groups * w_group : 0; }
 };
 
 struct WinogradPlan {

@@ -12,6 +12,8 @@
 // Two taps are F(4, 2), one is a plain product: 5 + 5 products for 4 outputs of 4 taps, 100 instead of 256 in two axes,
 // or 5 + 4, 81 instead of 144. The input gradient has the same halves: dx[2j + 1] = dy[j] w1 + dy[j - 1] w3 and
 // dx[2j + 2] = dy[j + 1] w0 + dy[j] w2.
+//
+// Wider windows of a stride go forward as windows of stride 1 over the places in its blocks (winograd_deal.hpp).
 #pragma once
 #include "kernels/conv_winograd.hpp"
 #include "kernels/winograd_choice.hpp"
@@ -35,7 +37,7 @@ constexpr Filter<T> kFilter = {kPoints<H, W>,
 template <class T> WinogradProblem<T> forward_problem(const Filter<T>& f, const ConvShape& s) {
     const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = taps_of(s);
     const View x = view_of_x(s, f.h, f.w), y = view_of_y(s, f.h, f.w);
-    return {f, s.n, s.groups, ic, oc, x, y, forward_depth(s), oc * ic * taps, ic * taps, taps, false};
+    return {f, s.n, s.groups, ic, oc, x, y, forward_depth(s), oc * ic * taps, ic * taps, taps, false, {}};
 }
 
 // Where the first tile lies along an axis: the positions in dy and in dx.
@@ -46,7 +48,7 @@ template <class T> WinogradProblem<T> backward_input_problem(const Filter<T>& f,
     const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, taps = taps_of(s), dil_h = dilation_h(s);
     const View dy = {f.h.in(s.oh, h.in, dil_h), f.w.in(s.ow, w.in, s.dil_w), s.od};
     const View dx = {f.h.out(s.ih, h.out, dil_h), f.w.out(s.iw, w.out, s.dil_w), s.id};
-    return {f, s.n, s.groups, oc, ic, dy, dx, backward_input_depth(s), oc * ic * taps, taps, ic * taps, true};
+    return {f, s.n, s.groups, oc, ic, dy, dx, backward_input_depth(s), oc * ic * taps, taps, ic * taps, true, {}};
 }
 
 // Rounding of the transforms, and of sums over channels and taps of depth, which grows with the root of their number:
@@ -109,8 +111,15 @@ template <class T, class F> constexpr auto& kThree = kFilter<T, F, F, Strided3We
 
 struct WinogradStrided {
     static constexpr ConvAlgorithm id = ConvAlgorithm::winograd_strided;
+    // Windows of three or four blocks of stride x stride go by the places in those.
+    static int64_t blocks(const ConvShape& s) { return larger(ceil_div(s.kh, s.sh), ceil_div(s.kw, s.sw)); }
+    static bool deals(const ConvShape& s) { return blocks(s) > 2; }
     template <class T> static WinogradProblem<T> forward(const ConvShape& s) {
-        return forward_problem(s.kh == 3 ? kThree<T, Strided3> : kFilter<T, Strided4>, s);
+        if (!deals(s)) return forward_problem(s.kh == 3 ? kThree<T, Strided3> : kFilter<T, Strided4>, s);
+        const int64_t taps = blocks(s);
+        WinogradProblem<T> p = forward_problem(taps == 3 ? kFilter<T, F4> : kFilter<T, F44>, dealt_shape(s, taps));
+        p.deal = {s.sh, s.sw, taps, s.id, s.ih, s.iw, s.ph, s.pw};
+        return p;
     }
     // Tiles of dx begin at a position that is odd from the window's origin on, -1 or 0 in the image.
     static Start start(int64_t pad, int64_t taps) {
@@ -123,6 +132,13 @@ struct WinogradStrided {
         constexpr auto& four = kFilter<T, Strided4Backward, Strided4Backward, Strided4, Strided4>;
         return backward_input_problem(s.kh == 3 ? three : four, s, h, w);
     }
+    static const char* cannot_forward(const ConvShape& s) {
+        if (!deals(s)) return cannot(s);
+        if (s.sh != s.sw || (s.sh != 2 && s.sh != 4)) return "for strides of 2 and 4 alone";
+        if (blocks(s) > 4) return "for windows of at most 4 strides alone";
+        const char* why = cannot_dilated(s, 2);
+        return why ? why : cannot_depth(s);
+    }
     static const char* cannot(const ConvShape& s) {
         if (s.kh != s.kw || s.kh < 3 || s.kh > 4) return "for kernels of 3x3 and 4x4 alone";
         if (s.sh != 2 || s.sw != 2) return "for stride 2 alone";
@@ -130,6 +146,7 @@ struct WinogradStrided {
         return why ? why : cannot_depth(s);
     }
     static const char* declines(const ConvShape& s, int64_t height, int64_t width) {
+        if (deals(s)) return declines_dealt(s, blocks(s) == 3 ? kPoints<F4, F4> : kPoints<F44, F44>);
         if (s.ic / s.groups < 32 || s.oc / s.groups < 32)
             return "fewer than 32 channels per group: transforms would outweigh the products saved";
         if (s.ic / s.groups > 512 || s.oc / s.groups > 512)
@@ -140,8 +157,10 @@ struct WinogradStrided {
         if (height < 7 || width < 7) return "maps smaller than 7x7: transforms would outweigh the products saved";
         return declines_strided_tiles(s);
     }
-    static double error(const ConvShape&, int64_t terms, double roundoff) {
-        return winograd_error(24, 5, terms, roundoff);
+    static double error(const ConvShape& s, int64_t terms, double roundoff) {
+        if (!deals(s)) return winograd_error(24, 5, terms, roundoff);
+        const int64_t places = s.sh * s.sw * terms;
+        return blocks(s) == 3 ? winograd_error(32, 5, places, roundoff) : winograd_error(40, 9, places, roundoff);
     }
 };
 
