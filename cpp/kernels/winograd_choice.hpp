@@ -84,12 +84,13 @@ inline const char* declines_strided3_tiles(const ConvShape& s) {
 // direct, at batch 1 and outputs of 28x28 0.95 to 2; where it declines, 0.6 to 1.4 (14x14, batch 1), 0.8 to 1.2 (5x5 of
 // 3 channels), 0.6 to 1.0 (7x7 of one, 0.9 on AVX2).
 constexpr double kDealtCost = 20, kWorthDealing = 1.7;
+constexpr int64_t kMostDealt = 1 << 14;   // weights for each tap of places: 3 MB when they are transformed
 inline const char* declines_dealt(const ConvShape& s, int64_t products) {
     constexpr int64_t outputs = F4::outputs * F4::outputs, least = 28;
     const int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, places = ic * s.sh * s.sw;
     if (oc < 16 || s.oh < least || s.ow < least)
         return "fewer than 16 channels or outputs smaller than 28x28: transforms would outweigh the products saved";
-    if (places > 512 || oc > 512) return "more than 512 channels and places: the transformed weights are too many";
+    if (places * s.kd * oc > kMostDealt) return "so many channels and places that their weights outgrow the caches";
     const double tiles = static_cast<double>(places * products) / outputs;
     return static_cast<double>(ic * s.kh * s.kw) < kWorthDealing * (tiles + kDealtCost)
                ? "tiles would save few products: the transforms outweigh them"

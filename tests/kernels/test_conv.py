@@ -108,6 +108,28 @@ def test_padding_contributes_nothing_to_non_finite_weights_under_winograd(
     assert not np.isfinite(expected).all()
 
 
+@pytest.mark.parametrize(("taps", "stride"), [(5, 2), (7, 2), (11, 4)])
+def test_zeros_beyond_a_window_contribute_nothing_to_non_finite_numbers(taps: int, stride: int) -> None:
+    """Windows by the places of a stride have taps of zero beyond their own, weights packed or not."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, 41, 38)).astype(np.float32)
+    weight = rng.standard_normal((16, 3, taps, taps)).astype(np.float32)
+    options: dict[str, Any] = {"padding": 2, "stride": stride}
+    spoilt = weight.copy()
+    spoilt[3, 2, 0, 1] = np.inf
+    expected = tk.kernels.conv_forward(x, spoilt, **options, algorithm="plain")
+    packed = tk.kernels.conv_pack_weight(spoilt, x.shape, **options, algorithm="winograd_strided")
+    for given, algorithm in ((spoilt, "winograd_strided"), (packed, None)):
+        y = tk.kernels.conv_forward(x, given, **options, algorithm=algorithm)
+        np.testing.assert_array_equal(np.isfinite(y), np.isfinite(expected))
+    x[1, 1, 20, 20] = np.nan
+    y = tk.kernels.conv_forward(x, weight, **options, algorithm="winograd_strided")
+    seen = np.isnan(tk.kernels.conv_forward(x, weight, **options, algorithm="plain"))
+    assert np.isnan(y)[seen].all()
+    assert np.isfinite(y[0]).all()
+    assert np.isnan(y[1]).any(axis=0).sum() <= 4 * 4 * 4  # of the tiles that see it
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_list_ends_with_a_loop_that_never_declines_and_needs_no_workspace(direction: str) -> None:
     shape = conv_shape("test", (1, 3, 9, 9), (3, 1, 3, 3), 1, 1, 1, 3)
@@ -138,6 +160,8 @@ def test_workspace_stays_below_8_mb_per_thread(direction: str) -> None:
         ((1, 256, 32, 14, 14), (256, 256, 3, 3, 3), 1, 1, 1),
         ((1, 512, 2, 7, 7), (512, 512, 3, 3, 3), 1, 1, 1),
         ((1, 64, 16, 112, 112), (128, 64, 3, 3, 3), 2, 1, 1),
+        ((1, 64, 112, 112), (64, 64, 8, 8), 2, 3, 1),
+        ((1, 3, 32, 448, 448), (64, 3, 5, 16, 16), 4, 6, 1),
     ]
     for threads, (x_shape, weight_shape, stride, padding, dilation) in itertools.product((1, 2, 7), layers):
         shape = conv_shape("test", x_shape, weight_shape, stride, padding, dilation, 1)

@@ -63,6 +63,22 @@ def test_the_published_error_holds_with_a_margin_of_no_more_than_three(direction
     assert 1 / 3 <= max(ratios) <= 1
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [((5, 6), 2), ((7, 8), 2), ((11, 10), 4), ((16, 14), 4), ((3, 7, 7), 2)])
+def test_the_published_error_of_windows_by_places_holds(kernel: tuple[int, ...], stride: int) -> None:
+    rng = np.random.default_rng(0)
+    ratios = []
+    for channels in (1, 3, 12, 40):
+        x = rng.standard_normal((2, channels, *[6] * (len(kernel) - 2), 61, 53)).astype(np.float32)
+        weight = rng.standard_normal((20, channels, *kernel)).astype(np.float32)
+        options: dict[str, Any] = {"stride": (1, stride, stride)[3 - len(kernel) :], "padding": 1}
+        told = tk.explain_conv(x.shape, weight.shape, **options)
+        published = next(note.error for note in told.forward if note.name == "winograd_strided")
+        y = tk.kernels.conv_forward(x, weight, **options, algorithm="winograd_strided")
+        exact = tk.kernels.conv_forward(x.astype(np.float64), weight.astype(np.float64), **options)
+        ratios.append(np.abs(y - exact).max() / np.abs(exact).max() / published)
+    assert 1 / 3 <= max(ratios) <= 1
+
+
 def by_others(engine: str, direction: str, x: Any, weight: Any, dy: Any, stride: int, padding: int) -> Any:
     """The same by the reference backend or by torch, in the precision of the arrays."""
     if engine == "reference":

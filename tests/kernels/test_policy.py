@@ -136,6 +136,29 @@ def test_weight_gradients_of_4x4_and_stride_2_go_to_tiles(x, weight, algorithm):
     assert tk.explain_conv(x, weight, stride=2, padding=1).chosen("backward_weight").name == algorithm
 
 
+@pytest.mark.parametrize(
+    ("x", "weight", "stride", "algorithm"),
+    [
+        ((1, 3, 224, 224), (64, 3, 11, 11), 4, "winograd_strided"),
+        ((1, 3, 224, 224), (64, 3, 7, 7), 2, "winograd_strided"),
+        ((1, 3, 16, 112, 112), (64, 3, 3, 7, 7), (1, 2, 2), "winograd_strided"),
+        ((1, 16, 56, 56), (16, 16, 5, 5), 2, "winograd_strided"),
+        ((1, 3, 56, 56), (64, 3, 5, 5), 2, "direct"),  # few products saved
+        ((1, 1, 112, 112), (64, 1, 7, 7), 2, "direct"),
+        ((1, 64, 112, 112), (64, 64, 1, 7), 2, "direct"),  # most taps would be zeros
+        ((1, 64, 54, 56), (64, 64, 7, 7), 2, "direct"),  # 27 rows
+        ((1, 3, 224, 224), (15, 3, 7, 7), 2, "direct"),  # few channels
+        ((1, 64, 56, 56), (65, 64, 7, 7), 2, "direct"),  # many
+        ((1, 3, 224, 224), (64, 3, 7, 7), 3, "direct"),
+        ((1, 3, 224, 224), (64, 3, 9, 9), 2, "direct"),
+    ],
+)
+def test_wide_strided_windows_go_to_places_forward(x, weight, stride, algorithm):
+    told = tk.explain_conv(x, weight, stride=stride, padding=tuple(one // 2 for one in weight[2:]))
+    assert told.chosen("forward").name.replace("direct_pixels", "direct") == algorithm
+    assert told.chosen("backward_input").name != "winograd_strided"
+
+
 @pytest.mark.parametrize(("taps", "declined"), [(16, None), (17, "for at most 16 taps of depth")])
 def test_tiles_serve_so_many_taps_of_depth(taps, declined):
     told = tk.explain_conv((1, 16, 40, 8, 8), (16, 16, taps, 3, 3), padding=1)
