@@ -17,6 +17,10 @@ constexpr int64_t kMostColumns = 1024;
 constexpr int64_t kCalledFrom = 1 << 21;   // numbers read and written, from which on lines are called in
 constexpr double kWidestStrip = 4 << 20;   // bytes; a shape whose narrowest strip is wider is declined
 
+// Tiles of pairs (few_pairs.hpp), of so many channels. Longer vectors leave rows half full.
+template <class T> constexpr bool kPairs = kTuned<T> && TK_VECTOR_BYTES == 32;
+constexpr int kPairResults = 2;
+
 constexpr int kVectorStep = 2;   // of tiles: half the code, and one vector too many at most for a strip
 
 // Channels of a tile. On AVX2 three of them by four vectors are the faster where results are many or apart: four by two
@@ -74,7 +78,7 @@ inline FewAxis few_axis(int64_t in, int64_t out, int64_t taps, int64_t stride, i
                 floor_div(-pad, stride),
                 floor_div(far - pad, stride)};
     const int64_t parts = smaller(stride, in);
-    // Bounds of the shift: largest for the last part and tap 0, smallest for part 0 and the last tap.
+    // Bounds of the shift: largest for tap 0, smallest for the last tap, of the part that each hits.
     return {out,
             in,
             taps,
@@ -85,8 +89,8 @@ inline FewAxis few_axis(int64_t in, int64_t out, int64_t taps, int64_t stride, i
             parts,
             1,
             ceil_div(in, stride),
-            floor_div(pad - far, stride),
-            (parts - 1 + pad) / stride};
+            -floor_div(far - pad, stride),
+            ceil_div(pad, stride)};
 }
 
 struct FewProblem {
@@ -97,6 +101,7 @@ struct FewProblem {
     int64_t rows, row_strips, columns, column_strips;     // of a strip, in results of a part
     int64_t overlap, pitch, phase_pitch, channel_pitch;   // of scratch: a row, a phase, a channel
     int64_t run;                                          // results of a strip, padded
+    bool pairs;                                           // whether results leave tiles as pairs of columns
     int64_t called_in, called_out;   // of an image's group: what its tiles call in of the next one, and will write
     int64_t strip, sums, scratch, lists, packed;   // elements; packed: 0 where weights are read as the user keeps them
 
@@ -105,6 +110,18 @@ struct FewProblem {
     int64_t strips() const { return d.out * row_strips * column_strips; }
     int64_t first_result(int64_t block) const { return oc * block / k_blocks; }
 };
+
+// Whether a gradient leaves its tiles as pairs of columns: 1.1 times as fast already where a row of dy is a vector and
+// a lane.
+template <class T> bool leaves_pairs(const ConvShape& s) {
+    constexpr int64_t L = kLanes<T>;
+    const auto halves = [](int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t pad, int64_t dilation) {
+        return taps == 3 && stride == 2 && pad == 1 && dilation == 1 && in == 2 * out;
+    };
+    return kPairs<T> && s.groups > 1 && s.ic / s.groups >= kPairResults && s.oc / s.groups <= kMostSummed &&
+           s.id * s.kd * s.od == 1 && halves(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h) &&
+           halves(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w) && s.ow >= L && s.ow <= kMostColumns;
+}
 
 template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     constexpr int64_t L = kLanes<T>, overrun = 8 * L;   // the last tile of a run reads and writes past its end
@@ -130,6 +147,8 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     const int64_t width = p.columns + p.w.halo(), inside = ceil_div(p.w.in, p.w.step) - p.w.least;
     if (p.column_strips == 1) p.overlap = larger(0, smaller(-p.w.least, width - inside));
     p.pitch = width - p.overlap;
+    p.pairs = gradient && leaves_pairs<T>(s);
+    if (p.pairs) p.pitch = ceil_div(width, L) * L;   // few vectors lie across two lines
     const int64_t phases = p.h.step * p.w.step;
     const int64_t fitting = kStripBytes / (p.pitch * phases * p.c_block * static_cast<int64_t>(sizeof(T))) - p.h.halo();
     // Large images are cut at least in four: one alone occupies several threads.
@@ -141,7 +160,7 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     p.phase_pitch = (p.rows + p.h.halo()) * p.pitch;
     p.channel_pitch = phases * p.phase_pitch;
     p.strip = ceil_div(p.c_block * p.channel_pitch + overrun + p.h.halo() + p.w.halo(), 64) * 64;
-    p.sums = p.parts() * p.oc * p.run;
+    p.sums = p.pairs ? 0 : p.parts() * p.oc * p.run;
     const int64_t inputs = p.ic * p.d.in * p.h.in * p.w.in, results = p.oc * p.d.out * p.h.out * p.w.out;
     const int64_t images = p.n * p.groups;
     if (kTuned<T> && p.strips() == 1 && images * (inputs + results) >= kCalledFrom)

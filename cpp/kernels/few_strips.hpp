@@ -2,6 +2,7 @@
 // its parts interleaved on their way out (conv_few_channels.cpp).
 #pragma once
 #include "common/parallel.hpp"
+#include "kernels/few_pairs.hpp"
 #include "kernels/few_tile.hpp"
 
 namespace tk::TK_ISA {
@@ -213,6 +214,36 @@ template <class T> void compute_strip(const FewCall<T>& a, const FewProblem& p, 
     write_strip(a, sums, p, s);
 }
 
+// A strip whose tiles write dx. Each calls in a share of the next image's input, and of the lines of the channels that
+// come next.
+template <class T> void compute_pairs(const FewCall<T>& a, const FewProblem& p, const FewStrip& s, T* scratch) {
+    constexpr int64_t L = kLanes<T>, R = kPairResults;
+    copy_strip(scratch, a, p, s, 0, 0, p.ic);
+    const int64_t across = ceil_div(s.columns, L), vectors = s.rows * across, blocks = ceil_div(p.oc, R);
+    const int64_t tiles = ceil_div(vectors, kPairVectors), image = s.image * p.groups + s.group;
+    const int64_t share = ceil_div(p.called_in, blocks * tiles * kCacheLine<T>) * kCacheLine<T>;
+    const int64_t plane = p.h.out * p.w.out, written = p.called_out ? ceil_div(R * plane, tiles) : 0;
+    const T* next = a.in + (image + 1) * p.called_in;
+    PairTile<T> tile{scratch, nullptr, nullptr, {}, p.pitch, p.ic, p.channel_pitch, p.w_ic, p.w_oc, p.w.out, plane};
+    for (int64_t block = 0; block < blocks; ++block) {
+        const int64_t k = smaller(block * R, p.oc - R);   // the last ones compute some again
+        tile.weight = a.weight + s.group * p.w_group + k * p.w_oc;
+        tile.out = a.out + (image * p.oc + k) * plane + 2 * s.h0 * p.w.out;
+        for (int64_t i = 0; i < tiles; ++i) {
+            for (int64_t v = 0; v < kPairVectors; ++v) {
+                const int64_t at = smaller(i * kPairVectors + v, vectors - 1), row = at / across;
+                const int64_t q = smaller(at % across * L, s.columns - L);
+                tile.places[v] = {row * p.pitch + q, 2 * (row * p.w.out + q)};
+            }
+            fetch(next, share);
+            next += share;
+            fetch_to_write(tile.out + R * plane + i * written, written);
+            pair_tile<T, 0>(tile);
+            pair_tile<T, 1>(tile);
+        }
+    }
+}
+
 template <class T> void few_channels(const FewCall<T>& a, const FewProblem& p, int64_t work) {
     const int64_t strips = p.strips();
     T* scratch = a.workspace + p.packed + p.lists;
@@ -233,7 +264,10 @@ template <class T> void few_channels(const FewCall<T>& a, const FewProblem& p, i
                          smaller(p.rows, p.h.grid - h0),
                          w0,
                          smaller(p.columns, p.w.grid - w0)};
-        compute_strip(a, p, s, scratch + thread * p.scratch);
+        T* own = scratch + thread * p.scratch;
+        if constexpr (kPairs<T>)
+            if (p.pairs) return compute_pairs(a, p, s, own);
+        compute_strip(a, p, s, own);
     });
 }
 

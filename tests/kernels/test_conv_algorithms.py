@@ -337,6 +337,40 @@ def test_windows_of_two_columns_have_the_bits_of_other_tiles(
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(
+    ("dy_shape", "channels", "groups"),
+    [
+        ((2, 16, 28, 28), 16, 2),  # a row's last vector begins early
+        ((2, 32, 9, 16), 6, 2),  # rows of whole vectors, an odd number of channels, which tiles of two overlap
+        ((1, 9, 1, 8), 12, 3),  # fewer vectors than a tile has
+        ((1, 8, 150, 35), 8, 2),  # a plane in several strips
+        ((3, 8, 4, 1024), 4, 2),  # rows as wide as they come
+        ((2, 34, 10, 12), 8, 2),  # so many channels are added in two passes: no tiles of pairs
+        ((20, 64, 28, 28), 64, 8),  # images that are called in
+    ],
+)
+def test_gradients_of_two_columns_at_once_are_those_of_plain_loops(
+    dy_shape: tuple[int, ...], channels: int, groups: int, masked: bool
+) -> None:
+    """Groups of 3x3 with stride 2, whose tiles write even and odd columns of dx side by side, and no more than dx."""
+    rng = np.random.default_rng(14)
+    shape = (dy_shape[0], channels, 2 * dy_shape[2], 2 * dy_shape[3])
+    dy = rng.integers(-4, 5, dy_shape).astype(np.float32)  # sums of whole numbers round nothing
+    weight = rng.integers(-4, 5, (dy_shape[1], channels // groups, 3, 3)).astype(np.float32)
+    y = rng.standard_normal(dy_shape).astype(np.float32) if masked else None
+    options: dict[str, Any] = {"stride": 2, "padding": 1, "groups": groups, "y": y}
+    expected = tk.kernels.conv_backward_input(dy, weight, shape, algorithm="plain", **options)
+    for threads in (1, 2):
+        memory = np.full(expected.size + 64, 7, np.float32)
+        out = memory[32:-32].reshape(shape)
+        with tk.threads(threads):
+            tk.kernels.conv_backward_input(dy, weight, shape, out=out, algorithm="few_channels", **options)
+        np.testing.assert_array_equal(out, expected)
+        assert (memory[:32] == 7).all()
+        assert (memory[-32:] == 7).all()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
     ("x_shape", "channels", "stride", "groups"),
     [
         ((2, 20, 28, 28), 64, 2, 1),  # rows of whole tiles
