@@ -5,7 +5,7 @@
 // its phase modulo the step, rows padded with zeros, so that the pixels of several rows are one long run, and a tap is
 // one offset. A tile holds some vectors of pixels for up to four channels of results, loads pixels and broadcasts
 // weights as the user keeps them. The parts of a strip are gathered in scratch and interleaved on their way out
-// (few_strips.hpp).
+// (few_strips.hpp), but for groups of 3x3 with stride 2 on AVX2: their tiles write rows of dx (few_pairs.hpp).
 //
 // The terms of an element are added block of channels by block, within it channel by channel, tap by tap, wherever a
 // strip begins. Gradients of one group that sum over many channels go by few_products.hpp instead.
