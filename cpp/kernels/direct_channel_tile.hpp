@@ -16,15 +16,15 @@ template <class T, int Pixels, int Vectors>
 constexpr bool kLeavesOut = kTuned<T> && Vectors > 1 && (Pixels >= kTilePixels - 2 || Pixels == kFewColumns);
 
 template <class T, int Pixels, int Vectors>
-TK_INLINE void write_called(const Vec<T> (&acc)[Pixels][Vectors], const TileArguments<T>& a, int64_t pixels,
+TK_INLINE void write_called(const Vec<T> (&acc)[Pixels][Vectors], const Destination<T>& to, int64_t pixels,
                             int64_t across) {
     constexpr int L = kLanes<T>;
     alignas(64) T sums[L][Vectors][L];
 #pragma GCC unroll 32
     for (int p = 0; p < Pixels; ++p)
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) store(sums[p][v], acc[p][v]);
-    write_tile(sums[0][0], Vectors, pixels, across, a.to);
+    write_tile(sums[0][0], Vectors, pixels, across, to);
 }
 
 // Pixel by pixel out of registers, where nothing is there yet and pixels are neighbours.
@@ -98,9 +98,9 @@ template <class T, int Pixels, int Vectors, int Apart = 1, int Across = Pixels, 
                 write_pairs(sums[0][p], Pixels * L, Pixels - p < L ? Pixels - p : L, to.out + 2 * p, a.to);
             return;
         }
-    if constexpr (Across < Pixels || Pixels <= kCalledPixels<T>) return write_called(acc, a, Pixels, Across);
+    if constexpr (Across < Pixels || Pixels <= kCalledPixels<T>) return write_called(acc, a.to, Pixels, Across);
     if constexpr (kTuned<T> && kTurns) {
-        if (to.pixel_stride != 1 || !to.first) write_called(acc, a, Pixels, Across);
+        if (to.pixel_stride != 1 || !to.first) write_called(acc, a.to, Pixels, Across);
         else write_turned(acc, to);
         return;
     }

@@ -8,6 +8,7 @@ namespace tk::TK_ISA {
 namespace {
 
 constexpr int64_t kColumnsAhead = 64;   // of rows of weights, which lie far apart: called in so many ahead
+constexpr int64_t kFewLeft = 3;         // so many columns fewer than this are taken one by one
 
 // Columns first, first + 1, ... of the weights, neighbours in memory: a channel's `taps` taps, then the next one's.
 // to[(tap * channels + c) * pitch + k] = from[k * stride + column] for k < rows, and 0 from there to width. Where the
@@ -16,27 +17,46 @@ template <class T>
 void transpose_columns(T* to, int64_t pitch, const T* from, int64_t stride, int64_t rows, int64_t width,
                        int64_t first_channel, int64_t columns, int64_t taps, int64_t channels, bool backwards) {
     constexpr int L = kLanes<T>;
+    const int64_t step = (backwards ? -channels : channels) * pitch, back = pitch - taps * step;
     for (int64_t k0 = 0; k0 < width; k0 += L) {
-        const int64_t lanes = smaller(L, width - k0);
-        int64_t tap = 0, c = first_channel;
+        const int64_t lanes = smaller(L, width - k0), filled = smaller(L, rows - k0);
+        T* line = to + (first_channel + (backwards ? taps - 1 : 0) * channels) * pitch + k0;
+        int64_t tap = 0;
+        const auto next = [&]() __attribute__((always_inline)) {
+            line += step;
+            if (++tap == taps) tap = 0, line += back;
+        };
         for (int64_t j0 = 0; j0 < columns; j0 += L) {
             const int64_t count = smaller(L, columns - j0);
-            if constexpr (kTuned<T>)
-                for (int64_t i = 0; i < smaller(L, rows - k0); ++i)
-                    __builtin_prefetch(from + (k0 + i) * stride + j0 + kColumnsAhead);
+            const T* corner = from + k0 * stride + j0;
+            if constexpr (kTuned<T>) {
+                for (int64_t i = 0; i < filled; ++i) __builtin_prefetch(corner + i * stride + kColumnsAhead);
+                if (count < kFewLeft) {   // a transposition would be the longer way
+                    for (int64_t j = 0; j < count; ++j, next())
+                        for (int64_t i = 0; i < lanes; ++i) {
+                            line[i] = i < filled ? corner[i * stride + j] : T(0);
+                            asm volatile("" : : : "memory");   // in a short loop
+                        }
+                    continue;
+                }
+            }
             Vec<T> block[L];
 #pragma GCC unroll 16
-            for (int i = 0; i < L; ++i)
-                block[i] = k0 + i < rows ? load_first(from + (k0 + i) * stride + j0, count) : Vec<T>{};
+            for (int i = 0; i < L; ++i) block[i] = k0 + i < rows ? load_first(corner + i * stride, count) : Vec<T>{};
             transpose<T>(block);
+            if (kTuned<T> && !kMaskedStores && lanes == L) {
+#pragma GCC unroll 8
+                for (int j = 0; j < L; ++j) {
+                    if (j >= count) break;
+                    store(line, block[j]);
+                    next();
+                }
+                continue;
+            }
             alignas(64) T lines[L][L];
 #pragma GCC unroll 16
             for (int j = 0; j < L; ++j) store(lines[j], block[j]);
-            for (int64_t j = 0; j < count; ++j) {
-                const int64_t number = backwards ? taps - 1 - tap : tap;
-                store_first(to + (number * channels + c) * pitch + k0, load(lines[j]), lanes);
-                if (++tap == taps) tap = 0, ++c;
-            }
+            for (int64_t j = 0; j < count; ++j, next()) store_first(line, load(lines[j]), lanes);
         }
     }
 }

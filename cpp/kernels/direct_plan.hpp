@@ -130,7 +130,7 @@ template <class T> void choose_tiles(DirectProblem& p) {
     p.column_unit = p.lattice.columns ? p.lattice.columns : p.in_place && p.along_pixels ? L : p.tile_pixels;
     const int64_t together = p.windows.rows ? 2 : 1;   // both columns of a window
     if (p.along_pixels) p.width = ceil_div(p.oc / together, ceil_div(p.oc, kPixelRows)) * together;
-    else p.width = p.w_pair || p.oc > L ? kBlock<T> : L;
+    else p.width = takes_wide_rows<T>(p) ? 3 * L : p.w_pair || p.oc > L ? kBlock<T> : L;
     p.outputs = p.w_pair ? p.width / 2 : p.width;
     p.k_blocks = ceil_div(p.oc, p.outputs);
     p.packed_block = p.ic * p.taps() * p.width;

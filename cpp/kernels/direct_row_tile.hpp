@@ -63,12 +63,54 @@ template <class T, int Pixels, int Vectors, int Taps> [[gnu::noinline]] void row
     for (int p = 0; p < Pixels; ++p)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) out[p][v] = Chains > 1 ? acc[p][v] + acc[p][Sums - Vectors + v] : acc[p][v];
-    write_called(out, a, a.pixels, Pixels);
+    write_called(out, a.to, a.pixels, Pixels);
+}
+
+// Pixels [begin, begin + Pixels) of a tile, in three vectors each: their sums, the weights of a tap and one broadcast
+// are all of AVX2's registers.
+template <class T, int Pixels, int Taps>
+[[gnu::noinline]] void wide_row_part(const TileArguments<T>& a, int64_t begin) {
+    constexpr int L = kLanes<T>, Vectors = 3, W = Vectors * L;
+    Vec<T> acc[Pixels][Vectors];
+    const uint32_t seen = a.seen >> begin;
+    accumulate(acc, a, W,
+               [&](Vec<T>(&sums)[Pixels][Vectors], const T* in, const T* packed, int64_t count)
+                   __attribute__((always_inline)) {
+                       const int64_t pitch = count * W;
+                       for (const RowTap* row = a.rows; row->index >= 0; ++row) {
+                           const T *x = in + row->offset + begin, *w = packed + row->index * pitch;
+                           for (int64_t c = 0; c < count; ++c, x += a.channel_pitch, w += W)
+#pragma GCC unroll 8
+                               for (int tap = 0; tap < Taps; ++tap) {
+                                   Vec<T> weights[Vectors];
+#pragma GCC unroll 4
+                                   for (int v = 0; v < Vectors; ++v) weights[v] = load(w + tap * pitch + v * L);
+                                   asm volatile("" : : : "memory");   // and there they stay
+#pragma GCC unroll 8
+                                   for (int p = 0; p < Pixels; ++p) {
+                                       if (!(seen >> (p + tap) & 1)) continue;
+                                       const Vec<T> value = broadcast(x[p + tap]);
+#pragma GCC unroll 4
+                                       for (int v = 0; v < Vectors; ++v) sums[p][v] += value * weights[v];
+                                   }
+                               }
+                       }
+                   });
+    Destination<T> to = a.to;
+    to.out += begin * to.pixel_stride;
+    write_called(acc, to, smaller(Pixels, a.pixels - begin), Pixels);
+}
+template <class T> void wide_row_tile(const TileArguments<T>& a) {
+    constexpr int kFirstPixels = 4;
+    wide_row_part<T, kFirstPixels, kRowTaps>(a, 0);
+    if (a.pixels > kFirstPixels) wide_row_part<T, kFewColumns - kFirstPixels, kRowTaps>(a, kFirstPixels);
 }
 
 // Chosen by the problem, not by the tile: it decides the order of sums.
 template <class T, bool AlongPixels> TileFunction<T> row_tile_of(const DirectProblem& p, int64_t width) {
     if constexpr (kTuned<T> && !AlongPixels) {
+        if constexpr (kWideRows<T>)
+            if (width > kBlock<T>) return wide_row_tile<T>;
         if (width > kLanes<T>) return row_tile<T, kFewColumns, 2, kRowTaps>;
         if constexpr (kLargeTiles<T>)
             if (p.w.grid > kFewColumns) return row_tile<T, kChannelPixels<T>, 1, kRowTaps>;

@@ -173,6 +173,13 @@ template <class T> bool takes_rows(const DirectProblem& p, int64_t width) {
     return p.w.stride == 1 && (p.w.grid <= kFewColumns || (kLargeTiles<T> && width == kLanes<T>));
 }
 
+// Where such a tile is of three vectors: registers are too few to hold the weights of two, which would be loaded for
+// each multiply-add, and the blocks of two are more by half, an odd share of them for each thread.
+template <class T> constexpr bool kWideRows = kTuned<T> && !kLargeTiles<T>;
+template <class T> bool takes_wide_rows(const DirectProblem& p) {
+    return kWideRows<T> && p.oc % (3 * kLanes<T>) == 0 && takes_rows<T>(p, 0);
+}
+
 template <class T> int64_t tile_pixels(const DirectProblem& p) {
     if (p.along_pixels) return kPixelVectors * kLanes<T>;
     return kChannelPixels<T>;
