@@ -422,6 +422,36 @@ def test_1x1_of_a_stride_has_the_bits_of_its_pixels_alone(shape: tuple[int, ...]
     np.testing.assert_array_equal(y, tk.kernels.conv_forward(alone, weight, **options))
 
 
+@pytest.mark.parametrize("channels", [16, 24, 33, 48, 72])
+@pytest.mark.parametrize(("width", "padding"), [(1, 2), (3, 4), (4, 2), (5, 0), (6, 3), (7, 2), (7, 0)])
+def test_five_taps_of_a_few_columns(channels: int, width: int, padding: int) -> None:
+    """Blocks of one, two and three vectors of outputs; the weights of a channel are 25 columns, the last one alone."""
+    rng = np.random.default_rng(29)
+    columns = max(1, width + 2 * padding - 4)  # of dy, where dx has `width`
+    small = rng.integers(-4, 5, (2, 13, 6, columns)).astype(np.float32)  # sums of whole numbers round nothing
+    weight = rng.integers(-4, 5, (13, channels, 5, 5)).astype(np.float32)
+    options: dict[str, Any] = {"padding": (2, padding)}
+    shape = (2, channels, 6, columns + 4 - 2 * padding)
+    calls = {
+        "forward": lambda name: tk.kernels.conv_forward(small, turned, padding=2, algorithm=name),
+        "to the input": lambda name: tk.kernels.conv_backward_input(
+            small, weight, shape, y=small[::-1].copy(), algorithm=name, **options
+        ),
+    }
+    turned = np.ascontiguousarray(weight.transpose(1, 0, 2, 3))
+    for direction, call in calls.items():
+        np.testing.assert_array_equal(call("direct"), call("plain"), err_msg=direction)
+
+
+@pytest.mark.parametrize("at", [0, 70, 1000, 1023, 1024, 1039])
+def test_a_number_that_is_not_finite_is_found_anywhere_among_the_weights(at: int) -> None:
+    x = np.zeros((1, 13, 4, 4), np.float32)
+    weight = np.ones((16, 13, 1, 5), np.float32)
+    weight.flat[at] = np.inf
+    y = tk.kernels.conv_forward(x, weight, padding=(0, 2), algorithm="direct")
+    np.testing.assert_array_equal(y, tk.kernels.conv_forward(x, weight, padding=(0, 2), algorithm="plain"))
+
+
 @pytest.mark.parametrize(("kernel", "dilation", "activation"), [(3, 1, "relu"), (3, 27, "relu"), (1, 1, None)])
 def test_outputs_written_past_the_cache_are_those_of_their_images(
     kernel: int, dilation: int, activation: str | None
