@@ -10,8 +10,9 @@
 //
 // Forward convolution is one such problem. So is each sub-pixel part of its input gradient, with output channels as
 // input, reversed taps and outputs `step` apart (direct_problems.hpp). Every output's terms are added in the same order
-// whatever tile, strip or thread computes it: sums of at most 96 terms in order of their channels, within each tap by
-// tap, channel by channel; or, of problems that take a row's taps at once (direct_row_tile.hpp), row by row.
+// whatever tile, strip or thread computes it: sums of at most 96 terms (of planes, on the average) in order of their
+// channels, within each tap by tap, channel by channel; or, of problems that take a row's taps at once
+// (direct_row_tile.hpp), row by row.
 #pragma once
 #include "kernels/direct_in_place.hpp"
 #include "kernels/direct_nines.hpp"

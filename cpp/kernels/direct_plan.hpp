@@ -21,7 +21,6 @@ constexpr int64_t kNearOutputBytes = 4 << 20;     // outputs that are written wi
 constexpr int64_t kStraightRows = 256;            // rows of input of a tile that are read where they lie, in L1
 constexpr int64_t kPackedBytes = 2 << 20;         // more weights than this are packed block by block
 constexpr int64_t kStagedBytes = 4 << 20;         // strips that then lie ready for all blocks
-constexpr int64_t kPlanesBytes = 384 * 1024;      // of whole planes, read where they lie, again and again
 constexpr int64_t kCalledFrom = 1 << 20;          // elements of an input from which on the next image is called in
 
 // Columns beyond an output's own that its taps reach.
@@ -81,11 +80,10 @@ inline void cut_strips(DirectProblem& p, int64_t budget) {
     cut_rows(p, ceil_div(p.h.grid, p.rows));
 }
 
-// Whole planes, of as many channels as stay in L2 in even shares of whole sums.
-inline void take_planes(DirectProblem& p, int64_t budget) {
-    p.c_blocks = ceil_div(p.c_sums, larger(1, budget / (p.c_sum * p.in_plane)));
-    p.c_block = ceil_div(p.c_sums, p.c_blocks) * p.c_sum;
-    p.c_blocks = ceil_div(p.ic, p.c_block);
+// Whole planes of all channels: to visit the outputs again costs more than input from beyond L2.
+inline void take_planes(DirectProblem& p) {
+    p.c_blocks = 1;
+    p.c_block = p.ic;
     cut_columns(p, 1);
     p.channel_pitch = p.in_plane;
     cut_rows(p, 1);
@@ -136,10 +134,22 @@ template <class T> void choose_tiles(DirectProblem& p) {
     p.packed_block = p.ic * p.taps() * p.width;
 }
 
+// Whether strips are whole planes, and of how many channels a sum is then: most outputs see fewer taps than there are,
+// and terms are counted on the average.
+template <class T> [[gnu::noinline]] void choose_planes(DirectProblem& p) {
+    constexpr int64_t bytes = sizeof(T);
+    if (p.along_pixels || p.d.in > 1 || p.out_w > 1 || !parts_cleanly(p.w, p.tile_pixels / 2)) return;
+    const auto met = [](const Axis& a) { return parts_cleanly(a, 1) ? 3 * a.in - 2 * a.reach : a.taps * a.grid; };
+    const int64_t sums = ceil_div(p.ic * met(p.h) * met(p.w), kTermsPerSum * p.h.grid * p.w.grid);
+    p.planes = p.in_plane % 64 != 0 && p.ic * p.in_plane * bytes <= kStagedBytes;
+    if (p.planes) p.c_sums = smaller(p.c_sums, sums);
+}
+
 template <class T> void choose_sums(DirectProblem& p) {
     const int64_t taps = p.taps();
     p.phases = stored_phases(p.w);
     p.c_sums = smaller(p.ic, ceil_div(p.ic * taps, larger(kTermsPerSum, taps)));
+    if constexpr (kTuned<T>) choose_planes<T>(p);
     p.c_sum = ceil_div(p.ic, p.c_sums);
     p.rows = 1;
     // Very wide reaches: fewer channels at a time.
@@ -150,10 +160,7 @@ template <class T> void choose_sums(DirectProblem& p) {
 
 template <class T> void choose_strips(DirectProblem& p) {
     constexpr int64_t bytes = sizeof(T);
-    p.planes = kTuned<T> && !p.along_pixels && p.d.in == 1 && p.out_w == 1 && parts_cleanly(p.w, p.tile_pixels / 2) &&
-               p.in_plane % 64 != 0 && p.c_sum * p.in_plane * bytes <= kPlanesBytes &&
-               p.ic * p.in_plane * bytes <= kStagedBytes;
-    if (kTuned<T> && p.planes) take_planes(p, kPlanesBytes / bytes);
+    if (kTuned<T> && p.planes) take_planes(p);
     else cut_into_strips<T>(p);
     const int64_t others = larger(p.n * p.groups * p.d.grid * p.column_strips * p.k_blocks, 1);
     const int64_t wanted = smaller(ceil_div(kFewUnits, others), ceil_div(p.h.grid, 2));

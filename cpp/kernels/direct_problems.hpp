@@ -127,6 +127,15 @@ template <bool AlongPixels> DirectProblem forward(const ConvShape& s) {
 template <class T, bool AlongPixels> const char* forward_cannot(const ConvShape& s) {
     return fits<T>(forward<AlongPixels>(s)) ? nullptr : kTooWide;
 }
+// Not where planes are read as they lie.
+template <class T> [[gnu::noinline]] bool reads_padding(const DirectProblem& p) {
+    return !parts_cleanly(p.w, 1) || !company_of<T>(p).frame.planes;
+}
+template <class T, bool AlongPixels> bool pads_forward(const ConvShape& s) {
+    if constexpr (kTuned<T> && !AlongPixels)
+        if (!reads_padding<T>(forward_problem(s))) return false;
+    return pads_columns(s);
+}
 template <bool AlongPixels> const char* forward_declines(const ConvShape& s) {
     return loser(AlongPixels, tile_costs(forward_problem(s)));
 }
@@ -144,8 +153,8 @@ template <class T, bool AlongPixels> void run_forward(const ForwardCall<T>& a, c
                            company_of<T>(forward<AlongPixels>(s)));
 }
 template <class T, bool AlongPixels> constexpr ForwardAlgorithm<T> forward_entry(ConvAlgorithm id) {
-    return {{id, true, pads_columns, false, false, forward_cannot<T, AlongPixels>, forward_declines<AlongPixels>,
-             forward_workspace<T, AlongPixels>, forward_error},
+    return {{id, true, pads_forward<T, AlongPixels>, false, false, forward_cannot<T, AlongPixels>,
+             forward_declines<AlongPixels>, forward_workspace<T, AlongPixels>, forward_error},
             run_forward<T, AlongPixels>,
             forward_packed<T, AlongPixels>,
             forward_pack<T, AlongPixels>};
@@ -218,7 +227,11 @@ template <class T, bool AlongPixels> const char* backward_input_declines(const C
     return loser(AlongPixels, all);
 }
 // Seen from dx, the borders of dy are padding, whatever the layer's own padding, unless one tap meets each output.
-inline bool pads_columns_back(const ConvShape& s) { return s.kw > 1 || s.pw > 0; }
+template <class T, bool AlongPixels> bool pads_back(const ConvShape& s) {
+    if constexpr (kTuned<T> && !AlongPixels)
+        if (s.sd * s.sh * s.sw == 1 && !reads_padding<T>(backward_input_problem(s, 0, 0, 0))) return false;
+    return s.kw > 1 || s.pw > 0;
+}
 
 // Whether some positions of dx receive nothing, their parts being without taps; and whether the one part that has some
 // writes those zeros on its way.
@@ -270,7 +283,7 @@ template <class T, bool AlongPixels> void run_backward_input(const BackwardInput
     });
 }
 template <class T, bool AlongPixels> constexpr BackwardInputAlgorithm<T> backward_input_entry(ConvAlgorithm id) {
-    return {{id, true, pads_columns_back, true, false, backward_input_cannot<T, AlongPixels>,
+    return {{id, true, pads_back<T, AlongPixels>, true, false, backward_input_cannot<T, AlongPixels>,
              backward_input_declines<T, AlongPixels>, backward_input_workspace<T, AlongPixels>, backward_input_error},
             run_backward_input<T, AlongPixels>};
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.kernels.engines import NATIVE, engine
 
 import tatamikomi as tk
 from tatamikomi import _native
@@ -249,3 +250,41 @@ def test_taps_far_apart_take_the_plain_loop() -> None:
 def test_steps_past_the_limit_are_refused(option: str) -> None:
     with pytest.raises(ValueError, match=rf"conv_forward: {option}: expected .* < 2147483648, got 2147483648"):
         tk.kernels.conv_forward(np.ones((1, 4, 5)), np.ones((4, 4, 1)), **{option: 2**31})
+
+
+@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.parametrize(
+    ("x_shape", "channels", "reach"),
+    [
+        ((2, 40, 28, 27), 40, 12),  # columns part into borders and a middle of three
+        ((1, 150, 14, 13), 70, (1, 6)),  # rows do not part; several sums
+        ((3, 9, 5, 24), 18, (2, 12)),  # no middle
+        ((1, 300, 9, 24), 200, (2, 12)),  # weights pass the caches
+    ],
+)
+def test_planes_that_part_cleanly_meet_no_padding(
+    name: str, x_shape: tuple[int, ...], channels: int, reach: int | tuple[int, int]
+) -> None:
+    """Taps so far apart are left out where they see padding, whatever their weights: none is searched."""
+    rng = np.random.default_rng(5)
+    x = rng.integers(1, 4, x_shape).astype(np.float32)
+    weight = rng.integers(1, 4, (channels, x_shape[1], 3, 3)).astype(np.float32)
+    weight[3, 2, 0, 0], weight[5, 1, 2, 1] = np.inf, -np.inf
+    dy, y = (rng.integers(low, 4, (x_shape[0], channels, *x_shape[2:])).astype(np.float32) for low in (1, -3))
+    options: dict[str, Any] = {"padding": reach, "dilation": reach}
+    calls = {
+        "forward": lambda algorithm: tk.kernels.conv_forward(x, weight, algorithm=algorithm, **options),
+        "to the input": lambda algorithm: tk.kernels.conv_backward_input(
+            dy, weight, x_shape, algorithm=algorithm, **options
+        ),
+        "masked": lambda algorithm: tk.kernels.conv_backward_input(
+            dy, weight, x_shape, y=y, algorithm=algorithm, **options
+        ),
+    }
+    with engine(name):
+        for direction, call in calls.items():
+            expected = call("plain")
+            assert 0 < np.isinf(expected).sum() < expected.size / 4, direction
+            for threads in (1, 2):
+                with tk.threads(threads):
+                    np.testing.assert_array_equal(call("direct"), expected, err_msg=direction)
