@@ -6,6 +6,7 @@
 #include <pybind11/typing.h>
 
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -32,6 +33,16 @@ template <class T> bool plain(const py::handle& value) {
     if (Py_TYPE(value.ptr()) != py::detail::npy_api::get().PyArray_Type_) return false;
     const auto array = py::reinterpret_borrow<py::array>(value);
     return (array.flags() & wanted) == wanted && holds<T>(array);
+}
+
+template <class T> bool plain(const py::handle& value, py::ssize_t axes) {
+    return plain<T>(value) && py::reinterpret_borrow<py::array>(value).ndim() == axes;
+}
+// Whether an activation is ReLU, where there is nothing to complain of: it is "relu" or None.
+inline std::optional<bool> plain_relu(const py::handle& activation) {
+    if (activation.is_none()) return false;
+    if (PyUnicode_Check(activation.ptr()) && !PyUnicode_CompareWithASCIIString(activation.ptr(), "relu")) return true;
+    return std::nullopt;
 }
 
 // Pointer to `count` contiguous elements of T.

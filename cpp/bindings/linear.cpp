@@ -18,10 +18,6 @@ void matmul(py::array c, const py::array& a, const py::array& b, const py::objec
     });
 }
 
-template <class T> bool plain(const py::handle& value, py::ssize_t axes) {
-    return bindings::plain<T>(value) && py::reinterpret_borrow<py::array>(value).ndim() == axes;
-}
-
 template <class T>
 py::object multiply_plain(const py::handle& a, const py::handle& b, bool transpose_a, bool transpose_b,
                           const py::object& bias, bool relu) {
@@ -45,13 +41,12 @@ py::object multiply_plain(const py::handle& a, const py::handle& b, bool transpo
 // and where memory lacks, None: kernels/linear.py takes its time over these.
 py::object plain_matmul(const py::handle& a, const py::handle& b, const py::handle& transpose_a,
                         const py::handle& transpose_b, const py::object& bias, const py::handle& activation) {
-    const bool relu = PyUnicode_Check(activation.ptr()) && !PyUnicode_CompareWithASCIIString(activation.ptr(), "relu");
-    if (!PyBool_Check(transpose_a.ptr()) || !PyBool_Check(transpose_b.ptr()) || !(relu || activation.is_none()))
-        return py::none();
+    const std::optional<bool> relu = plain_relu(activation);
+    if (!PyBool_Check(transpose_a.ptr()) || !PyBool_Check(transpose_b.ptr()) || !relu) return py::none();
     const bool ta = transpose_a.ptr() == Py_True, tb = transpose_b.ptr() == Py_True;
     try {
-        const py::object c = multiply_plain<float>(a, b, ta, tb, bias, relu);
-        return c.is_none() ? multiply_plain<double>(a, b, ta, tb, bias, relu) : c;
+        const py::object c = multiply_plain<float>(a, b, ta, tb, bias, *relu);
+        return c.is_none() ? multiply_plain<double>(a, b, ta, tb, bias, *relu) : c;
     } catch (const std::bad_alloc&) { return py::none(); }
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.kernels.unplain import Other, askew, foreign
 
 import tatamikomi as tk
 from tatamikomi import _native
@@ -31,22 +32,7 @@ def test_the_short_way_gives_the_same_bits(m: int, n: int, k: int, dtype: Any) -
         np.testing.assert_array_equal(short, want)
 
 
-def _foreign(array: np.ndarray) -> np.ndarray:
-    return array.astype(array.dtype.newbyteorder())
-
-
-def _askew(array: np.ndarray) -> np.ndarray:
-    bytes_ = np.zeros(array.nbytes + 1, np.uint8)
-    copy = bytes_[1:].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
-
-
 X, WEIGHT, BIAS = np.ones((2, 3), np.float32), np.ones((3, 4), np.float32), np.ones(4, np.float32)
-
-
-class _Other(np.ndarray):
-    """What overrides its own arithmetic."""
 
 
 @pytest.mark.parametrize(
@@ -56,12 +42,12 @@ class _Other(np.ndarray):
         {"a": None},
         {"a": X.astype(np.int32)},
         {"a": X.astype(np.float64)},
-        {"a": _foreign(X)},
-        {"a": _askew(X)},
+        {"a": foreign(X)},
+        {"a": askew(X)},
         {"a": X[:, ::-1]},
         {"a": X.T},
         {"a": X[None]},
-        {"a": X.view(_Other)},
+        {"a": X.view(Other)},
         {"b": WEIGHT.astype(np.float64)},
         {"b": WEIGHT[0]},
         {"b": WEIGHT[:2]},

@@ -146,6 +146,13 @@ class Function:
             raise self._overwritten(f"input {position}")
         return tensor
 
+    def _input_shape(self, position: int) -> tuple[int, ...]:
+        """The shape of the input at `position`, which wants a gradient: where that goes remembers its shape."""
+        edge = self._edges[position] if self._edges else None
+        if edge is None:
+            raise RuntimeError(f"{type(self).__name__}: input {position} wants no gradient")
+        return edge._shape if isinstance(edge, Function) else edge._data.shape
+
     def output(self) -> Tensor:
         """The output, as it was; a node does not hold it, it makes it anew around the same array.
 

@@ -45,7 +45,6 @@ class _Conv(_Bilinear):
     activation: ClassVar[str | None] = None
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        self.shapes = x.shape, weight.shape
         stride, padding, dilation, groups = self.options
         how = self.algorithm
         return kernels.conv_forward(
@@ -64,9 +63,9 @@ class _Conv(_Bilinear):
             dy = where(y > 0, dy, 0.0)
         dx = dweight = dbias = None
         if self.needs[0]:
-            dx = _ConvBackwardInput(self.options, self.algorithm, self.shapes[0])(dy, self.saved(1))
+            dx = _ConvBackwardInput(self.options, self.algorithm, self._input_shape(0))(dy, self.saved(1))
         if self.needs[1]:
-            dweight = _ConvBackwardWeight(self.options, self.algorithm, self.shapes[1])(dy, self.saved(0))
+            dweight = _ConvBackwardWeight(self.options, self.algorithm, self._input_shape(1))(dy, self.saved(0))
         if True in self.needs[2:]:
             dbias = dy.sum((0, *range(2, dy.ndim)))
         return dx, dweight, dbias
@@ -77,10 +76,10 @@ class _Conv(_Bilinear):
         dbias = empty("conv", dy.shape[1:2], dy.dtype) if True in self.needs[2:] else None
         with self.preference():
             if self.needs[0]:
-                weight, shape = self.saved(1)._data, self.shapes[0]
+                weight, shape = self.saved(1)._data, self._input_shape(0)
                 dx = wrap(kernels.conv_backward_input(dy, weight, shape, *self.options, y=y))
             if self.needs[1]:
-                x, shape = self.saved(0)._data, self.shapes[1]
+                x, shape = self.saved(0)._data, self._input_shape(1)
                 dweight = wrap(kernels.conv_backward_weight(dy, x, shape, *self.options, y=y, dbias=dbias))
             elif dbias is not None:
                 kernels.conv_backward_bias(dy, dbias, y=y)
@@ -98,7 +97,6 @@ class _ConvBackwardInput(_Bilinear):
     """dx of `shape` from dy (N, OC, *outputs) and weight."""
 
     def forward(self, dy: Array, weight: Array) -> Array:
-        self.weight_shape = weight.shape
         with self.preference():
             return kernels.conv_backward_input(dy, weight, self.shape, *self.options)
 
@@ -107,7 +105,7 @@ class _ConvBackwardInput(_Bilinear):
         if self.needs[0]:
             d_dy = _Conv(self.options, self.algorithm)(ddx, self.saved(1))
         if self.needs[1]:
-            d_weight = _ConvBackwardWeight(self.options, self.algorithm, self.weight_shape)(self.saved(0), ddx)
+            d_weight = _ConvBackwardWeight(self.options, self.algorithm, self._input_shape(1))(self.saved(0), ddx)
         return d_dy, d_weight
 
 
@@ -115,7 +113,6 @@ class _ConvBackwardWeight(_Bilinear):
     """dweight of `shape` from dy (N, OC, *outputs) and x."""
 
     def forward(self, dy: Array, x: Array) -> Array:
-        self.input_shape = x.shape
         with self.preference():
             return kernels.conv_backward_weight(dy, x, self.shape, *self.options)
 
@@ -124,7 +121,7 @@ class _ConvBackwardWeight(_Bilinear):
         if self.needs[0]:
             d_dy = _Conv(self.options, self.algorithm)(self.saved(1), ddweight)
         if self.needs[1]:
-            d_x = _ConvBackwardInput(self.options, self.algorithm, self.input_shape)(self.saved(0), ddweight)
+            d_x = _ConvBackwardInput(self.options, self.algorithm, self._input_shape(1))(self.saved(0), ddweight)
         return d_dy, d_x
 
 

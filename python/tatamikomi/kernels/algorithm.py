@@ -82,6 +82,11 @@ def get_conv_algorithm() -> str:
     return _policy.get()
 
 
+def code_in_force() -> int:
+    """The code of the policy in force."""
+    return POLICIES[_policy.get()]
+
+
 def policy_code(op: str, direction: str, dtype: np.dtype[Any], s: ConvShape, algorithm: str | None) -> int:
     """The code of the policy in force, or of a call's own.
 
@@ -89,7 +94,7 @@ def policy_code(op: str, direction: str, dtype: np.dtype[Any], s: ConvShape, alg
         TypeError, ValueError: no such name, or an algorithm asked for by this call cannot take its shape.
     """
     if algorithm is None:
-        return POLICIES[_policy.get()]
+        return code_in_force()
     code = POLICIES[_check(op, "algorithm", algorithm)]
     if code >= 4:
         why = refusal(direction, dtype, s, code)

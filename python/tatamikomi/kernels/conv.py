@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from tatamikomi.errors import bad_value
 from tatamikomi.geometry import ConvShape, Padding, Size, as_shape, conv_shape, per_axis
 from tatamikomi.geometry.arguments import plain
-from tatamikomi.kernels.algorithm import POLICIES, chosen, policy_code
+from tatamikomi.kernels.algorithm import POLICIES, chosen, code_in_force, policy_code
 from tatamikomi.kernels.arrays import Array, as_float, empty, output, relu_output, same_dtype
 from tatamikomi.kernels.backend import active, engine
 from tatamikomi.kernels.scalars import is_relu
@@ -72,6 +72,12 @@ def conv_forward(
            [24., 28.]])
     """
     op = "conv_forward"
+    if out is None and algorithm is None and not isinstance(weight, PackedWeight):
+        # Arrays as they are: what follows would take as long as a small layer does.
+        options = stride, padding, dilation, groups
+        convolved: Array | None = active().plain_conv_forward(x, weight, options, activation, bias, code_in_force())
+        if convolved is not None:
+            return convolved
     x = as_float(op, "x", x)
     pack: PackedWeight | None = None
     if isinstance(weight, PackedWeight):

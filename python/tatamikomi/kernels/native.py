@@ -9,8 +9,9 @@ from tatamikomi._native import *  # noqa: F403
 from tatamikomi.errors import bad_value, unknown_name
 
 _NAMES = set(_native.kernel_names())
-#: Kernels without a workspace ask for no memory; those of small calls decline where it lacks.
-FRUGAL = {name for name in _NAMES if f"{name}_workspace" not in _NAMES} | {"plain_activation", "plain_matmul"}
+#: Kernels without a workspace ask for no memory; the short ways of plain calls decline where it lacks.
+FRUGAL = {name for name in _NAMES if f"{name}_workspace" not in _NAMES}
+FRUGAL |= {name for name in dir(_native) if name.startswith("plain_")}
 
 
 def _choose_isa() -> None:

@@ -31,6 +31,7 @@ from tatamikomi.kernels.reference.conv import (
     conv_forward,
     conv_pack_weight,
     im2col,
+    plain_conv_forward,
 )
 from tatamikomi.kernels.reference.dropout import dropout_backward, dropout_forward, uniform
 from tatamikomi.kernels.reference.half import (
@@ -125,6 +126,7 @@ __all__ = [
     "max_pool_backward",
     "max_pool_forward",
     "plain_activation",
+    "plain_conv_forward",
     "plain_matmul",
     "prelu_backward",
     "prelu_forward",
