@@ -78,7 +78,7 @@ inline FewAxis few_axis(int64_t in, int64_t out, int64_t taps, int64_t stride, i
                 floor_div(-pad, stride),
                 floor_div(far - pad, stride)};
     const int64_t parts = smaller(stride, in);
-    // Bounds of the shift: largest for tap 0, smallest for the last tap, of the part that each hits.
+    // Bounds of the shift: largest for the last part and tap 0, smallest for part 0 and the last tap.
     return {out,
             in,
             taps,
@@ -89,8 +89,8 @@ inline FewAxis few_axis(int64_t in, int64_t out, int64_t taps, int64_t stride, i
             parts,
             1,
             ceil_div(in, stride),
-            -floor_div(far - pad, stride),
-            ceil_div(pad, stride)};
+            floor_div(pad - far, stride),
+            (parts - 1 + pad) / stride};
 }
 
 struct FewProblem {
@@ -133,6 +133,8 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     p.d = few_axis(s.id, s.od, s.kd, s.sd, s.pd, s.dil_d, gradient);
     p.h = few_axis(s.ih, s.oh, s.kh, s.sh, s.ph, s.dil_h, gradient);
     p.w = few_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, gradient);
+    p.pairs = gradient && leaves_pairs<T>(s);
+    if (p.pairs) p.h.least = p.w.least = 0;   // of taps that hit: rows of scratch begin on a line
     const int64_t taps = taps_of(s);
     p.w_group = p.ic * p.oc * taps;
     p.w_oc = gradient ? taps : p.ic * taps;
@@ -147,7 +149,6 @@ template <class T> FewProblem few_problem(const ConvShape& s, bool gradient) {
     const int64_t width = p.columns + p.w.halo(), inside = ceil_div(p.w.in, p.w.step) - p.w.least;
     if (p.column_strips == 1) p.overlap = larger(0, smaller(-p.w.least, width - inside));
     p.pitch = width - p.overlap;
-    p.pairs = gradient && leaves_pairs<T>(s);
     if (p.pairs) p.pitch = ceil_div(width, L) * L;   // few vectors lie across two lines
     const int64_t phases = p.h.step * p.w.step;
     const int64_t fitting = kStripBytes / (p.pitch * phases * p.c_block * static_cast<int64_t>(sizeof(T))) - p.h.halo();
