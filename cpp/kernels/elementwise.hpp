@@ -13,20 +13,37 @@ template <class T> constexpr int at_once(int64_t cost) { return kTuned<T> && cos
 // Elements of a chunk: fewer where each costs more, so that two threads share a map of 16 x 28x28 evenly.
 constexpr int64_t element_grain(int64_t cost) { return cost > 4 ? kElementGrain / 4 : kElementGrain; }
 
+// Elements of maps whose lines are called in ahead: those come from the third cache. 1.2 million took 0.85 to 0.9 of
+// the time; smaller ones lose up to a tenth on AVX2, 3.2 million as well.
+constexpr struct {
+    int64_t begin, end;
+} kFetched{1 << 19, 1 << 21};
+
 // Cost: elementary operations per element. Whether a second thread pays goes by the time of a vector: sigmoid of 12,544
 // elements takes 2.2 microseconds on AVX-512, and to wake a thread 0.7 to 2.
 template <int Cost, class T, class F, class... In>
 TK_INLINE void elementwise(int64_t count, T* y, F f, const In*... in) {
     constexpr int L = kLanes<T>, kAtOnce = at_once<T>(Cost), kWork = Cost > L / 2 ? 2 * Cost / L : 1;
-    const bool streams = past_cache(y, count);
+    const bool streams = past_cache(y, count), fetched = count >= kFetched.begin && count < kFetched.end;
     parallel_chunks(count, element_grain(Cost), kWork, [=](int64_t begin, int64_t end) {
         int64_t i = begin;
         if (streams)
             for (; i + L <= end; i += L) store_past_cache(y + i, f(whole<T>(load(in + i))...));
-        if constexpr (kAtOnce > 1)
+        const auto vectors = [&](auto ahead) __attribute__((always_inline)) {
             for (; i + kAtOnce * L <= end; i += kAtOnce * L)
 #pragma GCC unroll 4
-                for (int j = 0; j < kAtOnce; ++j) store(y + i + j * L, f(whole<T>(load(in + i + j * L))...));
+                for (int j = 0; j < kAtOnce; ++j) {
+                    if (decltype(ahead)::value && j * L % kCacheLine<T> == 0) {
+                        (fetch(in + i + j * L + 1024, 1), ...);
+                        fetch_to_write(y + i + j * L + 256, 1);
+                    }
+                    store(y + i + j * L, f(whole<T>(load(in + i + j * L))...));
+                }
+        };
+        if constexpr (kAtOnce > 1) {
+            if (fetched) vectors(std::true_type{});
+            else vectors(std::false_type{});
+        }
         for (; i + L <= end; i += L) store(y + i, f(whole<T>(load(in + i))...));
         if (i < end) store_first(y + i, f(load_first(in + i, end - i)...), end - i);
     });

@@ -306,3 +306,12 @@ def test_torch_agrees() -> None:
         bound = gamma(200, np.float64)
         assert_within(y, theirs.detach().numpy(), bound * (1 + np.abs(y)))
         assert_within(dx, leaf.grad.numpy(), bound * (1 + np.abs(dy).sum()))
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_maps_whose_lines_are_called_in_ahead(name: str) -> None:
+    x, dy = np.random.default_rng(3).standard_normal((2, (1 << 19) + 77)).astype(np.float32)
+    with engine(name):
+        np.testing.assert_array_equal(K.relu_forward(x), np.maximum(x, 0))
+        np.testing.assert_array_equal(K.add_relu_forward(x, dy), np.maximum(x + dy, 0))
+        np.testing.assert_array_equal(K.relu_backward(dy, x), np.where(x > 0, dy, 0))
