@@ -260,6 +260,7 @@ def test_steps_past_the_limit_are_refused(option: str) -> None:
         ((1, 150, 14, 13), 70, (1, 6)),  # rows do not part; several sums
         ((3, 9, 5, 24), 18, (2, 12)),  # no middle
         ((1, 300, 9, 24), 200, (2, 12)),  # weights pass the caches
+        ((1, 2600, 9, 24), 18, (2, 12)),  # several shares of channels
     ],
 )
 def test_planes_that_part_cleanly_meet_no_padding(
