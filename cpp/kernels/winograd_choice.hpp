@@ -1,5 +1,6 @@
 // Which layers Winograd's filters take, and which of those they are the faster on.
 #pragma once
+#include "kernels/winograd_strided.hpp"
 #include "kernels/winograd_tiles.hpp"
 
 namespace tk::TK_ISA {
