@@ -84,7 +84,8 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
             if constexpr (kTuned<T>)
                 if (near.end > 0)
                     compute_in_place<T, AlongPixels>(a, packed, all.packed_block, p, columns_of(s, near), k, k + step,
-                                                     packs, reinterpret_cast<ColumnTap*>(own));
+                                                     packs, reinterpret_cast<ColumnTap*>(own),
+                                                     all.by_blocks ? nullptr : own + f.lists);
             for (bool left = kTuned<T> && AlongPixels;; left = false) {   // of what is left and right of them
                 const Run rest = left ? Run{0, near.begin} : Run{near.end, s.columns};
                 if (rest.begin < rest.end)

@@ -20,31 +20,74 @@ template <class T> [[gnu::noinline]] void write_past_cache(const T* sums, int64_
         }
 }
 
-// InPlace: the input lies in a row, where the user keeps it, and is called in ahead.
-template <class T, int Rows, int Vectors, bool InPlace = false>
+// Where a tile's input lies: in scratch; in a row, where the user keeps it, and is called in ahead; there as well, and
+// copied for the blocks of output channels to come; in that copy, one vector after the other.
+enum Reads { kScratch, kInPlace, kCopies, kCopy };
+
+// Copied where vectors are pieces of a line; with AVX-512's it gained nothing.
+template <class T, bool AlongPixels> constexpr bool kCopied = kTuned<T> && AlongPixels && kLanes<T> < kCacheLine<T>;
+
+template <class T, int Rows, int Vectors>
+TK_INLINE void add_pixels(Vec<T> (&sums)[Rows][Vectors], const Vec<T> (&value)[Vectors], const T* w) {
+#pragma GCC unroll 8
+    for (int k = 0; k < Rows; ++k) {
+        const Vec<T> factor = broadcast(w[k]);
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
+    }
+}
+
+// The sums of a tile whose input is copied, or the copy. Input to come is called in evenly: as it is needed, in bursts,
+// memory would keep the tile waiting.
+template <class T, bool Copies, int Rows, int Vectors>
+TK_INLINE void accumulate_copied(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>& a) {
+    constexpr int L = kLanes<T>;
+    T* copies = a.copies;
+    const T* later = a.later;
+    accumulate(acc, a, Rows,
+               [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w, int64_t count) __attribute__((always_inline)) {
+                   while (count > 0) {
+                       fetch(later, Vectors * L);
+                       later += a.later_pitch;
+                       int64_t left = smaller(count, a.every);
+                       count -= left;
+                       do {
+                           asm volatile("" : "+r"(x), "+r"(w));
+                           Vec<T> value[Vectors];
+#pragma GCC unroll 4
+                           for (int v = 0; v < Vectors; ++v) {
+                               value[v] = load(x + v * L);
+                               if (Copies) store(copies + v * L, value[v]);
+                           }
+                           add_pixels(sums, value, w);
+                           copies += Vectors * L;
+                           x += a.channel_pitch, w += Rows;
+                       } while (--left);
+                   }
+               });
+}
+
+template <class T, int Rows, int Vectors, Reads How = kScratch>
 [[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
     constexpr int L = kLanes<T>;
-    constexpr bool kPlaced = kTuned<T> && !InPlace;
+    constexpr bool kPlaced = kTuned<T> && How == kScratch;
     Vec<T> acc[Rows][Vectors];
     int64_t places[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) places[v] = kPlaced && v > 0 ? a.places[v].in : v * L;
-    accumulate_taps<false>(acc, a, Rows,
-                           [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w, int64_t)
-                               __attribute__((always_inline)) {
-                                   if constexpr (InPlace) fetch(x + a.ahead, kCalledIn<T>);
-                                   Vec<T> value[Vectors];
+    if constexpr (How >= kCopies) accumulate_copied<T, How == kCopies>(acc, a);
+    else
+        accumulate_taps<false>(acc, a, Rows,
+                               [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w, int64_t)
+                                   __attribute__((always_inline)) {
+                                       if constexpr (How == kInPlace) fetch(x + a.ahead, kCalledIn<T>);
+                                       Vec<T> value[Vectors];
 #pragma GCC unroll 4
-                                   for (int v = 0; v < Vectors; ++v) value[v] = load(x + places[v]);
-#pragma GCC unroll 8
-                                   for (int k = 0; k < Rows; ++k) {
-                                       const Vec<T> factor = broadcast(w[k]);
-#pragma GCC unroll 4
-                                       for (int v = 0; v < Vectors; ++v) sums[k][v] += value[v] * factor;
-                                   }
-                               });
+                                       for (int v = 0; v < Vectors; ++v) value[v] = load(x + places[v]);
+                                       add_pixels(sums, value, w);
+                                   });
     const Destination<T> to = a.to;   // a copy, which no store can change
-    if constexpr (kTuned<T> && Rows == kPixelRows && Vectors == kPixelVectors)
+    if constexpr (kTuned<T> && Rows == kPixelRows && Vectors == kPixelVectors && How < kCopies)
         if (to.windows.rows && to.first && to.eights->whole && to.channels >= Rows) {
             for_each_row(to.out, to, Rows, [&](int64_t k, T* out) __attribute__((always_inline)) {
 #pragma GCC unroll 4
@@ -65,7 +108,7 @@ template <class T, int Rows, int Vectors, bool InPlace = false>
             for (int v = 0; v < Vectors; ++v) store(sums[k][v], acc[k][v]);
         if constexpr (kTuned<T> && Rows == kPixelRows)
             if (to.streams) return write_past_cache(sums[0][0], Vectors, a);
-        if constexpr (kTuned<T> && Rows % 2 == 0)
+        if constexpr (kTuned<T> && Rows % 2 == 0 && How < kCopies)
             if (to.windows.rows) return write_windows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, a.to);
         return write_rows(sums[0][0], smaller(Rows, to.channels), Vectors, a.pixels, to.out, to.bias, a.to);
     }
@@ -86,10 +129,18 @@ template <class T, int Rows, int Vectors, bool InPlace = false>
     }
 }
 
+// Of the most pixels and output channels; the first one copies.
+template <class T, bool AlongPixels> TileFunction<T> copied_tile(bool first) {
+    if constexpr (kCopied<T, AlongPixels>)
+        return first ? pixel_tile<T, kPixelRows, kPixelVectors, kCopies>
+                     : pixel_tile<T, kPixelRows, kPixelVectors, kCopy>;
+    else return nullptr;
+}
+
 template <class T, int Rows, bool InPlace> TileFunction<T> pixel_tile_of(int64_t pixels, int64_t rows) {
     if constexpr (Rows > 0) {
         if (rows != Rows) return pixel_tile_of<T, Rows - 1, InPlace>(pixels, rows);
-        if (pixels > 2 * kLanes<T>) return pixel_tile<T, Rows, kPixelVectors, InPlace>;
+        if (pixels > 2 * kLanes<T>) return pixel_tile < T, Rows, kPixelVectors, InPlace ? kInPlace : kScratch > ;
         return pixels > kLanes<T> ? pixel_tile<T, Rows, 2> : pixel_tile<T, Rows, 1>;
     }
     return nullptr;

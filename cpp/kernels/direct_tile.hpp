@@ -38,9 +38,12 @@ template <class T> struct TileArguments {
         seen;   // of a tile that takes a row's taps at once: bit q where position q of its input is none of padding
     int64_t channels, c_sum, channel_pitch, row_pitch;   // row_pitch: between the input of a tile's rows
     int64_t width, pixels;
-    int64_t ahead;   // in place along pixels, and of pixels that lie apart: the input so many elements on is called in
-    T* packs;        // of a tile along channels that packs weights on its way: where to, instead of `packed`,
-    const T* raw;    // and where they lie, each channel's `raw_pitch` from the last
+    int64_t ahead;    // in place along pixels, and of pixels that lie apart: the input so many elements on is called in
+    T* copies;        // of tiles whose input is copied: where to, by the first of them,
+    const T* later;   // and what is called in, a channel's every so many channels
+    int64_t later_pitch, every;
+    T* packs;       // of a tile along channels that packs weights on its way: where to, instead of `packed`,
+    const T* raw;   // and where they lie, each channel's `raw_pitch` from the last
     int64_t raw_pitch;
     Destination<T> to;
     Place places[kPixelVectors];   // along pixels

@@ -7,6 +7,7 @@ and backward-input, for a sample in any batch; and a fused call gives the bits o
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from typing import Any
@@ -450,6 +451,33 @@ def test_a_number_that_is_not_finite_is_found_anywhere_among_the_weights(at: int
     weight.flat[at] = np.inf
     y = tk.kernels.conv_forward(x, weight, padding=(0, 2), algorithm="direct")
     np.testing.assert_array_equal(y, tk.kernels.conv_forward(x, weight, padding=(0, 2), algorithm="plain"))
+
+
+@pytest.mark.parametrize(
+    ("channels", "out_channels", "plane"),
+    [
+        (200, 13, (32, 32)),  # several sums, the last block of one channel
+        (64, 16, (48, 80)),  # of whole pages, with room for tiles of 2 vectors at strips' ends
+        (200, 33, (32, 34)),  # an image ends within a vector
+        (1600, 12, (5, 8)),  # a tile and a half
+        (4200, 12, (5, 4)),  # less than a tile
+    ],
+)
+def test_channels_that_crowd_the_cache_have_the_bits_of_those_that_do_not(
+    channels: int, out_channels: int, plane: tuple[int, int]
+) -> None:
+    """Where planes are parts of a page, tiles copy their input. Two more pixels, and they do not."""
+    draw = draw_for(f"crowded {channels}", "float32", integers=False)
+    pixels, options = math.prod(plane), {"algorithm": "direct_pixels"}
+    x, weight, bias = draw(2, channels, 1, pixels + 2), draw(out_channels, channels, 1, 1), draw(out_channels)
+    crowded = np.ascontiguousarray(x[..., :pixels]).reshape(2, channels, *plane)
+    y = tk.kernels.conv_forward(crowded, weight, bias, **options, activation="relu")
+    expected = tk.kernels.conv_forward(x, weight, bias, **options, activation="relu")[..., :pixels]
+    np.testing.assert_array_equal(y, expected.reshape(y.shape))
+    back = np.ascontiguousarray(weight.transpose(1, 0, 2, 3))
+    dx = tk.kernels.conv_backward_input(crowded, back, y.shape, **options)
+    expected = tk.kernels.conv_backward_input(x, back, (2, out_channels, 1, pixels + 2), **options)[..., :pixels]
+    np.testing.assert_array_equal(dx, expected.reshape(y.shape))
 
 
 @pytest.mark.parametrize(("kernel", "dilation", "activation"), [(3, 1, "relu"), (3, 27, "relu"), (1, 1, None)])
