@@ -9,7 +9,7 @@
 //
 // whose lanes are added at the end. Layers of few groups cut the batch into chunks, whose results are added in order.
 #include "kernels/conv_depthwise.hpp"
-#include "kernels/depthwise_square.hpp"
+#include "kernels/depthwise_square_sums.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -184,7 +184,11 @@ void square_groups(const BackwardWeightCall<T>& a, const WeightPlan& plan, T* su
     constexpr int64_t side = Two ? 2 : 1, lanes = kLanes<T> / side, of_group = 10 * kLanes<T>;
     const RowProblem& p = plan.rows;
     for (int64_t i = 0; i < ceil_div(groups, side) * of_group; i += kLanes<T>) store(sums + i, Vec<T>{});
-    square_sums<T, Step, Two>(sums, a, p, plan.square, group, groups, begin, end);
+    // AVX2 is bound by instructions, not by the caches that strips spare.
+    constexpr bool cuts = !Two && kFans<T>;
+    auto sum = square_sums<T, Step, Two, false>;
+    if (cuts && plan.square.rows < p.h.out) sum = square_sums<T, Step, Two, cuts>;
+    sum(sums, a, p, plan.square, group, groups, begin, end);
     for (int64_t g = 0; g < groups; ++g) {
         const T* own = sums + g / side * of_group + g % side * lanes;
         for (int64_t i = 0; i < 9; ++i) dweight[g * 9 + i] = sum_of<lanes>(own + i * kLanes<T>);

@@ -543,6 +543,37 @@ def test_depthwise_layers_that_outgrow_the_caches_are_their_images_one_by_one(ke
     images_are_computed_one_by_one(x, weight, options)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "stride", "padding"),
+    [
+        ((2, 3, 113, 112), 1, 1),
+        ((2, 3, 113, 112), 2, 1),
+        ((1, 2, 90, 500), 1, 2),
+        ((1, 2, 90, 500), 2, 0),
+        ((1, 2, 9, 2000), 1, 0),
+        ((3, 5, 7, 7), 1, 1),  # two planes side by side, the last one by itself
+        ((3, 5, 14, 14), 2, 1),
+    ],
+)
+def test_depthwise_weight_gradients_in_strips_of_planes(
+    shape: tuple[int, ...], stride: int, padding: int, masked: bool
+) -> None:
+    """Rows where strips meet are read twice, and count once; whole numbers, so that the order of sums shows nothing."""
+    rng = np.random.default_rng(17)
+    options = {"stride": stride, "padding": padding, "groups": shape[1]}
+    x = rng.integers(-2, 3, shape).astype(np.float32)
+    dy_shape = tk.kernels.conv_forward(x, np.zeros((shape[1], 1, 3, 3), np.float32), **options).shape
+    dy, y = (rng.integers(-2, 3, dy_shape).astype(np.float32) for _ in range(2))
+    dbias = np.full(shape[1], np.nan, np.float32)
+    result = tk.kernels.conv_backward_weight(
+        dy, x, (shape[1], 1, 3, 3), **options, y=y if masked else None, dbias=dbias, algorithm="depthwise"
+    )
+    counted = np.where(y > 0, dy, 0) if masked else dy
+    np.testing.assert_array_equal(result, oracle.backward_weight(counted, x, (shape[1], 1, 3, 3), **options))
+    np.testing.assert_array_equal(dbias, counted.sum((0, 2, 3)))
+
+
 def test_depthwise_signals_that_outgrow_the_caches_are_their_images_one_by_one() -> None:
     rng = np.random.default_rng(10)
     x = rng.integers(-2, 3, (16, 140, 1003)).astype(np.float32)
