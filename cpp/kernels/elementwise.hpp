@@ -18,6 +18,7 @@ constexpr int64_t element_grain(int64_t cost) { return cost > 4 ? kElementGrain 
 constexpr struct {
     int64_t begin, end;
 } kFetched{1 << 19, 1 << 21};
+constexpr int64_t kReadAhead = 1024, kWrittenAhead = 256;   // elements
 
 // Cost: elementary operations per element. Whether a second thread pays goes by the time of a vector: sigmoid of 12,544
 // elements takes 2.2 microseconds on AVX-512, and to wake a thread 0.7 to 2.
@@ -34,8 +35,8 @@ TK_INLINE void elementwise(int64_t count, T* y, F f, const In*... in) {
 #pragma GCC unroll 4
                 for (int j = 0; j < kAtOnce; ++j) {
                     if (decltype(ahead)::value && j * L % kCacheLine<T> == 0) {
-                        (fetch(in + i + j * L + 1024, 1), ...);
-                        fetch_to_write(y + i + j * L + 256, 1);
+                        (fetch(in + i + j * L + kReadAhead, 1), ...);
+                        fetch_to_write(y + i + j * L + kWrittenAhead, 1);
                     }
                     store(y + i + j * L, f(whole<T>(load(in + i + j * L))...));
                 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.kernels.unplain import Other, askew, foreign
 
 import tatamikomi as tk
 from tatamikomi import _native
@@ -33,20 +34,17 @@ def test_the_short_way_gives_the_same_bits(op: str, shape: tuple[int, ...], dtyp
         np.testing.assert_array_equal(array, want)
 
 
-class _Other(np.ndarray):
-    """A subclass, of which a plain array is made."""
-
-
 X = np.random.default_rng(2).standard_normal((3, 4)).astype(np.float32)
 ODD = {
     "a list": [1.0, 2.0],
     "None": None,
     "integers": np.ones((3, 4), int),
     "half": X.astype(np.float16),
-    "foreign": X.astype(X.dtype.newbyteorder()),
+    "foreign": foreign(X),
     "transposed": X.T.copy().T,
     "reversed": X[:, ::-1],
-    "a subclass": X.view(_Other),
+    "askew": askew(X),
+    "a subclass": X.view(Other),
 }
 
 
