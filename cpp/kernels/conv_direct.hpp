@@ -64,6 +64,14 @@ inline Strip place_of(const DirectProblem& p, int64_t group, int64_t strip) {
     return strip_of(p, strip / p.strips(), group, strip % p.strips());
 }
 
+// Whether a strip is copied once, by each thread that takes output channels of it: for several parts, or channels that
+// are dealt out.
+template <class T, bool AlongPixels> bool copies_once(const DirectCall<T>& a, const Company& all) {
+    const DirectProblem& f = all.frame;
+    const bool in_x = kTuned<T> && !a.mask && (f.straight || f.planes);
+    return all.count > 1 || (all.k_splits > 1 && f.c_blocks == 1 && !f.in_place && !in_x);
+}
+
 // Output channels [k_begin, k_end) of strip `strip`, counted over the images of a group. Parts take turns block by
 // block: lines of y are visited again while they are near. packs: where the weights are packed on the way, or nullptr.
 template <class T, bool AlongPixels>
@@ -71,8 +79,11 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
                    int64_t k_begin, int64_t k_end, const T* staged, T* own, T* packs = nullptr) {
     const DirectProblem& f = all.frame;
     const int64_t image = strip / f.strips(), number = strip % f.strips(), step = all.count > 1 ? 1 : k_end - k_begin;
-    if (!staged && all.count > 1) {
-        copy_strip(own + f.lists, a.x, a.mask, f, strip_of(f, image, group, number), 0, f.ic);
+    if (!staged && copies_once<T, AlongPixels>(a, all)) {
+        int64_t& last = strip_in(own, all);
+        if (last != strip * f.groups + group)
+            copy_strip(own + f.lists, a.x, a.mask, f, strip_of(f, image, group, number), 0, f.ic);
+        last = strip * f.groups + group;
         staged = own + f.lists;
     }
     for (int64_t k = k_begin; k < k_end; k += step, packed += step * all.packed_block)
@@ -145,6 +156,7 @@ template <class T, bool AlongPixels> void direct(const DirectCall<T>& a, const C
         scratch += ceil_div(all.packed, 64) * 64;
     }
     const int64_t k_blocks = all.parts[0].k_blocks;
+    for (int64_t thread = 0; thread < max_threads(); ++thread) strip_in(scratch + thread * all.scratch, all) = -1;
     parallel_for(all.units * all.k_splits, all.work, [&](int64_t unit, int thread) {
         const int64_t k_split = unit % all.k_splits, strip = unit / all.k_splits % f.strips();
         const int64_t image = unit / all.k_splits / f.strips(), group = image % f.groups;

@@ -73,10 +73,15 @@ template <class T> Company company_of(const DirectProblem* parts, int64_t count)
     all.units = f.n * f.groups * f.strips();
     all.k_splits = larger(1, smaller(k_blocks, ceil_div(8, larger(all.units, 1))));
     all.staged = all.by_blocks ? larger(1, smaller(f.n * f.strips(), kStagedBytes / bytes / strip)) : 0;
-    all.scratch = ceil_div(f.lists + (all.by_blocks ? all.packed_block : f.strip), 64) * 64;
+    all.scratch = ceil_div(f.lists + (all.by_blocks ? all.packed_block : f.strip + elements_of<T>(1)), 64) * 64;
     return all;
 }
 template <class T> Company company_of(const DirectProblem& p) { return company_of<T>(&p, 1); }
+
+// The number of the strip that lies in a thread's scratch, at the end of it.
+template <class T> int64_t& strip_in(T* own, const Company& all) {
+    return *reinterpret_cast<int64_t*>(own + all.scratch - elements_of<T>(1));
+}
 
 inline int64_t direct_workspace(const Company& all, int threads, bool packed) {
     const int64_t shared = all.by_blocks ? all.staged * all.frame.c_blocks * all.frame.strip : packed ? 0 : all.packed;
