@@ -137,7 +137,7 @@ template <class T> struct Winograd {
 
     // All threads share the values of a run; weights: nullptr where each block's are transformed as they are used.
     void share(const T* weights, T* values, const TileRun& run, int64_t work) const {
-        const int64_t own_size = q.sums + q.strip + (q.held ? 0 : q.used), start = run.start, count = run.count;
+        const int64_t own_size = q.sums + q.strip + (weights ? 0 : q.used), start = run.start, count = run.count;
         T* scratch = values + q.shared_values;
         const int64_t splits = smaller(count, ceil_div(run.tiles, 2 * kTilePixels)), planes = run.z.end - run.z.begin;
         // Whoever transforms a block's weights uses them for the whole run.
@@ -183,14 +183,14 @@ template <class T> bool winograd(const WinogradCall<T>& a, const WinogradProblem
     WinogradPlan q = plan(p);
     int spoilt = 0;
     const Winograd<T> self{a, p, q, spoilt};
-    const Runs runs = runs_of(p, q, max_threads());
+    const Runs runs = runs_of(p, q, max_threads(), a.packed);
     const int64_t bands = p.n * q.bands.per_image();
     q.shared_run = ceil_div(bands, ceil_div(bands, q.shared_run));
     const int64_t work =
         p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc * p.depth.out * p.depth.taps;
     const T* weights = a.packed;
     T *scratch = a.workspace, *own = nullptr;
-    if (!weights && q.held) {
+    if (!weights && !runs.once) {
         if (runs.apart) own = scratch;
         else transform_weights(scratch, a.weight, p);
         weights = scratch;

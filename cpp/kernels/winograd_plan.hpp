@@ -62,7 +62,7 @@ struct WinogradPlan {
     int64_t rows_in, rows_out, strip, sums;
     int64_t run_values, shared_values;
     bool held;
-    int64_t chunks, used;   // of a block's input channels where weights are not held, and the elements of one
+    int64_t chunks, used;   // of a block's input channels whose weights are transformed as they are used; elements
 };
 
 template <class T> int64_t width_of(int64_t channels, int64_t block) {
@@ -104,8 +104,7 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
     q.strip = larger(strip_size<T>(p.in, q.bands, q.rows_in), strip_size<T>(p.out, q.bands, q.rows_out));
     const auto most = [&](int64_t bands) { return bands * q.bands.most_tiles(); };
     q.sums = points * point_pitch<T>(most(q.held ? larger(q.run, q.part) : q.part) * q.slabs.out, kBlock<T>);
-    q.chunks = 1;
-    if (!q.held) q.chunks = smaller(q.c_vectors, ceil_div(q.weight_block * size, kUsedBytes));
+    q.chunks = smaller(q.c_vectors, ceil_div(q.weight_block * size, kUsedBytes));
     q.used = p.filter.weights() * point_pitch<T>(ceil_div(q.c_vectors, q.chunks) * L * p.depth.taps, kBlock<T>);
     q.run_values = q.c_vectors * points * point_pitch<T>(most(q.run) * q.slabs.in, L);
     q.shared_values = q.c_vectors * points * point_pitch<T>(most(q.shared_run) * q.slabs.in, L);
@@ -116,33 +115,41 @@ template <class T> WinogradPlan plan(const WinogradProblem<T>& p) {
 struct Runs {
     bool own;
     int64_t count;   // of own runs, in each slab and group
+    bool once;       // threads share the values, and each transforms the weights of its blocks as it uses them
     int64_t apart;   // threads that each transform a block's weights for themselves, as they come to them
-    int64_t weights(const WinogradPlan& q) const { return apart ? apart * q.weight_block : q.weights; }
+    // Elements transformed before all else, or of the threads apart.
+    int64_t weights(const WinogradPlan& q) const { return once ? 0 : apart ? apart * q.weight_block : q.weights; }
 };
-template <class T> Runs runs_of(const WinogradProblem<T>& p, const WinogradPlan& q, int64_t threads) {
+// packed: weights lie ready.
+template <class T> Runs runs_of(const WinogradProblem<T>& p, const WinogradPlan& q, int64_t threads, bool packed) {
     // As many runs for each thread, two at least while they fill register tiles.
     const int64_t bands = p.n * q.bands.per_image(), slabs = q.slabs.count;
     const bool many = p.groups >= 4 * threads;   // which a thread takes one by one, so that their weights stay near
     const int64_t least = ceil_div(bands, q.run);
+    const int64_t all_tiles = p.n * q.bands.all_tiles() * p.depth.out;
     Runs runs{};
+    // Few tiles, and blocks that are even shares: the values that threads share are fewer than the weights.
+    const bool even = threads > 1 && p.groups * slabs == 1 && q.part >= bands && q.k_blocks % threads == 0;
+    runs.once = !packed && (!q.held || (even && all_tiles < kApartTiles * threads));
+    if (runs.once) return runs;
     for (int64_t rounds = threads == 1 ? 1 : 2; rounds > 0 && !runs.own; --rounds) {
         const int64_t all = larger(ceil_div(bands * slabs, q.run * threads), rounds) * threads;
         runs.count = many ? least : smaller(bands, larger(least, ceil_div(all, slabs)));
         const int64_t tiles = ceil_div(bands, larger(1, runs.count)) * q.bands.most_tiles() * q.slabs.out;
         runs.own = q.held && (threads == 1 || many || tiles >= rounds * kTilePixels);
     }
-    const int64_t units = runs.count * slabs * p.groups, tiles = p.n * q.bands.all_tiles() * p.depth.out;
-    const bool once = threads > 1 && units <= threads && tiles >= kApartTiles * units;
-    runs.apart = runs.own && (many || once) ? threads : 0;
+    const int64_t units = runs.count * slabs * p.groups;
+    const bool lone = threads > 1 && units <= threads && all_tiles >= kApartTiles * units;
+    runs.apart = runs.own && (many || lone) ? threads : 0;
     return runs;
 }
 
 template <class T> int64_t winograd_workspace(const WinogradProblem<T>& p, int threads, bool packed) {
     const WinogradPlan q = plan(p);
-    const Runs runs = runs_of(p, q, threads);
-    const int64_t weights = q.held && !packed ? runs.weights(q) : 0, scratch = q.sums + q.strip;
+    const Runs runs = runs_of(p, q, threads, packed);
+    const int64_t weights = packed ? 0 : runs.weights(q), scratch = q.sums + q.strip;
     if (runs.own) return weights + threads * (q.run_values + scratch);
-    return weights + q.shared_values + threads * (scratch + (q.held ? 0 : q.used));
+    return weights + q.shared_values + threads * (scratch + (runs.once || !q.held ? q.used : 0));
 }
 
 // ---- weights ------------------------------------------------------------------------------------------------------

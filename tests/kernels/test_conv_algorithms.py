@@ -175,6 +175,25 @@ def test_weights_past_the_caches(algorithm: str, stride: int) -> None:
     np.testing.assert_array_equal(dx, expected)
 
 
+@pytest.mark.parametrize("channels", [(40, 64), (320, 64), (40, 100)])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_few_tiles_whose_weights_threads_do_not_share(channels: tuple[int, int], batch: int) -> None:
+    """Blocks of 64 channels are even shares of 2 and 4 threads, with 320 of the other side's taken in parts."""
+    inner, outer = channels
+    rng = np.random.default_rng(7)
+    x, weight = (rng.standard_normal(shape, np.float32) for shape in ((batch, inner, 9, 10), (outer, inner, 3, 3)))
+    options = {"padding": 1, "algorithm": "winograd_f4"}
+    calls: list[Any] = [lambda: tk.kernels.conv_forward(x, weight, **options)]
+    turned = np.ascontiguousarray(weight.swapaxes(0, 1))  # to an input of `outer` channels
+    calls.append(lambda: tk.kernels.conv_backward_input(x, turned, (batch, outer, 9, 10), **options))
+    for call in calls:
+        with tk.threads(1):
+            expected = call()
+        for threads in (2, 4):
+            with tk.threads(threads), guarded_outputs():
+                assert_same_bits((call(),), (expected,), f"{threads} threads")
+
+
 # The input ends where a page that may not be read begins.
 GUARD = """
 import ctypes, mmap, sys
