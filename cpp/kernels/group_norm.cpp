@@ -170,17 +170,17 @@ template <class T> struct Backward {
     }
     // dweight and dbias from `begin` to `end`, in double.
     TK_ONCE void parameters(int64_t begin, int64_t end) const {
-        const int64_t all = r.parameters(), parts = r.s == 1 ? blocks(r) : r.n;
+        const int64_t all = r.parameters();
+        if (r.s == 1) {
+            sum_parts(dweight + begin, partial + begin, blocks(r), 2 * all, end - begin);
+            sum_parts(dbias + begin, partial + all + begin, blocks(r), 2 * all, end - begin);
+            return;
+        }
         for (int64_t p = begin; p < end; ++p) {
             double product = 0, sum = 0;
-            for (int64_t i = 0; i < parts; ++i) {
-                if (r.s == 1) {
-                    product += static_cast<double>(partial[2 * i * all + p]);
-                    sum += static_cast<double>(partial[(2 * i + 1) * all + p]);
-                } else {
-                    product += sums[i * all + p].second * static_cast<double>(invstd[i * r.groups + p / r.c]);
-                    sum += sums[i * all + p].first;
-                }
+            for (int64_t i = 0; i < r.n; ++i) {
+                product += sums[i * all + p].second * static_cast<double>(invstd[i * r.groups + p / r.c]);
+                sum += sums[i * all + p].first;
             }
             dweight[p] = static_cast<T>(product);
             dbias[p] = static_cast<T>(sum);

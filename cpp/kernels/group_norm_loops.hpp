@@ -61,6 +61,16 @@ template <class T> TK_ONCE double sum_in_double(const T* x, int64_t count, doubl
     return sum_halves<double>(sum.part[0]);
 }
 
+// to[i] = the sum of from[i] of `parts` arrays, `pitch` elements apart, in double.
+template <class T> TK_ONCE void sum_parts(T* to, const T* from, int64_t parts, int64_t pitch, int64_t count) {
+    for_each_vector<T>(count, [&](int64_t at, int64_t length) {
+        Sums<T> sum{};
+        for (int64_t i = 0; i < parts; ++i) add<T>(sum, widen(read(from + i * pitch + at, length)));
+        for (int64_t lane = 0; lane < length; ++lane)
+            to[at + lane] = static_cast<T>(sum.part[lane / kLanes<double>][lane % kLanes<double>]);
+    });
+}
+
 // y = (x - centre) * deviation * w + b; w and b, or null, hold one number for each element, or one for all.
 template <class T>
 TK_ONCE void normalise(T* y, const T* x, T centre, T deviation, const T* w, const T* b, bool each, int64_t count,
