@@ -99,7 +99,7 @@ template <class T> struct RowGradient {
 };
 
 // The same for `Count` images, `stride` elements apart, whose weight has a number for each element, and their shares of
-// dweight and dbias: added to dw[0] and dw[all], or there anew.
+// dweight and dbias: added to dw[0] and dw[all], or there anew. The next images' lines are called in meanwhile.
 template <class T, int Count>
 TK_ONCE void distribute_images(T* dx, T* dw, const T* dy, const T* x, const T* w, const T* mean, const T* invstd,
                                const RowGradient<T>* rows, int64_t groups, int64_t stride, int64_t all, int64_t count,
@@ -115,6 +115,10 @@ TK_ONCE void distribute_images(T* dx, T* dw, const T* dy, const T* x, const T* w
         if (!begins) product = read(dw + at, length), sum = read(dw + all + at, length);
 #pragma GCC unroll 2
         for (int i = 0; i < Count; ++i) {
+            const int64_t next = (i + Count) * stride + at;
+            fetch(dy + next, kLanes<T>);
+            fetch(x + next, kLanes<T>);
+            fetch_to_write(dx + next, kLanes<T>);
             const Vec<T> g = read(dy + i * stride + at, length), scaled = g * deviation[i];
             const Vec<T> d = read(x + i * stride + at, length) - centre[i];
             product += scaled * d;
