@@ -163,9 +163,10 @@ template <class T> struct Backward {
                 parts(row + i * r.groups, 0);
                 finish(row + i * r.groups);
             }
+            const int64_t ahead = r.chunks == 1 ? many * stride : 0;   // the next images, if their sums come next
             const auto run = many == 2 ? distribute_images<T, 2> : distribute_images<T, 1>;
             run(dx + at, to, dy + at, x + at, r.of(weight, row, first), mean + row, invstd + row, rows + row, r.groups,
-                stride, r.parameters(), r.channels(chunk), image == begin);
+                stride, r.parameters(), r.channels(chunk), image == begin, ahead);
         }
     }
     // dweight and dbias from `begin` to `end`, in double.

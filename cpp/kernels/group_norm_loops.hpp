@@ -99,11 +99,11 @@ template <class T> struct RowGradient {
 };
 
 // The same for `Count` images, `stride` elements apart, whose weight has a number for each element, and their shares of
-// dweight and dbias: added to dw[0] and dw[all], or there anew. The next images' lines are called in meanwhile.
+// dweight and dbias: added to dw[0] and dw[all], or there anew. The lines `ahead` elements further are called in.
 template <class T, int Count>
 TK_ONCE void distribute_images(T* dx, T* dw, const T* dy, const T* x, const T* w, const T* mean, const T* invstd,
                                const RowGradient<T>* rows, int64_t groups, int64_t stride, int64_t all, int64_t count,
-                               bool begins) {
+                               bool begins, int64_t ahead) {
     Vec<T> centre[Count], deviation[Count], offset[Count], slope[Count];
     for (int i = 0; i < Count; ++i) {
         centre[i] = broadcast(mean[i * groups]), deviation[i] = broadcast(invstd[i * groups]);
@@ -115,7 +115,7 @@ TK_ONCE void distribute_images(T* dx, T* dw, const T* dy, const T* x, const T* w
         if (!begins) product = read(dw + at, length), sum = read(dw + all + at, length);
 #pragma GCC unroll 2
         for (int i = 0; i < Count; ++i) {
-            const int64_t next = (i + Count) * stride + at;
+            const int64_t next = i * stride + ahead + at;
             fetch(dy + next, kLanes<T>);
             fetch(x + next, kLanes<T>);
             fetch_to_write(dx + next, kLanes<T>);
