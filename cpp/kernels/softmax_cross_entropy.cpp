@@ -8,9 +8,9 @@ namespace tk::TK_ISA {
 namespace {
 
 // Where the labels and losses of a line begin.
-template <class T> TK_INLINE int64_t first_row(const Line<T>& line, const LossShape& s) {
+TK_INLINE int64_t first_row(int64_t start, const LossShape& s) {
     const int64_t sample = s.classes * s.inner;
-    return line.start / sample * s.inner + line.start % sample;
+    return start / sample * s.inner + start % sample;
 }
 
 }   // namespace
@@ -18,10 +18,10 @@ template <class T> TK_INLINE int64_t first_row(const Line<T>& line, const LossSh
 template <class T>
 void softmax_cross_entropy_forward(T* losses, T* log_probs, const T* logits, const int64_t* labels,
                                    const LossShape& s) {
-    for_each_line<T>({s.n, s.classes, s.inner}, 20, [&](const Line<T>& line) {
-        log_softmax_line(log_probs, logits, line);
-        const int64_t row = first_row(line, s), rows = line.joined ? 1 : line.lanes;
-        for (int64_t i = 0; i < rows; ++i) losses[row + i] = 0 - log_probs[line.start + labels[row + i] * s.inner + i];
+    log_softmax(log_probs, logits, {s.n, s.classes, s.inner}, [&](int64_t start, int64_t rows, int64_t apart) {
+        const int64_t row = first_row(start, s);
+        for (int64_t i = 0; i < rows; ++i)
+            losses[row + i] = 0 - log_probs[start + labels[row + i] * s.inner + i * apart];
     });
 }
 
@@ -30,7 +30,7 @@ void softmax_cross_entropy_backward(T* dlogits, const T* dlosses, const T* log_p
                                     const LossShape& s) {
     constexpr int L = kLanes<T>;
     for_each_line<T>({s.n, s.classes, s.inner}, 12, [&](const Line<T>& line) {
-        const int64_t row = first_row(line, s);
+        const int64_t row = first_row(line.start, s);
         // Distance from each lane's element to its row's label; it falls by `advance` from vector to vector.
         VecMask<T> distance{};
         if (line.joined) distance += static_cast<LaneInt<T>>(labels[row]) - lane_numbers<T>();

@@ -1,9 +1,11 @@
 // Softmax works on lines of [outer][axis][inner]. With inner = 1 a line is one row and its vectors lie along the
 // row: lanes are reduced together. With inner > 1 a line is up to kLanes neighbouring rows, a lane each, and its
-// vectors lie `inner` apart: lanes never meet. One text serves both, and no row sees another.
+// vectors lie `inner` apart: lanes never meet. One text serves both, and no row sees another. Rows of a few elements
+// are turned for log_softmax: kLanes of them become one line of the second kind.
 #pragma once
 #include "kernels/kernels.hpp"
 #include "kernels/simd_math.hpp"
+#include "kernels/tile_sizes.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -70,7 +72,7 @@ template <class T> TK_INLINE Vec<T> largest(const T* x, const Line<T>& line) {
 }
 
 // y = (x - m) - log(sum of exp(x - m)), m the row's largest element
-template <class T> TK_INLINE void log_softmax_line(T* y, const T* x, const Line<T>& line) {
+template <class T> [[gnu::noinline]] void log_softmax_line(T* y, const T* x, const Line<T>& line) {
     const Vec<T> most = largest(x, line);
     Vec<T> sum{};
     line.for_each([&](int64_t at, int64_t count) {
@@ -80,6 +82,59 @@ template <class T> TK_INLINE void log_softmax_line(T* y, const T* x, const Line<
     const Vec<T> scale = log<T>(line.total(sum));
     line.for_each(
         [&](int64_t at, int64_t count) { store_first(y + at, load_first(x + at, count) - most - scale, count); });
+}
+
+// Elements of rows that are turned. On AVX-512 most of them are one vector.
+template <class T> constexpr int64_t kShortRow = kNarrow<T> ? 2 * kLanes<T> : 0;
+
+// kLanes rows of as many elements, transposed in place.
+template <class T> void turn(T* square) {
+    constexpr int L = kLanes<T>;
+    Vec<T> lines[L];
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) lines[i] = load(square + i * L);
+    transpose<T>(lines);
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) store(square + i * L, lines[i]);
+}
+
+// The same of `rows` whole rows, at most kLanes, of up to kShortRow elements each.
+template <class T> void log_softmax_turned(T* y, const T* x, int64_t axis, int64_t rows) {
+    constexpr int64_t L = kLanes<T>;
+    alignas(64) T turned[kShortRow<T> * L] = {};   // [element][row]
+    for (int64_t first = 0; first < axis; first += L) {
+#pragma GCC unroll 1
+        for (int64_t i = 0; i < rows; ++i)
+            store(turned + (first + i) * L, load_first(x + i * axis + first, smaller(L, axis - first)));
+        turn(turned + first * L);
+    }
+    log_softmax_line(turned, turned, Line<T>{0, axis, L, L, L, false});
+    for (int64_t first = 0; first < axis; first += L) {
+        turn(turned + first * L);
+#pragma GCC unroll 1
+        for (int64_t i = 0; i < rows; ++i)
+            store_first(y + i * axis + first, load(turned + (first + i) * L), smaller(L, axis - first));
+    }
+}
+
+// log_softmax of all lines; f(first element, rows, elements from one row to the next) after those of each.
+template <class T, class F> TK_INLINE void log_softmax(T* y, const T* x, const SoftmaxShape& s, F&& f) {
+    constexpr int64_t L = kLanes<T>, cost = 20;
+    if constexpr (kShortRow<T> > 0)
+        if (s.inner == 1 && 0 < s.axis && s.axis <= kShortRow<T>) {
+            const int64_t elements = s.axis * L, groups = ceil_div(s.outer, L);
+            return parallel_chunks(groups, 1 + 8191 / elements, elements * cost, [&](int64_t begin, int64_t end) {
+                for (int64_t i = begin * L; i < smaller(end * L, s.outer); i += L) {
+                    const int64_t rows = smaller(L, s.outer - i);
+                    log_softmax_turned(y + i * s.axis, x + i * s.axis, s.axis, rows);
+                    f(i * s.axis, rows, s.axis);
+                }
+            });
+        }
+    for_each_line<T>(s, cost, [&](const Line<T>& line) {
+        log_softmax_line(y, x, line);
+        f(line.start, line.joined ? 1 : line.lanes, 1);
+    });
 }
 
 }   // namespace
