@@ -66,7 +66,7 @@ inline Strip place_of(const DirectProblem& p, int64_t group, int64_t strip) {
 
 // Whether a strip is copied once, by each thread that takes output channels of it: for several parts, or channels that
 // are dealt out.
-template <class T, bool AlongPixels> bool copies_once(const DirectCall<T>& a, const Company& all) {
+template <class T> bool copies_once(const DirectCall<T>& a, const Company& all) {
     const DirectProblem& f = all.frame;
     const bool in_x = kTuned<T> && !a.mask && (f.straight || f.planes);
     return all.count > 1 || (all.k_splits > 1 && f.c_blocks == 1 && !f.in_place && !in_x);
@@ -79,7 +79,7 @@ void compute_parts(const DirectCall<T>& a, const T* packed, const Company& all, 
                    int64_t k_begin, int64_t k_end, const T* staged, T* own, T* packs = nullptr) {
     const DirectProblem& f = all.frame;
     const int64_t image = strip / f.strips(), number = strip % f.strips(), step = all.count > 1 ? 1 : k_end - k_begin;
-    if (!staged && copies_once<T, AlongPixels>(a, all)) {
+    if (!staged && copies_once(a, all)) {
         int64_t& last = strip_in(own, all);
         if (last != strip * f.groups + group)
             copy_strip(own + f.lists, a.x, a.mask, f, strip_of(f, image, group, number), 0, f.ic);

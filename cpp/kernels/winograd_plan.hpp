@@ -149,7 +149,7 @@ template <class T> int64_t winograd_workspace(const WinogradProblem<T>& p, int t
     const Runs runs = runs_of(p, q, threads, packed);
     const int64_t weights = packed ? 0 : runs.weights(q), scratch = q.sums + q.strip;
     if (runs.own) return weights + threads * (q.run_values + scratch);
-    return weights + q.shared_values + threads * (scratch + (runs.once || !q.held ? q.used : 0));
+    return weights + q.shared_values + threads * (scratch + (runs.once ? q.used : 0));
 }
 
 // ---- weights ------------------------------------------------------------------------------------------------------
