@@ -31,11 +31,13 @@ def commit() -> str:
 
 
 def processor() -> str:
-    """The processor's name as Linux tells it."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+    """The processor's name as Linux tells it, and its family and model: that of a guest may be a maker's alone."""
+    lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines())
+    told = {name.strip(): value.strip() for name, _, value in lines}
+    if "model name" not in told:
+        return platform.processor()
+    numbers = [f"{what} {told[key]}" for what, key in (("family", "cpu family"), ("model", "model")) if key in told]
+    return told["model name"] + (f" ({', '.join(numbers)})" if numbers else "")
 
 
 def busy() -> float:
