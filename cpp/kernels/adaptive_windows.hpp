@@ -63,16 +63,6 @@ struct AdaptiveLines {
     }
 };
 
-template <class T> __attribute__((noinline)) void transpose_tile(T* tile) {
-    constexpr int64_t L = kLanes<T>;
-    Vec<T> rows[L];
-#pragma GCC unroll 16
-    for (int64_t i = 0; i < L; ++i) rows[i] = load(tile + i * L);
-    transpose<T>(rows);
-#pragma GCC unroll 16
-    for (int64_t i = 0; i < L; ++i) store(tile + i * L, rows[i]);
-}
-
 // f(first, last) over the rows of y, whole blocks of lines at a time.
 template <class T, class F> void for_each_line_block(const PoolShape& s, F&& f) {
     const int64_t cost = s.iw * (s.ih / s.oh + 1) * (s.id / s.od + 1) + 4 * s.ow;

@@ -197,6 +197,16 @@ template <class T> TK_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
     if constexpr (L >= 8) transpose_round<4, T>(rows);
     if constexpr (L >= 16) transpose_round<8, T>(rows);
 }
+// The same in memory, rows that follow each other.
+template <class T> [[gnu::noinline]] void transpose_tile(T* tile) {
+    constexpr int64_t L = kLanes<T>;
+    Vec<T> rows[L];
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < L; ++i) rows[i] = load(tile + i * L);
+    transpose<T>(rows);
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < L; ++i) store(tile + i * L, rows[i]);
+}
 
 }   // namespace
 }   // namespace tk

@@ -87,18 +87,7 @@ template <class T> [[gnu::noinline]] void log_softmax_line(T* y, const T* x, con
 // Elements of rows that are turned. On AVX-512 most of them are one vector.
 template <class T> constexpr int64_t kShortRow = kNarrow<T> ? 2 * kLanes<T> : 0;
 
-// kLanes rows of as many elements, transposed in place.
-template <class T> void turn(T* square) {
-    constexpr int L = kLanes<T>;
-    Vec<T> lines[L];
-#pragma GCC unroll 16
-    for (int i = 0; i < L; ++i) lines[i] = load(square + i * L);
-    transpose<T>(lines);
-#pragma GCC unroll 16
-    for (int i = 0; i < L; ++i) store(square + i * L, lines[i]);
-}
-
-// The same of `rows` whole rows, at most kLanes, of up to kShortRow elements each.
+// log_softmax_line of `rows` whole rows, at most kLanes, of up to kShortRow elements each.
 template <class T> void log_softmax_turned(T* y, const T* x, int64_t axis, int64_t rows) {
     constexpr int64_t L = kLanes<T>;
     alignas(64) T turned[kShortRow<T> * L] = {};   // [element][row]
@@ -106,11 +95,11 @@ template <class T> void log_softmax_turned(T* y, const T* x, int64_t axis, int64
 #pragma GCC unroll 1
         for (int64_t i = 0; i < rows; ++i)
             store(turned + (first + i) * L, load_first(x + i * axis + first, smaller(L, axis - first)));
-        turn(turned + first * L);
+        transpose_tile(turned + first * L);
     }
     log_softmax_line(turned, turned, Line<T>{0, axis, L, L, L, false});
     for (int64_t first = 0; first < axis; first += L) {
-        turn(turned + first * L);
+        transpose_tile(turned + first * L);
 #pragma GCC unroll 1
         for (int64_t i = 0; i < rows; ++i)
             store_first(y + i * axis + first, load(turned + (first + i) * L), smaller(L, axis - first));
