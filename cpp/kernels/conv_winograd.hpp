@@ -75,6 +75,9 @@ template <class T> struct Winograd {
         int64_t seen[kMostSights];
         for (int64_t d = run.d.begin, i = 0; d < run.d.end; ++d, ++i)
             seen[i] = sights_of(sights + i * taps, p.depth, d, run.z.begin);
+        // Few lanes are done with a vector of channels before the next arrives from beyond L2: there, the next tiles'
+        // are called in.
+        const bool far = L <= 8 && q.c_vectors * points * pitch * static_cast<int64_t>(sizeof(T)) > kNearRunBytes;
         values += c_begin / L * points * pitch;
         for (int64_t point = 0; point < points; ++point)
             for (int64_t d = 0; d < run.d.end - run.d.begin; ++d)
@@ -85,7 +88,8 @@ template <class T> struct Winograd {
                         {sums + point * to_pitch + (d * own + begin) * width,
                          values + point * pitch + (before + begin) * L,
                          weights + p.filter.weights_of(point) * weights_pitch, c_end - c_begin, points * pitch,
-                         run.tiles * L, sights + d * taps, seen[d], taps, c_begin == 0});
+                         run.tiles * L, sights + d * taps, seen[d], taps, c_begin == 0,
+                         far ? (end - begin) * L : points * pitch});
                 }
     }
 

@@ -16,6 +16,7 @@ template <class T> struct ProductArguments {
     const Sight* sights;
     int64_t seen, taps;
     bool first;
+    int64_t ahead;   // from a tile's values of a vector of channels to those called in meanwhile
 };
 
 template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(const ProductArguments<T>& a) {
@@ -35,7 +36,7 @@ template <class T, int Tiles, int Vectors> [[gnu::noinline]] void product_tile(c
             const T* x = a.values + c / L * a.vector_pitch + a.sights[i].plane * a.plane_pitch;
             const T* w = a.weights + (c * a.taps + a.sights[i].tap * lanes) * Vectors * L;
             TK_UNROLL
-            for (int t = 0; t < Tiles; ++t) __builtin_prefetch(x + a.vector_pitch + t * L);
+            for (int t = 0; t < Tiles; ++t) __builtin_prefetch(x + a.ahead + t * L);
             asm volatile("" : "+r"(x), "+r"(w));   // keeps the compiler from hoisting loads and spilling
             for (int64_t lane = 0; lane < lanes; ++lane, ++x, w += Vectors * L) {
                 Vec<T> factor[Vectors];
