@@ -181,13 +181,13 @@ def test_a_call_may_choose_for_itself():
         np.testing.assert_allclose(y, tk.kernels.conv_forward(x, weight, padding=1), rtol=0, atol=1e-3)
     with pytest.raises(ValueError, match=r"conv_forward: algorithm: expected one of .*got 'none'"):
         tk.kernels.conv_forward(x, weight, algorithm="none")
-    for call in (
-        lambda: tk.kernels.conv_forward(np.ones((1, 4, 2**20), np.float32), np.ones((4, 4, 2), np.float32),
-                                        dilation=2**19, algorithm="direct"),
-        lambda: tk.explain_conv((1, 4, 2**20), (4, 4, 2), dilation=2**19, algorithm="direct"),
-    ):  # fmt: skip
-        with pytest.raises(ValueError, match=r"algorithm: expected .*takes this shape, got direct \(.*far apart"):
-            call()
+    shapes, far = ((1, 4, 2**20), (4, 4, 2)), {"dilation": 2**19, "algorithm": "direct"}
+    with pytest.raises(ValueError, match=r"algorithm: expected .*takes this shape, got direct \(.*far apart"):
+        tk.kernels.conv_forward(*(np.ones(shape, np.float32) for shape in shapes), **far)
+    told = tk.explain_conv(*shapes, **far)
+    assert "far apart" in next(note.declined for note in told.forward if note.name == "direct")
+    with pytest.raises(ValueError, match=r"explain_conv: algorithm: expected .*takes this shape, got matmul \(the ker"):
+        tk.explain_conv(*shapes, algorithm="matmul")
 
 
 def test_the_reference_has_no_native_algorithms():
@@ -322,8 +322,28 @@ def test_explain_conv_tells_all():
         assert name in text
     with pytest.raises(TypeError, match="explain_conv: dtype: expected float32 or float64, got int64"):
         tk.explain_conv(X, W, dtype="int64")
-    with pytest.raises(ValueError, match="explain_conv: weight: expected"):
+    with pytest.raises(TypeError, match="explain_conv: dtype: expected float32 or float64, got 'single precision'"):
+        tk.explain_conv(X, W, dtype="single precision")
+    with pytest.raises(ValueError, match="explain_conv: weight_shape: expected"):
         tk.explain_conv(X, (32, 15, 3, 3))
+    with pytest.raises(ValueError, match=r"explain_conv: x_shape: expected .*got \(2, 16\)"):
+        tk.explain_conv(X[:2], W)
+
+
+@pytest.mark.parametrize("name", ["direct_pixels", "few_channels"])
+def test_an_algorithm_of_two_directions_is_explained(name):
+    """In the third it is no algorithm: the list tells what runs there, a call for it is told so."""
+    told = tk.explain_conv(X, W, padding=1, algorithm=name)
+    assert [told.chosen(direction).name for direction in ("forward", "backward_input")] == [name, name]
+    assert told.chosen("backward_weight") == tk.explain_conv(X, W, padding=1).chosen("backward_weight")
+    dy, x = np.ones((2, 32, 14, 14), np.float32), np.ones(X, np.float32)
+    with pytest.raises(ValueError, match=rf"algorithm: expected .*got {name} \(there is none for backward_weight\)"):
+        tk.kernels.conv_backward_weight(dy, x, W, padding=1, algorithm=name)
+
+
+def test_every_member_of_a_family_tells_why_it_cannot():
+    with pytest.raises(ValueError, match=r"got winograd \(winograd_f4: for stride 1 alone; .*winograd_strided: for "):
+        tk.kernels.conv_forward(*arrays(), stride=3, algorithm="winograd")
 
 
 def test_a_call_is_not_answered_with_the_choice_of_another_policy():

@@ -166,7 +166,7 @@ def _packed(
     return wrap(kernels.conv_forward(x.data, weight, bias_data, *options, activation=activation, algorithm=algorithm))
 
 
-@own_names(half=True, kernel_size="weight")
+@own_names(half=True)
 def conv1d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -189,7 +189,7 @@ def conv1d(
     return _conv(1, input, weight, bias, options, activation, algorithm)
 
 
-@own_names(half=True, kernel_size="weight")
+@own_names(half=True)
 def conv2d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -241,7 +241,7 @@ def conv2d(
     return _conv(2, input, weight, bias, options, activation, algorithm)
 
 
-@own_names(half=True, kernel_size="weight")
+@own_names(half=True)
 def conv3d(
     input: TensorLike,
     weight: TensorLike | PackedWeight,
@@ -264,7 +264,7 @@ def conv3d(
     return _conv(3, input, weight, bias, options, activation, algorithm)
 
 
-@own_names(half=True, kernel_size="weight")
+@own_names(half=True)
 def true_conv2d(
     input: TensorLike,
     weight: TensorLike,

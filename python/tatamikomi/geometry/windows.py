@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tatamikomi.errors import bad_value, unknown_name
+from tatamikomi.errors import bad_value, retell, unknown_name
 from tatamikomi.geometry.arguments import INT64_LIMIT, REMEMBERED, count_elements, integer, is_sequence, per_axis, plain
 from tatamikomi.geometry.shapes import ConvShape
 
@@ -127,16 +127,22 @@ def conv_shape(
     padding: object,
     dilation: object,
     groups: object,
+    names: Mapping[str, str] | None = None,
 ) -> ConvShape:
     """The geometry of a convolution of x (n, ic, *sizes) with weight (oc, ic / groups, *kernel).
 
     Raises:
-        TypeError, ValueError: ranks, channels, groups or an option do not fit together.
+        TypeError, ValueError: ranks, channels, groups or an option do not fit together; told of x, weight and
+            kernel_size, or in the names that the caller has for them.
     """
     integers = type(stride) is type(padding) is type(dilation) is type(groups) is int  # as mostly, and soon seen
     known = integers or plain(stride, padding, dilation, groups)
     compute = _conv_shape if known else _conv_shape.__wrapped__
-    return compute(op, x_shape, weight_shape, stride, padding, dilation, groups)
+    try:
+        return compute(op, x_shape, weight_shape, stride, padding, dilation, groups)
+    except (TypeError, ValueError) as error:
+        retell(error, op, names or {})
+        raise
 
 
 @lru_cache(REMEMBERED)

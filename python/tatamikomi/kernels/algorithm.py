@@ -6,6 +6,7 @@ backends are handed its code: bit 0 for "exact", bit 1 for "fastest", then one b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
@@ -27,6 +28,8 @@ POLICIES = {
     **{family: sum(code for name, code in _PREFERENCES.items() if name.startswith(family)) for family in _FAMILIES},
     **_PREFERENCES,
 }
+
+_NO_SUCH = "the active backend has no such algorithm"
 
 _policy: ContextVar[str] = ContextVar("conv_algorithm", default="auto")
 
@@ -96,19 +99,45 @@ def policy_code(op: str, direction: str, dtype: np.dtype[Any], s: ConvShape, alg
     if algorithm is None:
         return code_in_force()
     code = POLICIES[_check(op, "algorithm", algorithm)]
-    if code >= 4:
-        why = refusal(direction, dtype, s, code)
-        if why is not None:
-            raise bad_value(op, "algorithm", f"{algorithm} ({why})", "an algorithm that takes this shape")
+    why = refusal(direction, dtype, s, code)
+    if why is not None:
+        raise not_taken(op, algorithm, why)
     return code
 
 
+def code_anywhere(op: str, directions: Sequence[str], dtype: np.dtype[Any], s: ConvShape, algorithm: str | None) -> int:
+    """The same for a call about several directions: one that is named must take its shape in some of them.
+
+    Raises:
+        TypeError, ValueError: no such name, or an algorithm that takes the shape in none.
+    """
+    if algorithm is None:
+        return code_in_force()
+    code = POLICIES[_check(op, "algorithm", algorithm)]
+    reasons = [refusal(direction, dtype, s, code) for direction in directions]
+    if None not in reasons:
+        raise not_taken(op, algorithm, reasons[0])
+    return code
+
+
+def not_taken(op: str, algorithm: str, why: str | None) -> ValueError:
+    """An algorithm that was asked for by name cannot take the shape."""
+    return bad_value(op, "algorithm", f"{algorithm} ({why})", "an algorithm that takes this shape")
+
+
 def refusal(direction: str, dtype: np.dtype[Any], s: ConvShape, code: int) -> str | None:
-    """Why none of the algorithms that `code` prefers runs, or None when one does."""
-    reasons = [
-        why for name, why, *_ in active().conv_algorithms(direction, dtype, s, code) if _PREFERENCES.get(name, 0) & code
-    ]
-    return None if None in reasons else (reasons or ["the active backend has no such algorithm"])[0]
+    """Why none of the algorithms that `code` prefers runs, or None when one does or none is preferred."""
+    if code < 4:
+        return None
+    listed = {name: why for name, why, *_ in active().conv_algorithms(direction, dtype, s, code)}
+    reasons = {name: why for name, why in listed.items() if _PREFERENCES.get(name, 0) & code}
+    if None in reasons.values():
+        return None
+    if not reasons:
+        return f"there is none for {direction}" if listed.keys() & _PREFERENCES.keys() else _NO_SUCH
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return "; ".join(f"{name}: {why}" for name, why in reasons.items())
 
 
 def chosen(direction: str, dtype: np.dtype[Any], s: ConvShape, code: int) -> tuple[str, int]:

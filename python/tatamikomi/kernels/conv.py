@@ -22,6 +22,12 @@ from tatamikomi.kernels.scalars import is_relu
 
 _Options = tuple[object, object, object, object]  # stride, padding, dilation, groups
 
+# Where a geometry's faults lie: in arguments of these names.
+_OF_FORWARD = {"kernel_size": "weight"}
+_OF_PACK = {"x": "x_shape", "kernel_size": "weight"}
+_OF_BACKWARD_INPUT = {"x": "input_shape", "kernel_size": "weight"}
+_OF_BACKWARD_WEIGHT = {"weight": "weight_shape", "kernel_size": "weight_shape"}
+
 
 def _out_shape(s: ConvShape, axes: int) -> tuple[int, ...]:
     """n, oc and the last of od, oh, ow."""
@@ -85,7 +91,7 @@ def conv_forward(
         s = pack.shape(op, x.shape, (stride, padding, dilation, groups))
     else:
         w = as_float(op, "weight", weight)
-        s = conv_shape(op, x.shape, w.shape, stride, padding, dilation, groups)
+        s = conv_shape(op, x.shape, w.shape, stride, padding, dilation, groups, _OF_FORWARD)
     if bias is not None:
         bias = as_float(op, "bias", bias)
         if bias.shape != (s.oc,):
@@ -145,7 +151,7 @@ class PackedWeight:
             same = options[0] is stride and options[1] is padding and options[2] is dilation and options[3] is groups
             if same and seen == x_shape:
                 return s
-        s = conv_shape(op, x_shape, self.weight.shape, *options)
+        s = conv_shape(op, x_shape, self.weight.shape, *options, _OF_FORWARD)
         if plain(*options):
             self._seen = x_shape, options, s
         return s
@@ -200,7 +206,8 @@ def conv_pack_weight(
     """
     op = "conv_pack_weight"
     w = as_float(op, "weight", weight)
-    s = conv_shape(op, as_shape(op, "x_shape", x_shape), w.shape, stride, padding, dilation, groups)
+    sizes = as_shape(op, "x_shape", x_shape)
+    s = conv_shape(op, sizes, w.shape, stride, padding, dilation, groups, _OF_PACK)
     return PackedWeight(w, s, policy_code(op, "forward", w.dtype, s, algorithm))
 
 
@@ -244,7 +251,7 @@ def conv_backward_input(
     op = "conv_backward_input"
     dy, weight = as_float(op, "dy", dy), as_float(op, "weight", weight)
     sizes = as_shape(op, "input_shape", input_shape)
-    s = conv_shape(op, sizes, weight.shape, stride, padding, dilation, groups)
+    s = conv_shape(op, sizes, weight.shape, stride, padding, dilation, groups, _OF_BACKWARD_INPUT)
     _check_dy(op, dy, _out_shape(s, len(sizes) - 2))
     y = relu_output(op, y, dy)
     dtype = same_dtype(op, "dy weight y", dy, weight, y)
@@ -296,7 +303,7 @@ def conv_backward_weight(
     op = "conv_backward_weight"
     dy, x = as_float(op, "dy", dy), as_float(op, "x", x)
     shape = as_shape(op, "weight_shape", weight_shape, 1)
-    s = conv_shape(op, x.shape, shape, stride, padding, dilation, groups)
+    s = conv_shape(op, x.shape, shape, stride, padding, dilation, groups, _OF_BACKWARD_WEIGHT)
     _check_dy(op, dy, _out_shape(s, len(shape) - 2))
     y = relu_output(op, y, dy)
     dtype = same_dtype(op, "dy x y", dy, x, y)

@@ -10,9 +10,10 @@ from numpy.typing import DTypeLike
 
 from tatamikomi.errors import bad_type
 from tatamikomi.geometry import Padding, Size, as_shape, conv_shape
-from tatamikomi.kernels.algorithm import get_conv_algorithm, policy_code
+from tatamikomi.kernels.algorithm import code_anywhere, get_conv_algorithm
 from tatamikomi.kernels.backend import active, get_backend
 
+_NAMES = {"x": "x_shape", "weight": "weight_shape", "kernel_size": "weight_shape"}
 DIRECTIONS = ("forward", "backward_input", "backward_weight")
 
 
@@ -93,7 +94,8 @@ def explain_conv(
         weight_shape: (oc, ic / groups, *kernel).
         stride, padding, dilation, groups: as in `kernels.conv_forward`.
         dtype: float32 or float64.
-        algorithm: instead of the policy in force (`set_conv_algorithm`).
+        algorithm: instead of the policy in force (`set_conv_algorithm`); one that is named must take this shape in a
+            direction at least, and the lists of the others tell what runs there without it.
 
     Returns:
         A ConvExplanation: for each direction the ordered list with reasons, workspace bytes, FLOPs and the error to
@@ -109,14 +111,18 @@ def explain_conv(
     >>> f"{told.flops / 1e9:.2f} GFLOP"
     '3.78 GFLOP'
     """
-    op, kind = "explain_conv", np.dtype(dtype)
+    op = "explain_conv"
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        raise bad_type(op, "dtype", repr(dtype), "float32 or float64") from None
     if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise bad_type(op, "dtype", str(kind), "float32 or float64")
     x_shape, weight_shape = as_shape(op, "x_shape", x_shape), as_shape(op, "weight_shape", weight_shape)
-    s = conv_shape(op, x_shape, weight_shape, stride, padding, dilation, groups)
+    s = conv_shape(op, x_shape, weight_shape, stride, padding, dilation, groups, _NAMES)
+    code = code_anywhere(op, DIRECTIONS, kind, s, algorithm)
     lists = []
     for direction in DIRECTIONS:
-        code = policy_code(op, "forward" if algorithm is None else direction, kind, s, algorithm)
         rows = active().conv_algorithms(direction, kind, s, code)
         lists.append(tuple(AlgorithmNote(name, why, bytes_, error) for name, why, bytes_, _, error, _ in rows))
         live = rows[0][-1]
