@@ -129,7 +129,7 @@ def refusal(direction: str, dtype: np.dtype[Any], s: ConvShape, code: int) -> st
     """Why none of the algorithms that `code` prefers runs, or None when one does or none is preferred."""
     if code < 4:
         return None
-    listed = {name: why for name, why, *_ in active().conv_algorithms(direction, dtype, s, code)}
+    listed: dict[str, str | None] = {name: why for name, why, *_ in active().conv_algorithms(direction, dtype, s, code)}
     reasons = {name: why for name, why in listed.items() if _PREFERENCES.get(name, 0) & code}
     if None in reasons.values():
         return None
