@@ -225,7 +225,7 @@ void bind_conv(py::module_& m) {
           py::arg("shape"));
     m.def("conv_algorithms", &conv_algorithms, py::arg("direction"), py::arg("dtype"), py::arg("shape"),
           py::arg("policy"),
-          "(name, why it does not run or None, workspace bytes, elements of a pack, error to expect), best first");
+          "(name, why it does not run or None, workspace bytes, elements of a pack, error, live taps), best first");
     m.def("conv_algorithm_names", &conv_algorithm_names, "all of them, in the order of their policy bits");
     m.def("im2col", &im2col, py::arg("cols"), py::arg("x"), py::arg("shape"));
     m.def("col2im", &col2im, py::arg("x"), py::arg("cols"), py::arg("shape"));

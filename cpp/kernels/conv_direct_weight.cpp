@@ -29,7 +29,7 @@ template <class T> struct WeightOperands {
 constexpr int64_t kLanesOfPiece = 64;   // of a block whose chunks are added
 constexpr int64_t kLanesAhead = 32;     // of rows of dweight, which lie far apart: called in so many ahead
 
-// The lanes [begin, end) of one tile, in block k.
+// A tile of so many vectors by so many lanes.
 template <class T> void run_tile(WeightTile<T>& tile, const WeightProblem& p, int64_t vectors, int64_t lanes) {
     if (p.fold > 1) sum_folded_tile<T>(p.fold, lanes, tile);
     else sum_wide_tile<T>(vectors, lanes, tile);

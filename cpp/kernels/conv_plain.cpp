@@ -1,7 +1,7 @@
 // Convolution by plain loops: no workspace, any shape; it ends every list of algorithms.
 //   y[n,k,o] = bias[k] + sum over c, r of x[n, c, o*stride + r*dilation - pad] * weight[k,c,r]
-// One output row is the unit; a tap adds weight * (a run of the input row) to a run of the output row, so that
-// padding is never read and contributes nothing. Good where a group has few channels (depthwise).
+// A tap adds weight * (a run of the input row) to a run of the output row, so that padding is never read and adds
+// nothing. A unit is an output channel of an image; backwards an input channel, or a pair of both channels.
 #include "kernels/conv_algorithms.hpp"
 #include "kernels/positions.hpp"
 #include "kernels/simd.hpp"

@@ -9,7 +9,7 @@ namespace tk::TK_ISA {
 namespace {
 
 // The terms of one channel of one row, into Vectors sums of each pixel from `first` on. Bit q of `seen`: whether
-// position q of the input is none of padding.
+// position q of the input is no padding.
 template <class T, int Vectors, int Taps, bool InRegisters, int Pixels, int Sums>
 TK_INLINE void add_row(Vec<T> (&acc)[Pixels][Sums], int first, const T* x, const T* w, int64_t tap_pitch,
                        uint32_t seen) {

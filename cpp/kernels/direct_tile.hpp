@@ -1,5 +1,5 @@
-// What the two register tiles of the direct kernels share. Both add, for an output, sum after sum, each tap by tap,
-// channel by channel.
+// What the register tiles of the direct kernels share. Two add, for an output, sum after sum, each tap by tap, channel
+// by channel; a third takes all taps of a row at once (direct_row_tile.hpp).
 //
 //   along channels   acc[pixel][2 vectors of output channels] += broadcast(input) * packed weights
 //   along pixels     acc[output channel][vectors of pixels]   += broadcast(packed weight) * input

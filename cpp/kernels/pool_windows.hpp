@@ -89,7 +89,7 @@ template <class F> void for_each_output_row(const PoolShape& s, F&& f) {
     });
 }
 
-// f(plane, chunk of planes is the unit): work that scatters within a plane.
+// f(plane) for every plane, for work that scatters within one; a chunk of planes is the unit.
 template <class F> void for_each_plane(int64_t planes, int64_t cost, F&& f) {
     parallel_chunks(planes, pool_grain(cost), cost, [&](int64_t begin, int64_t end) {
         for (int64_t plane = begin; plane < end; ++plane) f(plane);

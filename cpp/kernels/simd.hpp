@@ -217,7 +217,7 @@ TK_INLINE void store_eights(float* p, const int64_t* at, Vec<float> v) {
 TK_INLINE void store_eights(float* p, const int64_t* at, Vec<float> v) { store(p + at[0], v); }
 #endif
 
-// Lane-wise choice. `maximum` returns b where a is NaN and a where b is NaN is false: see the callers' needs.
+// Lane-wise choice.
 template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> no) { return mask ? yes : no; }
 
 // v, loaded as a whole: of a select() between it and zero GCC makes a masked load, which waits for its mask.

@@ -117,7 +117,7 @@ def conv_algorithms(
     shape: tuple[int, ...],
     policy: int,
 ) -> list[tuple[str, str | None, int, int, float, int]]:
-    """(name, why it does not run or None, workspace bytes, elements of a pack, error to expect), best first"""
+    """(name, why it does not run or None, workspace bytes, elements of a pack, error, live taps), best first"""
 
 def conv_backward_bias(dbias: NDArray[Any], dy: NDArray[Any], y: Any, shape: tuple[int, ...]) -> None: ...
 def conv_backward_input(
