@@ -17,7 +17,7 @@ struct Windows {
     int64_t out, step, rest, begin, over;   // begin = floor(o * in / out), over = o * in - begin * out
 
     Windows(int64_t in, int64_t windows) : out(windows), step(in / windows), rest(in % windows), begin(0), over(0) {}
-    TK_INLINE Range next() {
+    TK_INLINE Run next() {
         const int64_t from = begin;
         begin += step;
         over += rest;
@@ -25,19 +25,19 @@ struct Windows {
         return {from, begin + (over > 0)};
     }
 };
-inline int64_t length(const Range& r) { return r.end - r.begin; }
+inline int64_t length(const Run& r) { return r.end - r.begin; }
 
 // The rows of y from one on: what each sees of its plane.
 struct LineWindows {
     int64_t plane;
-    Range d, h;
+    Run d, h;
 };
 struct AdaptiveLines {
     const Windows top, front;
     const int64_t oh, od;
     Windows height, depth;
     int64_t b, a, plane;
-    Range d;
+    Run d;
 
     AdaptiveLines(const PoolShape& s, int64_t row)
         : top(s.ih, s.oh),
@@ -89,7 +89,7 @@ template <class T, bool Max> struct LineBlock {
     int64_t lines = 0, count = 0;   // of y; windows
     int64_t left = 0;               // where their columns begin
     LineWindows seen[L];
-    Range windows[L], inside[L];   // in x; in the tiles
+    Run windows[L], inside[L];   // in x; in the tiles
     alignas(64) T values[(kNarrow + 2) * kTile], results[kTile] = {};
     alignas(64) Offset offsets[Max ? (kNarrow + 2) * kTile : 1], places[Max ? kTile : 1] = {};   // from a line's corner
 
@@ -105,12 +105,12 @@ template <class T, bool Max> struct LineBlock {
             for (int64_t o = 0; o < s.ow; o += L) {
                 count = s.ow - o < L ? s.ow - o : L;
                 for (int64_t i = 0; i < count; ++i) {
-                    const Range w = windows[i] = across.next();
+                    const Run w = windows[i] = across.next();
                     if (i == 0) left = w.begin;
                     inside[i] = {w.begin - left, w.end - left};
                     if (wide) inside[i] = {i * L, (i + 1) * L};
                 }
-                const Range all{left, windows[count - 1].end};
+                const Run all{left, windows[count - 1].end};
                 for (int64_t i = 0; i < lines; ++i) {
                     if (!wide) reduce_rows(i, x, all, 0);
                     else
@@ -145,7 +145,7 @@ private:
         else return {left.value + right.value, left.offset};
     }
 
-    __attribute__((noinline)) void reduce_rows(int64_t line, const T* x, Range across, int64_t tile) {
+    __attribute__((noinline)) void reduce_rows(int64_t line, const T* x, Run across, int64_t tile) {
         VecMask<T> lane{};
         for (int64_t i = 0; i < L; ++i) lane[i] = static_cast<Offset>(i);
         const int64_t before = across.begin - left, iw = s.iw;

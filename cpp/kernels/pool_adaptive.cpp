@@ -46,11 +46,11 @@ __attribute__((noinline)) void write_planes(T* dx, const T* wide, const PoolShap
     for (int64_t plane = 0; plane < planes; ++plane, wide += s.od * s.oh * width) {
         Windows depth = front;
         for (int64_t i = 0; i < s.id; ++i) {
-            const Range d = depth.next();
+            const Run d = depth.next();
             Windows height = top;
-            Range h = height.next();
+            Run h = height.next();
             for (int64_t j = 0, equal; j < s.ih; j += equal, dx += equal * s.iw) {
-                const Range same = h;
+                const Run same = h;
                 for (equal = 1; j + equal < s.ih; ++equal) {
                     h = height.next();
                     if (h.begin != same.begin || h.end != same.end) break;
@@ -91,7 +91,7 @@ __attribute__((noinline)) void permute_planes(T* dx, const T* dy, T* scratch, co
     const Windows front(s.od, s.id), top(s.oh, s.ih);
     Windows holding(s.ow, s.iw), across(s.iw, s.ow);
     for (int64_t k = 0; k < sizes.width; ++k) {
-        const Range w = k < s.iw ? holding.next() : Range{0, 1};
+        const Run w = k < s.iw ? holding.next() : Run{0, 1};
         lanes[k] = static_cast<Lane>(w.begin);
         lanes[sizes.width + k] = static_cast<Lane>(w.end - 1);
     }
@@ -146,7 +146,7 @@ __attribute__((noinline)) void spread_planes(T* dx, const T* dy, T* scratch, con
         for (int64_t k = 0; k < s.iw; k += L) {
             alignas(64) T tile[L * L];
             for (int64_t j = 0; j < L && k + j < s.iw; ++j) {
-                const Range w = holding.next();
+                const Run w = holding.next();
                 Vec<T> sum = load(shares + w.begin * L);
                 for (int64_t o = w.begin + 1; o < w.end; ++o) sum += load(shares + o * L);
                 store(tile + j * L, sum);
@@ -180,7 +180,7 @@ __attribute__((noinline)) void gather_lines(T* y, const T* x, const PoolShape& s
     int64_t widest = 0;
     Windows across(s.iw, s.ow);
     for (int64_t o = 0; o < s.ow; ++o) {
-        const Range w = across.next();
+        const Run w = across.next();
         begin[o] = static_cast<LaneInt<T>>(w.begin);
         width[o] = static_cast<LaneInt<T>>(length(w));
         widest = larger(widest, length(w));

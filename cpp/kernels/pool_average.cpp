@@ -40,7 +40,7 @@ template <class F> TK_INLINE void for_each_window_row(const OutputRow& r, const 
 
 // A window that may hang over the edge.
 template <class T> T sum_window(const T* plane, const OutputRow& r, int64_t start_w, const PoolShape& s) {
-    const Range w = taps_inside(start_w, s.iw, s.kw, 1);
+    const Run w = taps_inside(start_w, s.iw, s.kw, 1);
     T sum = 0;
     for_each_window_row(r, s, [&](int64_t row) {
         for (int64_t c = w.begin; c < w.end; ++c) sum += plane[row + start_w + c];
@@ -51,7 +51,7 @@ template <class T> T sum_window(const T* plane, const OutputRow& r, int64_t star
 // A wide window: kLanes interleaved parts, added in a fixed order.
 template <class T> T sum_wide_window(const T* plane, const OutputRow& r, int64_t start_w, const PoolShape& s) {
     constexpr int L = kLanes<T>;
-    const Range w = taps_inside(start_w, s.iw, s.kw, 1);
+    const Run w = taps_inside(start_w, s.iw, s.kw, 1);
     Vec<T> sum{};
     for_each_window_row(r, s, [&](int64_t row) {
         const T* from = plane + (row + start_w);
@@ -78,7 +78,7 @@ TK_INLINE void average_vector(T* y, const T* plane, const OutputRow& r, int64_t 
 
 template <class T, int Stride> void average_rows(T* y, const T* x, const PoolShape& s) {
     const bool wide = wide_windows(s);
-    const Range whole = wide ? Range{s.ow, s.ow} : whole_windows(s);
+    const Run whole = wide ? Run{s.ow, s.ow} : whole_windows(s);
     for_each_output_row(s, [&](const OutputRow& r) {
         const T* plane = x + r.plane * s.id * s.ih * s.iw;
         const int64_t dh = divisor_dh(r.start_d, r.start_h, s);
@@ -134,7 +134,7 @@ template <class T> bool average_lines(T* y, const T* x, const PoolShape& s) {
 
 // line[c] += share for the taps inside of one window.
 template <class T> TK_INLINE void spread_window(T* line, T share, int64_t start_w, const PoolShape& s) {
-    const Range w = taps_inside(start_w, s.iw, s.kw, 1);
+    const Run w = taps_inside(start_w, s.iw, s.kw, 1);
     T* to = line + start_w;
     for (int64_t c = w.begin; c < w.end; c += kLanes<T>) {
         const int64_t count = w.end - c < kLanes<T> ? w.end - c : kLanes<T>;
@@ -160,7 +160,7 @@ template <class T> TK_INLINE void spread_windows(T* to, const T* share, int64_t 
 }
 
 // From the outputs along one axis whose windows hold the element before i to those that hold i.
-inline void advance(Range& held, int64_t i, int64_t outputs, int64_t kernel, int64_t stride, int64_t before) {
+inline void advance(Run& held, int64_t i, int64_t outputs, int64_t kernel, int64_t stride, int64_t before) {
     while (held.end < outputs && held.end * stride - before <= i) ++held.end;
     while (held.begin < held.end && held.begin * stride - before + kernel <= i) ++held.begin;
 }
@@ -180,7 +180,7 @@ template <class T, int Stride> bool gather_lines(T* dx, const T* dy, const PoolS
         for (int64_t i = 0; i < length; i += L) store(line + i, Vec<T>{});
         if (divisor == 0)
             for (int64_t o = 0; o < s.ow + L; ++o) widths[o] = divisor_at<T>(1, o * s.sw - s.pw, s);
-        Range a{0, 0}, b{0, 0};   // the planes and rows of outputs in the line
+        Run a{0, 0}, b{0, 0};   // the planes and rows of outputs in the line
         const auto add_rows = [&](int64_t o, int64_t count, auto full) {
             Vec<T> sum{};
             for (int64_t d = a.begin; d < a.end; ++d)
@@ -227,7 +227,7 @@ template <class T, int Stride> bool gather_lines(T* dx, const T* dy, const PoolS
             advance(a, d, s.od, s.kd, s.sd, s.pd);
             b = {0, 0};
             for (int64_t h = 0; h < s.ih; ++h, row += s.iw) {
-                const Range last = b;
+                const Run last = b;
                 advance(b, h, s.oh, s.kh, s.sh, s.ph);
                 if (h == 0 || b.begin != last.begin || b.end != last.end) write_row(row);
                 else
@@ -265,7 +265,7 @@ template <class T> void avg_pool_backward(T* dx, const T* dy, const PoolShape& s
                                          : gather_lines<T, 0>(dx, dy, s)))
         return;
     const int64_t in_plane = s.id * s.ih * s.iw, rows = s.od * s.oh;
-    const Range inner = wide_windows(s) ? Range{s.ow, s.ow} : whole_windows(s);
+    const Run inner = wide_windows(s) ? Run{s.ow, s.ow} : whole_windows(s);
     for_each_plane(s.planes, in_plane + rows * s.ow * s.kd * s.kh * s.kw, [&](int64_t plane) {
         T* to = dx + plane * in_plane;
         for (int64_t i = 0; i < in_plane; ++i) to[i] = 0;

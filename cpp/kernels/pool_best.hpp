@@ -9,7 +9,7 @@ namespace {
 template <class T>
 __attribute__((noinline)) void max_window(T* y, int64_t* index, const T* plane, const OutputRow& r, int64_t start_w,
                                           const PoolShape& s) {
-    const Range w = taps_inside(start_w, s.iw, s.kw, s.dil_w);
+    const Run w = taps_inside(start_w, s.iw, s.kw, s.dil_w);
     T best = 0;
     int64_t where = -1;
     for (int64_t a = r.d.begin; a < r.d.end; ++a)

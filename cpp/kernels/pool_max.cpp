@@ -41,7 +41,7 @@ TK_INLINE void max_vector(T* y, int64_t* indices, const T* plane, const OutputRo
 
 // A row of y; whole: its windows without padding in their columns.
 template <class T, int Kw, int Stride>
-__attribute__((noinline)) void max_row(T* y, int64_t* indices, const T* x, const OutputRow& r, Range whole,
+__attribute__((noinline)) void max_row(T* y, int64_t* indices, const T* x, const OutputRow& r, Run whole,
                                        const PoolShape& s) {
     const T* plane = x + r.plane * s.id * s.ih * s.iw;
     T* to = y + r.row * s.ow;
@@ -57,7 +57,7 @@ __attribute__((noinline)) void max_row(T* y, int64_t* indices, const T* x, const
         max_window(to + o, index ? index + o : nullptr, plane, r, o * s.sw - s.pw, s);
 }
 template <class T, int Kw, int Stride> void max_rows(T* y, int64_t* indices, const T* x, const PoolShape& s) {
-    Range whole = whole_windows(s);
+    Run whole = whole_windows(s);
     if (whole.end - whole.begin == 1) whole.end = whole.begin;   // a vector of one lane is no gain
     for_each_output_row(s, [&](const OutputRow& r) { max_row<T, Kw, Stride>(y, indices, x, r, whole, s); });
 }
@@ -148,7 +148,7 @@ void reduce_rows(T* y, int64_t* indices, const LineScratch<T>& from, const LineB
                 window = -s.ph;
                 plane += s.ih;
             }
-            const Range taps = taps_inside(window, s.ih, s.kh, s.dil_h);
+            const Run taps = taps_inside(window, s.ih, s.kh, s.dil_h);
             const auto at = [&](int64_t tap) {
                 const int64_t i = plane + window + tap * s.dil_h;
                 Best<T> best{load(from.values + i * b.across + o),

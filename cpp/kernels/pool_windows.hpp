@@ -1,35 +1,21 @@
 // What max- and average-pooling share: the taps of a window that lie inside the input, the outputs whose windows
-// lie inside as a whole, and strided vector loads. Windows of one output row differ by their column alone, so a
-// vector holds neighbouring outputs of a row.
+// lie inside as a whole, and vector loads, strided ones too. Windows of one output row differ by their column alone, so
+// a vector holds neighbouring outputs of a row.
 #pragma once
-#include "kernels/kernels.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/positions.hpp"
 
 namespace tk::TK_ISA {
 namespace {
 
-struct Range {
-    int64_t begin, end;
-};
-
 // Taps t in [0, kernel) with 0 <= start + t*dilation < size.
-inline Range taps_inside(int64_t start, int64_t size, int64_t kernel, int64_t dilation) {
+inline Run taps_inside(int64_t start, int64_t size, int64_t kernel, int64_t dilation) {
     if (start >= 0 && start + (kernel - 1) * dilation < size) return {0, kernel};   // the common case: no division
-    int64_t begin = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
-    int64_t end = start >= size ? 0 : (size - 1 - start) / dilation + 1;
-    if (end > kernel) end = kernel;
-    if (begin > end) begin = end;
-    return {begin, end};
+    return positions_inside(kernel, size, dilation, start);
 }
 
 // Outputs o of a row whose taps all lie inside: 0 <= o*sw - pw and o*sw - pw + (kw-1)*dil_w < iw.
-inline Range whole_windows(const PoolShape& s) {
-    int64_t begin = (s.pw + s.sw - 1) / s.sw;
-    const int64_t room = s.iw - 1 - (s.kw - 1) * s.dil_w + s.pw;
-    int64_t end = room < 0 ? 0 : room / s.sw + 1;
-    if (end > s.ow) end = s.ow;
-    if (begin > end) begin = end;
-    return {begin, end};
+inline Run whole_windows(const PoolShape& s) {
+    return positions_inside(s.ow, s.iw - (s.kw - 1) * s.dil_w, s.sw, -s.pw);
 }
 
 // A window that covers all of its rows, or its planes, is one long row: global pooling runs along memory.
@@ -52,7 +38,7 @@ inline PoolShape flatten(PoolShape s) {
 struct OutputRow {
     int64_t row, plane;   // numbers in y and in x
     int64_t start_d, start_h;
-    Range d, h;
+    Run d, h;
 };
 
 // The rows of y from one on: only the first costs divisions.
@@ -128,7 +114,7 @@ template <bool Value> struct Flag {
 
 // f(begin, count, full) over the columns of a range in vectors. A last partial vector moves back over finished
 // columns where the range has room for that, and runs on masked lanes where it has not.
-template <class T, class F> TK_INLINE void for_each_vector(Range columns, F&& f) {
+template <class T, class F> TK_INLINE void for_each_vector(Run columns, F&& f) {
     constexpr int L = kLanes<T>;
     const int64_t length = columns.end - columns.begin;
     if (length <= 0) return;
