@@ -33,13 +33,11 @@ template <class T> void spread_pairs(T* dx, const T* dy, const PoolShape& s) {
     parallel_chunks(s.planes * s.oh, pool_grain(cost), cost, [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row)
             for_each_vector<T>({0, ow}, [&](int64_t o, int64_t count, auto full) {
-                constexpr bool kFull = decltype(full)::value;
-                const T* from = dy + row * ow + o;
-                const Vec<T> share = (kFull ? load(from) : load_first(from, count)) / broadcast(divisor);
+                const Vec<T> share = load_vector<full>(dy + row * ow + o, count) / broadcast(divisor);
                 const Vec<T> low = low_pairs<T, L>(share, share), high = high_pairs<T, L>(share, share);
                 T* to = dx + 4 * row * ow + 2 * o;
                 for (int64_t i = 0; i < 2; ++i, to += 2 * ow) {
-                    if constexpr (kFull) store(to, low), store(to + L, high);
+                    if constexpr (full) store(to, low), store(to + L, high);
                     else {
                         store_first(to, low, smaller(L, 2 * count));
                         if (2 * count > L) store_first(to + L, high, 2 * count - L);

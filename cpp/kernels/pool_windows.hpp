@@ -14,7 +14,7 @@ inline Run taps_inside(int64_t start, int64_t size, int64_t kernel, int64_t dila
 }
 
 // Outputs o of a row whose taps all lie inside: 0 <= o*sw - pw and o*sw - pw + (kw-1)*dil_w < iw.
-inline Run whole_windows(const PoolShape& s) {
+[[gnu::noinline]] inline Run whole_windows(const PoolShape& s) {
     return positions_inside(s.ow, s.iw - (s.kw - 1) * s.dil_w, s.sw, -s.pw);
 }
 
@@ -63,6 +63,15 @@ struct OutputRows {
     }
 };
 
+// f(offset in the plane) for each row of the windows of r that lies inside.
+template <class F> TK_INLINE void for_each_window_row(const OutputRow& r, const PoolShape& s, F&& f) {
+    for (int64_t a = r.d.begin; a < r.d.end; ++a)
+        for (int64_t b = r.h.begin; b < r.h.end; ++b) f(((r.start_d + a) * s.ih + r.start_h + b) * s.iw);
+}
+
+// Whether a vector holds more of a window's row than of the rows of outputs.
+inline bool wide_windows(const PoolShape& s) { return s.kw > s.ow; }
+
 // Elements of cost `cost` that make a unit: so small that two threads share evenly what is just worth a second one.
 inline int64_t pool_grain(int64_t cost) { return 8192 / (cost + 1) + 1; }
 
@@ -82,14 +91,21 @@ template <class F> void for_each_plane(int64_t planes, int64_t cost, F&& f) {
     });
 }
 
+// `count` elements of a vector, all of them where Full.
+template <bool Full, class T> TK_INLINE Vec<T> load_vector(const T* p, int64_t count) {
+    if constexpr (Full) return load(p);
+    else return load_first(p, count);
+}
+template <bool Full, class T> TK_INLINE void store_vector(T* p, Vec<T> v, int64_t count) {
+    if constexpr (Full) store(p, v);
+    else store_first(p, v, count);
+}
+
 // p[0], p[stride], ... : `count` lanes (all of them when Full), the others zero. Stride 0: known at run time only.
 // Nothing beyond the last element asked for is read.
 template <class T, int Stride, bool Full> TK_INLINE Vec<T> load_strided(const T* p, int64_t stride, int64_t count) {
     constexpr int L = kLanes<T>;
-    if constexpr (Stride == 1) {
-        if constexpr (Full) return load(p);
-        return load_first(p, count);
-    }
+    if constexpr (Stride == 1) return load_vector<Full>(p, count);
 #if !defined(__clang__)
     if constexpr (Stride == 2) {
         VecMask<T> even{};   // of p[0 .. L-1] and p[L-1 .. 2L-2]
@@ -108,9 +124,12 @@ template <class T, int Stride, bool Full> TK_INLINE Vec<T> load_strided(const T*
     return v;
 }
 
-template <bool Value> struct Flag {
-    static constexpr bool value = Value;
-};
+// f(std::integral_constant<int, Stride>) for the strides that loads know when they are compiled; 0: any other.
+template <class F> TK_INLINE auto with_stride(int64_t stride, F&& f) {
+    if (stride == 1) return f(std::integral_constant<int, 1>{});
+    if (stride == 2) return f(std::integral_constant<int, 2>{});
+    return f(std::integral_constant<int, 0>{});
+}
 
 // f(begin, count, full) over the columns of a range in vectors. A last partial vector moves back over finished
 // columns where the range has room for that, and runs on masked lanes where it has not.
@@ -118,9 +137,9 @@ template <class T, class F> TK_INLINE void for_each_vector(Run columns, F&& f) {
     constexpr int L = kLanes<T>;
     const int64_t length = columns.end - columns.begin;
     if (length <= 0) return;
-    if (length < L) return f(columns.begin, length, Flag<false>{});
+    if (length < L) return f(columns.begin, length, std::false_type{});
     for (int64_t o = columns.begin; o < columns.end; o += L)
-        f(o + L <= columns.end ? o : columns.end - L, int64_t{L}, Flag<true>{});
+        f(o + L <= columns.end ? o : columns.end - L, int64_t{L}, std::true_type{});
 }
 
 // Windows that reduce in two steps: the rows of a window into one line, padded, then its columns. Lines of several
@@ -190,9 +209,7 @@ private:
             Vec<T> sum = load_strided<T, Stride, kFull>(line + o * s.sw, s.sw, lanes);
             for (int64_t c = 1; c < s.kw; ++c)
                 sum = combine(sum, load_strided<T, Stride, kFull>(line + o * s.sw + c * s.dil_w, s.sw, lanes));
-            const Vec<T> result = finish(sum, row, o, lanes);
-            if constexpr (kFull) store(y + o, result);
-            else store_first(y + o, result, lanes);
+            store_vector<kFull>(y + o, finish(sum, row, o, lanes), lanes);
         };
         for_each_vector<T>({0, count}, at);
     }
