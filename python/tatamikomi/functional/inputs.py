@@ -14,6 +14,7 @@ from tatamikomi.autograd import Tensor, as_tensor, is_grad_enabled
 from tatamikomi.autograd.arrays import as_dtype
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value, retell
+from tatamikomi.geometry import flag as flag
 from tatamikomi.kernels.arrays import as_float
 from tatamikomi.kernels.half import is_half, narrow, widen
 
@@ -112,17 +113,6 @@ def as_input(op: str, argument: str, value: TensorLike) -> Tensor:
             raise HalfError(argument, value._data.dtype.name, "float32 or float64")
         as_float(op, argument, value._data)  # raises
     return value
-
-
-def flag(op: str, argument: str, value: object) -> bool:
-    """True or False.
-
-    Raises:
-        TypeError: anything else.
-    """
-    if not isinstance(value, (bool, np.bool_)):
-        raise bad_type(op, argument, value, "True or False")
-    return bool(value)
 
 
 def floating(op: str, dtype: DTypeLike) -> np.dtype[Any]:

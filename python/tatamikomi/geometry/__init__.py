@@ -12,7 +12,7 @@ them, shapes.py holds what kernels are told.
 
 from __future__ import annotations
 
-from tatamikomi.geometry.arguments import REMEMBERED, Padding, Size, as_shape, count_elements, per_axis
+from tatamikomi.geometry.arguments import REMEMBERED, Padding, Size, as_shape, count_elements, flag, per_axis
 from tatamikomi.geometry.pooling import adaptive_pool_shape, adaptive_sizes, pool_shape
 from tatamikomi.geometry.shapes import (
     ConvShape,
@@ -51,6 +51,7 @@ __all__ = [
     "as_shape",
     "conv_shape",
     "count_elements",
+    "flag",
     "lead",
     "output_size",
     "per_axis",

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.geometry import GroupNormShape
+from tatamikomi.errors import bad_value
+from tatamikomi.geometry import GroupNormShape, flag
 from tatamikomi.kernels.arrays import Array, as_float, empty, same_dtype
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import as_integer, as_number
@@ -46,12 +45,6 @@ def _per_group(op: str, argument: str, value: ArrayLike, s: GroupNormShape) -> A
     if array.shape != (s.n, s.groups):
         raise bad_value(op, argument, f"shape {array.shape}", f"shape ({s.n}, {s.groups}), one per image and group")
     return array
-
-
-def _flag(op: str, argument: str, value: object) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise bad_type(op, argument, value, "True or False")
-    return bool(value)
 
 
 def group_norm_forward(
@@ -91,7 +84,7 @@ def group_norm_forward(
     s = _shape(op, x, groups)
     weight, bias = _per_channel(op, "weight", weight, x), _per_channel(op, "bias", bias, x)
     dtype = same_dtype(op, "x weight bias", x, weight, bias)
-    floor, less_mean = as_number(op, "eps", eps, -math.inf), _flag(op, "centred", centred)
+    floor, less_mean = as_number(op, "eps", eps, -math.inf), flag(op, "centred", centred)
     y, mean, invstd = (empty(op, shape, dtype) for shape in (x.shape, (s.n, s.groups), (s.n, s.groups)))
     active().group_norm_forward(y, mean, invstd, x, weight, bias, s, floor, less_mean)
     return y, mean, invstd
@@ -140,7 +133,7 @@ def group_norm_backward(
     mean, invstd = _per_group(op, "mean", mean, s), _per_group(op, "invstd", invstd, s)
     weight = _per_channel(op, "weight", weight, x)
     dtype = same_dtype(op, "dy x mean invstd weight", dy, x, mean, invstd, weight)
-    less_mean = _flag(op, "centred", centred)
+    less_mean = flag(op, "centred", centred)
     dx, dweight, dbias = (empty(op, shape, dtype) for shape in (x.shape, x.shape[1:2], x.shape[1:2]))
     active().group_norm_backward(dx, dweight, dbias, dy, x, mean, invstd, weight, s, less_mean)
     return dx, dweight, dbias

@@ -10,11 +10,10 @@ import math
 from collections.abc import Sequence
 from typing import Literal, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.geometry import Padding, PoolShape, Size, as_shape, lead, pool_shape
+from tatamikomi.geometry import Padding, PoolShape, Size, as_shape, flag, lead, pool_shape
 from tatamikomi.kernels.arrays import INT64, Array, as_float, as_integers, empty, output, relu_output, same_dtype
 from tatamikomi.kernels.backend import active
 from tatamikomi.kernels.scalars import is_relu
@@ -93,24 +92,31 @@ def max_pool_forward(
     op = "max_pool_forward"
     x = as_float(op, "x", x)
     s, shape = pool_shape(op, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    if not isinstance(return_indices, (bool, np.bool_)):
-        raise bad_type(op, "return_indices", return_indices, "True or False")
-    relu = is_relu(op, activation)
-    if not return_indices:
+    wanted, relu = flag(op, "return_indices", return_indices), is_relu(op, activation)
+    y, indices = max_outputs(op, out, shape, x, wanted)
+    active().max_pool_forward(y, indices, x, s, relu)
+    return y if indices is None else (y, indices)
+
+
+def max_outputs(
+    op: str, out: tuple[Array, Array] | Array | None, shape: tuple[int, ...], x: Array, indices: bool
+) -> tuple[Array, Array | None]:
+    """y and, where wanted, the indices of a maximum over windows of x: what `out` holds of them, or new arrays.
+
+    Raises:
+        TypeError: out is a pair where y alone is wanted, or no pair where both are; or as `output` does.
+        ValueError: as `output` does.
+    """
+    if not indices:
         if isinstance(out, tuple):
             raise bad_type(op, "out", "tuple", "an array, y alone")
-        y = empty(op, shape, x.dtype) if out is None else output(op, out, shape, x.dtype, x)
-        active().max_pool_forward(y, None, x, s, relu)
-        return y
-    if out is not None and not (isinstance(out, tuple) and len(out) == 2):
-        raise bad_type(op, "out", type(out).__name__, "a tuple (y, indices)")
+        return empty(op, shape, x.dtype) if out is None else output(op, out, shape, x.dtype, x), None
     if out is None:
-        y, indices = empty(op, shape, x.dtype), empty(op, shape, INT64)
-    else:
-        y = output(op, out[0], shape, x.dtype, x)
-        indices = output(op, out[1], shape, INT64, x, y)
-    active().max_pool_forward(y, indices, x, s, relu)
-    return y, indices
+        return empty(op, shape, x.dtype), empty(op, shape, INT64)
+    if not (isinstance(out, tuple) and len(out) == 2):
+        raise bad_type(op, "out", type(out).__name__, "a tuple (y, indices)")
+    y = output(op, out[0], shape, x.dtype, x)
+    return y, output(op, out[1], shape, INT64, x, y)
 
 
 def max_pool_backward(

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.geometry import adaptive_pool_shape, as_shape
-from tatamikomi.kernels.arrays import INT64, Array, as_float, empty, output
+from tatamikomi.errors import bad_value
+from tatamikomi.geometry import adaptive_pool_shape, as_shape, flag
+from tatamikomi.kernels.arrays import Array, as_float, empty, output
 from tatamikomi.kernels.backend import active
+from tatamikomi.kernels.pool import max_outputs
 
 #: An integer for every axis, or one per axis; None is the size of the input.
 OutputSize: TypeAlias = int | Sequence[int | None] | None
@@ -123,20 +123,6 @@ def adaptive_max_pool_forward(
     op = "adaptive_max_pool_forward"
     x = as_float(op, "x", x)
     s, shape = adaptive_pool_shape(op, x.shape, output_size)
-    if not isinstance(return_indices, (bool, np.bool_)):
-        raise bad_type(op, "return_indices", return_indices, "True or False")
-    if not return_indices:
-        if isinstance(out, tuple):
-            raise bad_type(op, "out", "tuple", "an array, y alone")
-        y = empty(op, shape, x.dtype) if out is None else output(op, out, shape, x.dtype, x)
-        active().adaptive_max_pool_forward(y, None, x, s)
-        return y
-    if out is not None and not (isinstance(out, tuple) and len(out) == 2):
-        raise bad_type(op, "out", type(out).__name__, "a tuple (y, indices)")
-    if out is None:
-        y, indices = empty(op, shape, x.dtype), empty(op, shape, INT64)
-    else:
-        y = output(op, out[0], shape, x.dtype, x)
-        indices = output(op, out[1], shape, INT64, x, y)
+    y, indices = max_outputs(op, out, shape, x, flag(op, "return_indices", return_indices))
     active().adaptive_max_pool_forward(y, indices, x, s)
-    return y, indices
+    return y if indices is None else (y, indices)
