@@ -67,15 +67,38 @@ TK_INLINE void accumulate_copied(Vec<T> (&acc)[Rows][Vectors], const TileArgumen
                });
 }
 
-template <class T, int Rows, int Vectors, Reads How = kScratch>
-[[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
+// The one sum of a tile whose terms are listed.
+template <class T, int Rows, int Vectors>
+TK_INLINE void accumulate_listed(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>& a,
+                                 const int64_t (&places)[Vectors]) {
+#pragma GCC unroll 8
+    for (int k = 0; k < Rows; ++k)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) acc[k][v] = Vec<T>{};
+    const T *from[Vectors], *w = a.packed + (a.rows->index + a.tap_begin) * a.channels * Rows;
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) from[v] = a.in + places[v];
+    const int64_t *term = a.terms, *const end = term + a.term_count;
+    do {
+        Vec<T> value[Vectors];
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) value[v] = load(from[v] + *term);
+        add_pixels(acc, value, w);
+        w += Rows;
+    } while (++term < end);
+}
+
+// A tile whose vectors lie at `at`.
+template <class T, int Rows, int Vectors, Reads How>
+TK_INLINE void one_pixel_tile(const TileArguments<T>& a, const Place* at) {
     constexpr int L = kLanes<T>;
     constexpr bool kPlaced = kTuned<T> && How == kScratch;
     Vec<T> acc[Rows][Vectors];
     int64_t places[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) places[v] = kPlaced && v > 0 ? a.places[v].in : v * L;
+    for (int v = 0; v < Vectors; ++v) places[v] = kPlaced && (v > 0 || kListed<T>) ? at[v].in : v * L;
     if constexpr (How >= kCopies) accumulate_copied<T, How == kCopies>(acc, a);
+    else if (kListed<T> && kPlaced && Rows == kPixelRows && a.term_count) accumulate_listed(acc, a, places);
     else
         accumulate_taps<false>(acc, a, Rows,
                                [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w, int64_t)
@@ -117,7 +140,7 @@ template <class T, int Rows, int Vectors, Reads How = kScratch>
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
         counts[v] = kMaskedStores ? smaller(L, a.pixels - v * L) : L;
-        outs[v] = to.out + (kPlaced && v > 0 ? a.places[v].out : v * L);
+        outs[v] = to.out + (kPlaced && (v > 0 || kListed<T>) ? at[v].out : v * L);
     }
     int64_t plane = 0;
 #pragma GCC unroll 8
@@ -127,6 +150,14 @@ template <class T, int Rows, int Vectors, Reads How = kScratch>
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) write_near<T>(outs[v] + plane, acc[k][v], counts[v], bias, to);
     }
+}
+
+template <class T, int Rows, int Vectors, Reads How = kScratch>
+[[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
+    if constexpr (kTilesAtOnce<T> > 1 && How == kScratch)
+        for (int64_t tile = 0; tile < a.tiles; ++tile)
+            one_pixel_tile<T, Rows, Vectors, How>(a, a.places + tile * Vectors);
+    else one_pixel_tile<T, Rows, Vectors, How>(a, a.places);
 }
 
 // Of the most pixels and output channels; the first one copies.

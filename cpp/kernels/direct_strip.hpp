@@ -50,6 +50,22 @@ void run_down(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, co
     }
 }
 
+// Lists the terms of outputs that see `tile.rows`, if they are one sum whose weights follow each other.
+template <class T> void list_terms(TileArguments<T>& tile, int64_t* terms) {
+    const int64_t seen = tile.tap_end - tile.tap_begin;
+    tile.term_count = 0;
+    if (tile.channels > tile.c_sum || tile.taps * tile.channels > kTermsPerSum) return;
+    int64_t count = 0;
+    for (const RowTap* row = tile.rows; row->index >= 0; ++row) {
+        if (row > tile.rows && row->index != row[-1].index + seen) return;
+        for (int64_t tap = tile.tap_begin; tap < tile.tap_end; ++tap)
+            for (int64_t c = 0; c < tile.channels; ++c)
+                terms[count++] = row->offset + tile.columns[tap].offset + c * tile.channel_pitch;
+    }
+    tile.terms = terms;
+    tile.term_count = count;
+}
+
 // Runs tiles along pixels over `length` columns from `begin` on: vectors of rows that see the same taps follow each
 // other, so that they fill tiles whatever a row's width. The last of a row begins early where it would not be whole.
 // next: what tiles call in.
@@ -59,14 +75,19 @@ void run_across(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, 
     constexpr int64_t L = kLanes<T>;
     const int64_t pitch = list_length(p), across = ceil_div(length, L);
     const T* const in = tile.in;
+    int64_t terms[kTermsPerSum];
     for (int64_t r = 0, alike; r < s.rows; r += alike) {
         T* const first_out = out + (s.h0 + r) * p.out_h + s.w0 + begin;
         tile.rows = lists + r * pitch;
         alike = rows_alike(tile.rows, pitch, s.rows - r);
+        if (kListed<T>) list_terms(tile, terms);
         Place row{0, 0};
         int64_t column = 0;
         for (int64_t left = alike * across, count; left > 0; left -= count) {
+            tile.tiles = larger(1, smaller(kTilesAtOnce<T>, (left - 2) / kPixelVectors));
             count = left == 4 ? 2 : smaller(left, kPixelVectors);   // a lone vector has too few sums
+            tile.pixels = count * L;
+            count *= tile.tiles;
             Place first;
             for (int64_t v = 0; v < count; ++v) {
                 const int64_t at = smaller(column, length - L);
@@ -77,9 +98,8 @@ void run_across(TileArguments<T>& tile, const DirectProblem& p, const Strip& s, 
             }
             tile.in = in + first.in;
             tile.to.out = first_out + first.out;
-            tile.pixels = count * L;
-            fetch(next, p.called_in);
-            next += p.called_in;
+            fetch(next, p.called_in * tile.tiles);
+            next += p.called_in * tile.tiles;
             tile_of<T, AlongPixels>(tile.pixels, tile.width)(tile);
         }
     }

@@ -24,10 +24,15 @@ struct ColumnTap {
     int64_t offset, edges;
 };
 
-// Where a vector of pixels lies, from a tile's first: in scratch, and in the output.
+// Where a vector of pixels lies, from the first: in scratch, and in the output.
 struct Place {
     int64_t in, out;
 };
+
+// AVX2's tiles along pixels are short: several are run in one call, and what they add, if it is one sum, is listed once
+// for all of them. Not measured with AVX-512.
+template <class T> constexpr bool kListed = kTuned<T> && kLanes<T> < kCacheLine<T>;
+template <class T> constexpr int64_t kTilesAtOnce = kListed<T> ? 8 : 1;
 
 template <class T> struct TileArguments {
     const T *in, *packed;
@@ -46,11 +51,16 @@ template <class T> struct TileArguments {
     const T* raw;   // and where they lie, each channel's `raw_pitch` from the last
     int64_t raw_pitch;
     Destination<T> to;
-    Place places[kPixelVectors];   // along pixels
+    Place places[kTilesAtOnce<T> * kPixelVectors];   // along pixels
+    int64_t tiles;                                   // that follow each other in `places`
+    const int64_t* terms;                            // where the input of each of their terms starts; the weights
+    int64_t term_count;                              // follow each other. 0: not listed
 };
 
 template <class T> TK_INLINE void place_in_a_row(TileArguments<T>& a) {
     for (int64_t v = 0; v < kPixelVectors; ++v) a.places[v] = {v * kLanes<T>, v * kLanes<T>};
+    a.tiles = 1;
+    a.term_count = 0;
 }
 
 template <class T> using TileFunction = void (*)(const TileArguments<T>&);
