@@ -69,8 +69,7 @@ TK_INLINE void accumulate_copied(Vec<T> (&acc)[Rows][Vectors], const TileArgumen
 
 // The one sum of a tile whose terms are listed.
 template <class T, int Rows, int Vectors>
-TK_INLINE void accumulate_listed(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>& a,
-                                 const int64_t (&places)[Vectors]) {
+TK_INLINE void add_listed(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>& a, const int64_t (&places)[Vectors]) {
 #pragma GCC unroll 8
     for (int k = 0; k < Rows; ++k)
 #pragma GCC unroll 4
@@ -98,7 +97,7 @@ TK_INLINE void one_pixel_tile(const TileArguments<T>& a, const Place* at) {
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) places[v] = kPlaced && (v > 0 || kListed<T>) ? at[v].in : v * L;
     if constexpr (How >= kCopies) accumulate_copied<T, How == kCopies>(acc, a);
-    else if (kListed<T> && kPlaced && Rows == kPixelRows && a.term_count) accumulate_listed(acc, a, places);
+    else if (kListed<T> && kPlaced && Rows == kPixelRows && Vectors > 1 && a.term_count) add_listed(acc, a, places);
     else
         accumulate_taps<false>(acc, a, Rows,
                                [&](Vec<T>(&sums)[Rows][Vectors], const T* x, const T* w, int64_t)
@@ -154,7 +153,7 @@ TK_INLINE void one_pixel_tile(const TileArguments<T>& a, const Place* at) {
 
 template <class T, int Rows, int Vectors, Reads How = kScratch>
 [[gnu::noinline]] void pixel_tile(const TileArguments<T>& a) {
-    if constexpr (kTilesAtOnce<T> > 1 && How == kScratch)
+    if constexpr (kTilesAtOnce<T> > 1 && How == kScratch && Vectors == kPixelVectors)
         for (int64_t tile = 0; tile < a.tiles; ++tile)
             one_pixel_tile<T, Rows, Vectors, How>(a, a.places + tile * Vectors);
     else one_pixel_tile<T, Rows, Vectors, How>(a, a.places);
