@@ -29,10 +29,33 @@ template <class T> struct WeightOperands {
 constexpr int64_t kLanesOfPiece = 64;   // of a block whose chunks are added
 constexpr int64_t kLanesAhead = 32;     // of rows of dweight, which lie far apart: called in so many ahead
 
-// A tile of so many vectors by so many lanes.
-template <class T> void run_tile(WeightTile<T>& tile, const WeightProblem& p, int64_t vectors, int64_t lanes) {
-    if (p.fold > 1) sum_folded_tile<T>(p.fold, lanes, tile);
-    else sum_wide_tile<T>(vectors, lanes, tile);
+// A tile of so many vectors by so many lanes, part by part of at most p.of_sum positions: some whole rows, or of a
+// longer row some columns. The parts of a lone row are the tile's rows.
+template <class T> void run_tile(const WeightTile<T>& tile, const WeightProblem& p, int64_t vectors, int64_t lanes) {
+    const SumTile<T> sum = p.fold > 1 ? folded_tile<T>(p.fold, lanes) : wide_tile<T>(vectors, lanes);
+    const int64_t width = vectors * kLanes<T>, rows = tile.images * tile.rows;
+    WeightTile<T> part = tile;
+    part.x_next = tile.x_image - tile.rows * tile.x_row;
+    part.dy_next = tile.dy_image - tile.rows * tile.dy_row;
+    part.rows_of_sum = rows;
+    if (rows * tile.columns <= p.of_sum) return sum(part);
+    const int64_t columns = part_of(tile.columns, p.of_sum);
+    part.rows_of_sum = part_of(rows, p.of_sum / columns);
+    if (rows == 1) {
+        part.x_row = columns * tile.x_step;
+        part.dy_row = columns * width;
+    }
+    for (int64_t c = 0, step; c < tile.columns; c += step) {
+        step = part.columns = smaller(columns, tile.columns - c);
+        if (rows == 1) {
+            part.rows = (tile.columns - c) / step;
+            step *= part.rows;
+        }
+        part.x = tile.x + c * tile.x_step;
+        part.dy = tile.dy + c * width;
+        sum(part);
+        part.first = false;
+    }
 }
 
 // x read in place: tiles of neighbouring channels, tap by tap; what lies in the padding is left out.
@@ -59,13 +82,13 @@ void sum_in_place(const WeightOperands<T>& a, const WeightProblem& p, const Weig
             const int64_t zw = p.w.origin + s.w0 * p.w.step + e * p.w.reach;
             const Run rows = positions_inside(zd >= 0 && zd < p.d.in ? s.rows : 0, p.h.in, p.h.step, zh);
             const Run columns = positions_inside(s.columns, p.w.in, p.w.step, zw);
-            tile.rows = columns.begin < columns.end ? rows.end - rows.begin : 0;
-            if (tile.rows == 0 && !a.first) continue;
-            tile.columns = columns.end - columns.begin;
+            tile.rows = larger(1, rows.end - rows.begin);
+            tile.columns = rows.begin < rows.end ? larger(0, columns.end - columns.begin) : 0;
+            if (tile.columns == 0 && !a.first) continue;
             tile.sums = a.sums + (begin * p.taps + tap) * pitch;
             tile.x = a.x + begin * a.channel;
             tile.dy = a.dy;
-            if (tile.rows) {
+            if (tile.columns) {
                 tile.x += (zd * p.h.in + zh + rows.begin * p.h.step) * p.w.in + zw + columns.begin * p.w.step;
                 tile.dy += rows.begin * tile.dy_row + columns.begin * width;
             }

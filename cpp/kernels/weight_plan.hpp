@@ -22,7 +22,10 @@ constexpr int64_t kGatheredBytes = 128 * 1024;   // x, where it is laid out anew
 constexpr double kWidestGather = 1 << 20;        // bytes; where the narrowest strip is wider x is read in place
 constexpr int64_t kScratchGap = 64 * 1024;       // bytes between threads' panels, past whose end a core reads ahead
 constexpr int64_t kManyStrips = 8;               // of a chunk: one more or less does no harm
-constexpr int64_t kFewChannels = 5;              // up to here taps and channels share a tile
+// Of a sum in registers (docs/adr/0014): others' matrix products add image by image, of groups in shorter sums still.
+constexpr int64_t kMostOfSum = 256, kFewestOfSum = 96, kOfGroupsSum = 64, kImagesOfSum = 3;
+constexpr int64_t kSmallGroup = 8;    // output channels
+constexpr int64_t kFewChannels = 5;   // up to here taps and channels share a tile
 
 // The roles: `dy` gives the vectors, `x` the lanes. For 1x1 kernels with more output than input channels they are
 // swapped, since laying out the vectors is what costs; of every other column it leaves out the others on the way. With
@@ -38,6 +41,7 @@ struct WeightProblem {
     bool gathered;               // x is laid out anew, with its padding; else read in place, padding left out
     int64_t taps, lanes, vectors, k_blocks;   // vectors: of all the blocks
     int64_t images, rows, columns;            // of a strip
+    int64_t of_sum;                           // positions, at most
     int64_t image_strips, row_strips, column_strips, strips, chunks, c_splits, k_splits;
     int64_t together, lanes_near;                  // blocks laid out at once, and channels of x they read in turns
     int64_t x_columns, x_pitch, x_row, x_image;    // gathered
@@ -89,6 +93,11 @@ template <class T> void choose_splits(WeightProblem& p, int64_t block) {
             p.chunks *= 2;
         if (blocks == 1 || p.chunks * p.k_splits >= wanted) break;
     }
+}
+
+// `size` in near-equal parts of at most `most`: the largest.
+inline int64_t part_of(int64_t size, int64_t most) {
+    return size <= most ? size : ceil_div(size, ceil_div(size, larger(1, most)));
 }
 
 // Positions: columns, then rows, then images, until a strip is long enough or each chunk has one.
@@ -158,6 +167,10 @@ template <class T> WeightProblem weight_problem(const ConvShape& s) {
     }
     p.fold_blocks = ceil_div(p.groups, p.fold);
     p.vectors = p.fold > 1 ? 1 : ceil_div(p.oc, L);
+    p.of_sum = kMostOfSum;
+    if (p.taps == 1)
+        p.of_sum = smaller(kMostOfSum, larger(kFewestOfSum, kImagesOfSum * p.d.grid * p.h.grid * p.w.grid));
+    if (p.groups > 1 && p.oc <= kSmallGroup) p.of_sum = kOfGroupsSum;
     p.k_blocks = ceil_div(p.vectors, kMostVectors);
     p.x_pitch = p.fold > 1 ? ceil_div(p.ic * p.fold, L) * L : 1;
 

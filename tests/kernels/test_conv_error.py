@@ -122,3 +122,41 @@ def test_direct_kernels_err_at_most_twice_as_much_as_others(direction: str, algo
         exact = by_others("reference", direction, *(one.astype(np.float64) for one in (x, weight, dy)), **options)
         ours_error, theirs_error = (np.sqrt(np.mean((one - exact) ** 2)) for one in (ours, theirs))
         assert ours_error <= 2 * theirs_error
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "weight_shape", "options"),
+    [
+        ((4, 64, 28, 28), (96, 64, 1, 1), {}),  # the roles of dy and x are swapped
+        ((4, 96, 28, 28), (64, 96, 1, 1), {}),
+        ((16, 256, 14, 14), (1024, 256, 1, 1), {}),
+        ((16, 512, 7, 7), (2048, 512, 1, 1), {}),  # images of a strip
+        ((16, 32, 7, 7), (48, 32, 1, 1), {}),
+        ((15, 32, 10, 10), (16, 32, 1, 1), {}),
+        ((5, 64, 5, 5), (64, 64, 1, 1), {}),
+        ((8, 128, 28, 28), (160, 128, 1, 1), {"stride": 2}),
+        ((2, 16, 14, 14), (80, 1, 1, 1), {"groups": 16}),  # groups share a vector
+        ((2, 16, 193), (80, 1, 1), {"groups": 16, "padding": 2}),
+        ((3, 96, 8, 8), (16, 6, 1, 1), {"groups": 16}),
+        ((5, 12, 7, 7), (14, 6, 3, 3), {"groups": 2, "padding": 1}),
+        ((4, 32, 15, 14), (32, 32, 2, 2), {"dilation": 3}),
+        ((2, 32, 2000), (32, 32, 2), {"dilation": 16}),
+        ((2, 16, 6, 14, 14), (32, 16, 1, 3, 3), {"stride": 2}),
+    ],
+)
+def test_weight_gradients_of_long_sums_err_at_most_twice_as_much_as_torch(
+    x_shape: tuple[int, ...], weight_shape: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    """Sums over positions, of which there are many and taps few."""
+    torch = pytest.importorskip("torch")
+    rng, axes = np.random.default_rng(6), len(x_shape) - 2
+    x = rng.standard_normal(x_shape).astype(np.float32)
+    dy = rng.standard_normal(tk.explain_conv(x_shape, weight_shape, **options).y_shape).astype(np.float32)
+    lists = [[options.get(name, default)] * axes for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))]
+    arrays = torch.from_numpy(dy), torch.from_numpy(x), torch.zeros(weight_shape)
+    rest = False, [0] * axes, options.get("groups", 1), [False, True, False]
+    theirs = torch.ops.aten.convolution_backward(*arrays, None, *lists, *rest)[1].numpy()
+    ours = tk.kernels.conv_backward_weight(dy, x, weight_shape, **options, algorithm="direct")
+    exact = tk.kernels.conv_backward_weight(dy.astype(np.float64), x.astype(np.float64), weight_shape, **options)
+    ours_error, theirs_error = (np.sqrt(np.mean((one - exact) ** 2)) for one in (ours, theirs))
+    assert ours_error <= 2 * theirs_error
