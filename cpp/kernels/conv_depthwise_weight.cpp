@@ -198,7 +198,8 @@ void square_groups(const BackwardWeightCall<T>& a, const WeightPlan& plan, T* su
 #endif
 
 const char* cannot(const ConvShape& s) {
-    return rows_fit(row_problem(s, false)) && weight_size(s) / s.groups <= 1 << 16 ? nullptr : kTooApart;
+    if (weight_size(s) / s.groups > 1 << 16) return "the sums of a group's weights outgrow their scratch";
+    return rows_fit(row_problem(s, false)) ? nullptr : kTooApart;
 }
 template <class T> int64_t workspace(const ConvShape& s, int threads, bool) {
     const WeightPlan p = plan_weight<T>(s);

@@ -365,3 +365,9 @@ def test_a_call_is_not_answered_with_the_choice_of_another_policy():
         finally:
             tk.set_workspace_limit(None)
         np.testing.assert_array_equal(tk.kernels.conv_forward(x, weight, padding=1), auto)
+
+
+def test_depthwise_refuses_the_weights_of_large_groups_by_their_own_reason():
+    x, dy = np.zeros((1, 128, 8, 8), np.float32), np.zeros((1, 256, 8, 8), np.float32)
+    with pytest.raises(ValueError, match="sums of a group's weights outgrow their scratch"):
+        tk.kernels.conv_backward_weight(dy, x, (256, 64, 3, 3), groups=2, padding=1, algorithm="depthwise")
