@@ -65,7 +65,7 @@ def active_isa() -> str:
     return str(tk.kernels.config()["isa"]).removesuffix("_bf16")
 
 
-# As CMakeLists.txt compiles them: the vector's bytes and the flags.
+# As cpp/kernels/CMakeLists.txt compiles them: the vector's bytes and the flags.
 ISAS = {
     "baseline": (16, ["-march=x86-64"]),
     "avx2": (32, ["-march=x86-64-v3"]),

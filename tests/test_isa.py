@@ -66,7 +66,7 @@ def run_with(name):
 
 @pytest.mark.parametrize(
     ("word", "name"),
-    [(word, name) for name, level, supported in _native.isas() if supported for word in {name, level}],
+    [(word, name) for name, level, supported in _native.isas() if supported for word in dict.fromkeys((name, level))],
 )
 def test_a_forced_instruction_set_is_the_one_that_runs(word, name):
     done = run_with(word)
