@@ -11,20 +11,20 @@ namespace tk::TK_ISA {
 namespace {
 
 template <class T> auto forward_list() {
-    return in_order(depthwise_forward<T>(), matmul_forward<T>(), winograd_f4_forward<T>(), winograd_f2_forward<T>(),
-                    winograd_strided_forward<T>(), few_channels_forward<T>(), direct_pixels_forward<T>(),
-                    direct_forward<T>(), plain_forward<T>());
+    return in_order(fft_forward<T>(), depthwise_forward<T>(), matmul_forward<T>(), winograd_f4_forward<T>(),
+                    winograd_f2_forward<T>(), winograd_strided_forward<T>(), few_channels_forward<T>(),
+                    direct_pixels_forward<T>(), direct_forward<T>(), plain_forward<T>());
 }
 template <class T> auto backward_input_list() {
-    return in_order(depthwise_backward_input<T>(), matmul_backward_input<T>(), winograd_f4_backward_input<T>(),
-                    winograd_f2_backward_input<T>(), winograd_strided_backward_input<T>(),
-                    few_channels_backward_input<T>(), direct_pixels_backward_input<T>(), direct_backward_input<T>(),
-                    plain_backward_input<T>());
+    return in_order(fft_backward_input<T>(), depthwise_backward_input<T>(), matmul_backward_input<T>(),
+                    winograd_f4_backward_input<T>(), winograd_f2_backward_input<T>(),
+                    winograd_strided_backward_input<T>(), few_channels_backward_input<T>(),
+                    direct_pixels_backward_input<T>(), direct_backward_input<T>(), plain_backward_input<T>());
 }
 template <class T> auto backward_weight_list() {
-    return in_order(depthwise_backward_weight<T>(), matmul_backward_weight<T>(), winograd_f4_backward_weight<T>(),
-                    winograd_f2_backward_weight<T>(), winograd_strided_backward_weight<T>(),
-                    direct_backward_weight<T>(), plain_backward_weight<T>());
+    return in_order(fft_backward_weight<T>(), depthwise_backward_weight<T>(), matmul_backward_weight<T>(),
+                    winograd_f4_backward_weight<T>(), winograd_f2_backward_weight<T>(),
+                    winograd_strided_backward_weight<T>(), direct_backward_weight<T>(), plain_backward_weight<T>());
 }
 
 // ---- what is done beside the algorithms ---------------------------------------------------------------------------

@@ -84,6 +84,10 @@ template <class T> const BackwardInputAlgorithm<T>& winograd_strided_backward_in
 template <class T> const BackwardWeightAlgorithm<T>& winograd_f4_backward_weight();
 template <class T> const BackwardWeightAlgorithm<T>& winograd_f2_backward_weight();
 template <class T> const BackwardWeightAlgorithm<T>& winograd_strided_backward_weight();
+// conv_fft.cpp
+template <class T> const ForwardAlgorithm<T>& fft_forward();
+template <class T> const BackwardInputAlgorithm<T>& fft_backward_input();
+template <class T> const BackwardWeightAlgorithm<T>& fft_backward_weight();
 // conv_direct.cpp, conv_direct_weight.cpp
 template <class T> const ForwardAlgorithm<T>& direct_forward();
 template <class T> const BackwardInputAlgorithm<T>& direct_backward_input();

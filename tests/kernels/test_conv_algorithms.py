@@ -612,3 +612,40 @@ def images_are_computed_one_by_one(x: np.ndarray, weight: np.ndarray, options: d
         np.testing.assert_array_equal(alone, dx[one])
         total += tk.kernels.conv_backward_weight(dy[one], x[one], weight.shape, **options)
     np.testing.assert_array_equal(dweight, total)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_stays_in_its_blocks_of_a_transform(value: float) -> None:
+    """A pair of blocks are one complex signal; among the weights it goes to the plain loops, beside padding's zeros."""
+    rng = np.random.default_rng(12)
+    x, weight = rng.standard_normal((3, 2, 9000), np.float32), rng.standard_normal((4, 2, 100), np.float32)
+    options: dict[str, Any] = {"padding": 50, "algorithm": "fft"}
+    y = tk.kernels.conv_forward(x, weight, **options)
+    spoilt = x.copy()
+    spoilt[1, 0, 4500] = value
+    out = tk.kernels.conv_forward(spoilt, weight, **options)
+    np.testing.assert_array_equal(out[[0, 2]], y[[0, 2]])
+    np.testing.assert_array_equal(out[1, :, :500], y[1, :, :500])
+    np.testing.assert_array_equal(out[1, :, 8500:], y[1, :, 8500:])
+    assert not np.isfinite(out[1, :, 4451:4551]).any()
+    weight[3, 1, 0] = value
+    out = tk.kernels.conv_forward(x, weight, **options)
+    np.testing.assert_array_equal(out, tk.kernels.conv_forward(x, weight, padding=50, algorithm="plain"))
+    assert np.isfinite(out[:, 3, :50]).all()
+
+
+def test_transforms_of_more_vectors_than_are_held_at_once() -> None:
+    """Sums over images come from several turns; an image alone has its bits."""
+    rng = np.random.default_rng(13)
+    x, weight = rng.standard_normal((9, 24, 6000), np.float32), rng.standard_normal((20, 24, 200), np.float32)
+    y = tk.kernels.conv_forward(x, weight, algorithm="fft")
+    np.testing.assert_array_equal(y[8:], tk.kernels.conv_forward(x[8:], weight, algorithm="fft"))
+    assert np.abs(y - tk.kernels.conv_forward(x, weight, algorithm="exact")).max() < 1e-5 * np.abs(y).max()
+    dx = tk.kernels.conv_backward_input(y, weight, x.shape, algorithm="fft")
+    np.testing.assert_array_equal(dx[:1], tk.kernels.conv_backward_input(y[:1], weight, x[:1].shape, algorithm="fft"))
+    with tk.threads(1):
+        alone = tk.kernels.conv_backward_weight(y, x, weight.shape, algorithm="fft")
+    dweight = tk.kernels.conv_backward_weight(y, x, weight.shape, algorithm="fft")
+    np.testing.assert_array_equal(dweight, alone)
+    exact = tk.kernels.conv_backward_weight(y, x, weight.shape, algorithm="exact")
+    assert np.abs(dweight - exact).max() < 1e-5 * np.abs(exact).max()

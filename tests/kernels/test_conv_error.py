@@ -79,6 +79,26 @@ def test_the_published_error_of_windows_by_places_holds(kernel: tuple[int, ...],
     assert 1 / 3 <= max(ratios) <= 1
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_published_error_of_transforms_holds_with_a_margin_of_no_more_than_three(direction: str) -> None:
+    rng = np.random.default_rng(2)
+    ratios = []
+    for _ in range(24):
+        taps, groups = int(2 ** rng.uniform(3, 9)), int(rng.choice([1, 1, 2]))
+        length, padding = taps + int(2 ** rng.uniform(3, 11)), int(rng.integers(0, taps))
+        ic, oc = (groups * int(one) for one in 2 ** rng.uniform(0, 5, 2))
+        x = rng.standard_normal((2, ic, length)).astype(np.float32)
+        weight = rng.standard_normal((oc, ic // groups, taps)).astype(np.float32)
+        options: dict[str, Any] = {"padding": padding, "groups": groups}
+        dy = rng.standard_normal((2, oc, length + 2 * padding - taps + 1)).astype(np.float32)
+        told = tk.explain_conv(x.shape, weight.shape, **options)
+        published = next(note.error for note in getattr(told, direction) if note.name == "fft")
+        exact = run(direction, *(one.astype(np.float64) for one in (x, weight, dy)), **options)
+        error = np.abs(run(direction, x, weight, dy, **options, algorithm="fft") - exact).max() / np.abs(exact).max()
+        ratios.append(error / published)
+    assert 1 / 3 <= max(ratios) <= 1
+
+
 def by_others(engine: str, direction: str, x: Any, weight: Any, dy: Any, stride: int, padding: int) -> Any:
     """The same by the reference backend or by torch, in the precision of the arrays."""
     if engine == "reference":

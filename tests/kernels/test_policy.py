@@ -371,3 +371,45 @@ def test_depthwise_refuses_the_weights_of_large_groups_by_their_own_reason():
     x, dy = np.zeros((1, 128, 8, 8), np.float32), np.zeros((1, 256, 8, 8), np.float32)
     with pytest.raises(ValueError, match="sums of a group's weights outgrow their scratch"):
         tk.kernels.conv_backward_weight(dy, x, (256, 64, 3, 3), groups=2, padding=1, algorithm="depthwise")
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "options", "runs"),
+    [
+        ((1, 16, 16000), (16, 16, 512), {}, True),
+        ((1, 1, 16000), (64, 1, 251), {}, True),
+        ((1, 1, 16000), (1, 1, 1024), {}, True),
+        ((1, 64, 16000), (64, 1, 4000), {"groups": 64, "padding": ((3999, 0),)}, True),  # before depthwise
+        ((1, 16, 16000), (16, 16, 23), {}, False),
+        ((1, 4, 500), (4, 4, 48), {}, False),
+        ((1, 16, 16000), (16, 16, 512), {"stride": 2}, False),
+    ],
+)
+def test_long_kernels_go_by_transforms(x, weight, options, runs):
+    for batch in (1, 64):
+        told = tk.explain_conv((batch, *x[1:]), weight, **options)
+        for direction in ("forward", "backward_input", "backward_weight"):
+            assert (told.chosen(direction).name == "fft") is runs, direction
+    with tk.set_conv_algorithm("exact"):
+        assert tk.explain_conv(x, weight, **options).chosen("forward").name != "fft"
+    try:
+        tk.set_workspace_limit(100_000)
+        assert tk.explain_conv(x, weight, **options).chosen("forward").name != "fft"
+    finally:
+        tk.set_workspace_limit(None)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "options", "why"),
+    [
+        ((1, 2, 90), (2, 2, 30), {"stride": 2}, "for stride 1 alone"),
+        ((1, 2, 9, 90), (2, 2, 1, 30), {}, "for signals of one axis alone"),
+        ((1, 1, 70000), (1, 1, 2), {"dilation": 65536}, "the kernel spans so many samples .*"),
+        ((1, 1, 9000), (1, 1, 23), {}, "fewer than 24 taps: .*"),
+        ((1, 1, 900), (1, 1, 48), {}, "few products for so many transforms"),
+    ],
+)
+def test_transforms_tell_why_they_do_not_run(x, weight, options, why):
+    told = tk.explain_conv(x, weight, **options)
+    for notes in (told.forward, told.backward_input, told.backward_weight):
+        assert re.fullmatch(why, next(note.declined for note in notes if note.name == "fft"))

@@ -86,6 +86,13 @@ HOSTILE = [
     Case("long sums backward", (1, 5, 6, 7), (131, 5, 3, 3), {"stride": 2, "padding": 1}),
     Case("long rows", (1, 40, 1300), (5, 40, 2), {"padding": 1}),
     Case("tall planes", (2, 32, 50, 40), (5, 32, 2, 1)),
+    # By Fourier transforms: blocks and their pairs in several vectors, odd ones, gaps between taps, more padding than taps.
+    Case("long kernel", (2, 3, 700), (5, 3, 40), {"padding": 12}),
+    Case("long kernel, groups", (3, 6, 350), (10, 3, 31), {"padding": ((0, 41),), "groups": 2}, bias=False),
+    Case("long kernel apart", (2, 4, 420), (6, 2, 26), {"padding": "same", "dilation": 3, "groups": 2}),
+    Case("long kernel, one signal", (1, 1, 1700), (1, 1, 150), {"padding": 75}),
+    Case("long kernel, one position", (3, 2, 90), (3, 2, 90)),
+    Case("long kernels of their own", (2, 5, 500), (5, 1, 64), {"padding": 20, "groups": 5}),
     # Along pixels of several rows: sums in blocks of channels, tiles of fewer than four, odd sizes.
     Case("strided groups of five", (3, 15, 9, 12), (21, 5, 3, 3), {"groups": 3, "stride": 2, "padding": 1}),
     Case("strided groups of 32", (2, 64, 6, 7), (64, 32, 3, 3), {"groups": 2, "stride": 2, "padding": 1}),

@@ -41,6 +41,7 @@ BEYOND = {
     "matmul": {"groups", "everything"},
     "winograd_f2": {"1 axis"},
     "winograd_strided": {"1 axis", "dilation", "everything"},
+    "fft": {"3 axes", "everything"},  # columns are laid along rows; a stride of other axes
 }
 DIRECTIONS = ["forward", "backward_input", "backward_weight"]
 NAMES = {
