@@ -25,7 +25,8 @@ template <class T> struct Fft {
     const FftPlan& q;
     T *roots, *kernels, *sources, *results, *scratch;   // scratch: a vector for each thread
     // packed: the roots and kernels, or nullptr: they have room behind what is held.
-    Fft(const FftProblem& problem, const FftPlan& plan, T* packed, T* workspace) : p(problem), q(plan) {
+    [[gnu::noinline]] Fft(const FftProblem& problem, const FftPlan& plan, T* packed, T* workspace)
+        : p(problem), q(plan) {
         sources = workspace, results = sources + q.at_once * p.sources * q.pitch;
         T* const behind = workspace + held_size<T>(p, q);
         roots = packed ? packed : behind, kernels = roots + ceil_div(roots_size(q.size), 16) * 16;
@@ -51,7 +52,7 @@ template <class T> struct Fft {
             f(unit / cuts, begin, smaller(q.halves(), begin + kHalvesPerUnit));
         });
     }
-    void transform_blocks(T* to, const Channel<T>& from, int64_t first, int64_t vectors) const {
+    [[gnu::noinline]] void transform_blocks(T* to, const Channel<T>& from, int64_t first, int64_t vectors) const {
         each_channel(vectors, from.channels, [&](int64_t vector, int64_t channel) {
             T* const z = to + (vector * from.channels + channel) * q.pitch;
             take_blocks(z, from, channel, first + vector, q);
@@ -59,12 +60,12 @@ template <class T> struct Fft {
         });
     }
 
-    void transform_kernels(const T* weight) const {
+    [[gnu::noinline]] void transform_kernels(const T* weight) const {
         find_roots(roots, q.size);
         each_kernel([&](int64_t unit, T* z) { take_kernels(kernels, z, weight, unit, p, q, roots); });
     }
     // y = act(bias + the sum of products)
-    void convolve(T* y, const T* x, const T* bias, bool relu) const {
+    [[gnu::noinline]] void convolve(T* y, const T* x, const T* bias, bool relu) const {
         const Channel<T> from{x, p.n, p.sources, p.from, p.start, q.size};
         for (int64_t first = 0; first < q.vectors; first += q.at_once) {
             const int64_t vectors = smaller(q.at_once, q.vectors - first);
@@ -152,11 +153,10 @@ constexpr double kWorth = 2, kCyclesOfLanes = 4;
 template <class T, FftProblem problem(const ConvShape&), bool Weight> const char* declines(const ConvShape& s) {
     if (s.kw < kFewestTaps) return "fewer than 24 taps: transforms would outweigh the products saved";
     const FftProblem p = problem(s);
-    const int64_t size = fft_plan<T>(p).size;
-    double work = fft_work<T>(p, size);
-    if (Weight) work += kCyclesOfLanes * static_cast<double>(size) * static_cast<double>(p.kernels());
+    const FftPlan q = fft_plan<T>(p);
+    const double lanes = Weight ? kCyclesOfLanes * static_cast<double>(q.size * p.kernels()) : 0;
     const double products = static_cast<double>(multiply_adds(s)) / static_cast<double>(s.n * 2 * kLanes<T>);
-    return kWorth * work < products ? nullptr : "few products for so many transforms";
+    return kWorth * (q.work + lanes) < products ? nullptr : "few products for so many transforms";
 }
 bool always(const ConvShape&) { return true; }   // what is not finite among the weights would spoil all
 

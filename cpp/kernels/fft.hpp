@@ -31,7 +31,7 @@ template <class T> TK_INLINE void store_point(T* z, Complex<T> v) {
 // until they are rounded, each the product of the roots of j's bits, which halve a right angle again and again.
 inline int64_t least_quarter(int64_t size) { return __builtin_ctzll(static_cast<uint64_t>(size)) % 2 ? 2 : 1; }
 inline int64_t roots_size(int64_t size) { return 2 * size; }
-template <class T> void find_roots(T* roots, int64_t size) {
+template <class T> [[gnu::noinline]] void find_roots(T* roots, int64_t size) {
     double cosines[64] = {1, -1, 0}, sines[64] = {0, 0, -1};   // of -2 pi / 2^k
     for (int k = 3; int64_t{1} << k <= size; ++k) {
         cosines[k] = __builtin_sqrt((1 + cosines[k - 1]) / 2);

@@ -41,6 +41,7 @@ struct FftPlan {
     int64_t vectors, at_once;   // of all images, and those that are held
     int64_t row;                // elements of a point of all kernels' spectra: real parts, imaginary parts
     int64_t pitch;              // elements of a transformed vector; a point more, so that channels part in the caches
+    double work;                // in cycles, of one image
     int64_t halves() const { return size / 2 + 1; }   // pairs of points
 };
 
@@ -58,15 +59,14 @@ template <class T> double fft_work(const FftProblem& p, int64_t size) {
     return (kernels + vectors * static_cast<double>(p.sources + p.results)) * fft_cycles(size) +
            2 * vectors * static_cast<double>(size) * static_cast<double>(p.kernels());
 }
-template <class T> FftPlan fft_plan(const FftProblem& p) {
+template <class T> [[gnu::noinline]] FftPlan fft_plan(const FftProblem& p) {
     FftPlan q{};
     int64_t size = kLeastPoints;
     while (size < p.span()) size *= 2;
-    double least = fft_work<T>(p, size);
-    q.size = size;
-    while (size - p.span() + 1 < p.to && size < kMostPoints) {
-        const double work = fft_work<T>(p, size *= 2);
-        if (work < least) least = work, q.size = size;
+    for (;; size *= 2) {
+        const double work = fft_work<T>(p, size);
+        if (q.size == 0 || work < q.work) q.work = work, q.size = size;
+        if (size - p.span() + 1 >= p.to || size >= kMostPoints) break;
     }
     q.hop = q.size - p.span() + 1;
     q.pairs = ceil_div(ceil_div(p.to, q.hop), 2);

@@ -58,41 +58,29 @@ void multiply_kernels(T* results, const T* sources, const T* kernels, int64_t gr
 }
 
 // kernel[k, c] (+)= sum over vectors and their lanes of conj(dy[k]) * x[c] at the first point, plus the conjugate of
-// the same at the second one: twice the spectrum of what is real of the gradient.
-template <int Rows, int Columns, class T>
+// the same at the second one: twice the spectrum of what is real of the gradient. For `Count` rows k.
+template <int Count, class T>
 TK_INLINE void add_vectors(T* kernel, const T* dy, const T* x, int64_t vectors, bool set, const FftProblem& p,
                            const FftPlan& q, TwoPoints<T> at) {
-    Complex<T> sums[Rows][Columns]{};
+    Complex<T> sums[Count]{};
     for (int64_t v = 0; v < vectors; ++v, dy += p.results * q.pitch, x += p.sources * q.pitch) {
-        Complex<T> columns[Columns][2];
+        const Complex<T> a = load_point(x + at.first), b = load_point(x + at.second);
 #pragma GCC unroll 2
-        for (int c = 0; c < Columns; ++c) {
-            columns[c][0] = load_point(x + c * q.pitch + at.first);
-            columns[c][1] = load_point(x + c * q.pitch + at.second);
-        }
-#pragma GCC unroll 2
-        for (int k = 0; k < Rows; ++k) {
-            const Complex<T> g = load_point(dy + k * q.pitch + at.first);
-            const Complex<T> mirror = load_point(dy + k * q.pitch + at.second);
-#pragma GCC unroll 2
-            for (int c = 0; c < Columns; ++c) {
-                Complex<T>& sum = sums[k][c];
-                sum.re += g.re * columns[c][0].re, sum.im += g.re * columns[c][0].im;
-                sum.re += g.im * columns[c][0].im, sum.im -= g.im * columns[c][0].re;
-                sum.re += mirror.re * columns[c][1].re, sum.im -= mirror.re * columns[c][1].im;
-                sum.re += mirror.im * columns[c][1].im, sum.im += mirror.im * columns[c][1].re;
-            }
+        for (int k = 0; k < Count; ++k) {
+            const Complex<T> g = load_point(dy + k * q.pitch + at.first), h = load_point(dy + k * q.pitch + at.second);
+            sums[k].re += g.re * a.re, sums[k].im += g.re * a.im;
+            sums[k].re += g.im * a.im, sums[k].im -= g.im * a.re;
+            sums[k].re += h.re * b.re, sums[k].im -= h.re * b.im;
+            sums[k].re += h.im * b.im, sums[k].im += h.im * b.re;
         }
     }
 #pragma GCC unroll 2
-    for (int k = 0; k < Rows; ++k)
-#pragma GCC unroll 2
-        for (int c = 0; c < Columns; ++c) {
-            T *const re = kernel + k * p.by_result + c, *const im = re + q.row / 2;
-            const T real = sum_halves<T>(sums[k][c].re), imaginary = sum_halves<T>(sums[k][c].im);
-            *re = set ? real : *re + real;
-            *im = set ? imaginary : *im + imaginary;
-        }
+    for (int k = 0; k < Count; ++k) {
+        T *const re = kernel + k * p.by_result, *const im = re + q.row / 2;
+        const T real = sum_halves<T>(sums[k].re), imaginary = sum_halves<T>(sums[k].im);
+        *re = set ? real : *re + real;
+        *im = set ? imaginary : *im + imaginary;
+    }
 }
 template <class T>
 void multiply_gradients(T* kernels, const T* dy, const T* x, int64_t group, int64_t begin, int64_t end, int64_t vectors,
@@ -101,23 +89,15 @@ void multiply_gradients(T* kernels, const T* dy, const T* x, int64_t group, int6
     x += group * columns * q.pitch, dy += group * rows * q.pitch, kernels += group * columns * rows;
     for (int64_t half = begin; half < end; ++half) {
         const TwoPoints<T> at(pair_of(half, q.size));
-        T* const row = kernels + half * q.row;
-        const auto add = [&](auto add_tile, int64_t k, int64_t c) {
-            add_tile(row + k * p.by_result + c, dy + k * q.pitch, x + c * q.pitch);
-        };
-        const auto add_row = [&](auto tall, int64_t k) {
-            constexpr int Rows = decltype(tall)::value;
-            int64_t c = 0;
-            for (; c + 2 <= columns; c += 2)
-                add([&](T* to, const T* g, const T* a) { add_vectors<Rows, 2>(to, g, a, vectors, set, p, q, at); }, k,
-                    c);
-            if (c < columns)
-                add([&](T* to, const T* g, const T* a) { add_vectors<Rows, 1>(to, g, a, vectors, set, p, q, at); }, k,
-                    c);
-        };
-        int64_t k = 0;
-        for (; k + 2 <= rows; k += 2) add_row(std::integral_constant<int, 2>{}, k);
-        if (k < rows) add_row(std::integral_constant<int, 1>{}, k);
+        for (int64_t k = 0; k < rows; k += 2) {
+            const T* const g = dy + k * q.pitch;
+            for (int64_t c = 0; c < columns; ++c) {
+                T* const to = kernels + half * q.row + k * p.by_result + c;
+                const T* const a = x + c * q.pitch;
+                if (k + 1 < rows) add_vectors<2>(to, g, a, vectors, set, p, q, at);
+                else add_vectors<1>(to, g, a, vectors, set, p, q, at);
+            }
+        }
     }
 }
 

@@ -12,21 +12,17 @@ template <class T> struct Samples {
     int64_t first, end;
 };
 // z[i * step], one part of a point, for i < points: sample i of each lane. Points up to a whole vector's are written.
-template <class T> void take_lanes(T* z, const Samples<T>* lanes, int64_t points, int64_t step) {
+template <class T> [[gnu::noinline]] void take_lanes(T* z, const Samples<T>* lanes, int64_t points, int64_t step) {
     constexpr int64_t L = kLanes<T>;
+    alignas(64) T tile[L * L];
     for (int64_t i = 0; i < points; i += L) {
-        Vec<T> rows[L];
-#pragma GCC unroll 16
         for (int64_t l = 0; l < L; ++l) {
             const int64_t at = lanes[l].first + i, end = lanes[l].end;
-            if (at >= 0 && at + L <= end) rows[l] = load(lanes[l].row + at);
-            else rows[l] = load_masked(lanes[l].row + at, lanes_inside<T>(at, end));
+            const T* const from = lanes[l].row + at;
+            store(tile + l * L, at >= 0 && at + L <= end ? load(from) : load_masked(from, lanes_inside<T>(at, end)));
         }
-        transpose<T>(rows);
-        const int64_t count = smaller(L, points - i);
-#pragma GCC unroll 16
-        for (int64_t l = 0; l < L; ++l)
-            if (l < count) store(z + (i + l) * step * kPoint<T>, rows[l]);
+        transpose_tile(tile);
+        for (int64_t l = 0; l < smaller(L, points - i); ++l) store(z + (i + l) * step * kPoint<T>, load(tile + l * L));
     }
 }
 
@@ -35,18 +31,17 @@ template <class T> struct Row {
     T* to;
     int64_t count;
 };
-template <class T> void put_lanes(const Row<T>* lanes, const T* z, int64_t points, int64_t step, T bias, bool relu) {
+template <class T>
+[[gnu::noinline]] void put_lanes(const Row<T>* lanes, const T* z, int64_t points, int64_t step, T bias, bool relu) {
     constexpr int64_t L = kLanes<T>;
+    alignas(64) T tile[L * L] = {};
     for (int64_t i = 0; i < points; i += L) {
         const int64_t count = smaller(L, points - i);
-        Vec<T> rows[L];
-#pragma GCC unroll 16
-        for (int64_t l = 0; l < L; ++l) rows[l] = l < count ? load(z + (i + l) * step * kPoint<T>) : Vec<T>{};
-        transpose<T>(rows);
-#pragma GCC unroll 16
+        for (int64_t l = 0; l < count; ++l) store(tile + l * L, load(z + (i + l) * step * kPoint<T>));
+        transpose_tile(tile);
         for (int64_t l = 0; l < L; ++l) {
             const int64_t wanted = smaller(count, lanes[l].count - i);
-            const Vec<T> v = rows[l] + bias;
+            const Vec<T> v = load(tile + l * L) + bias;
             if (wanted > 0) store_first(lanes[l].to + i, relu ? rectify<T>(v) : v, wanted);
         }
     }
@@ -103,8 +98,8 @@ void put_blocks(T* y, const T* z, int64_t channel, int64_t vector, const FftProb
 //
 // The spectra of a unit's kernels, over size, conjugate but where they convolve.
 template <class T>
-void take_kernels(T* spectra, T* z, const T* weight, int64_t unit, const FftProblem& p, const FftPlan& q,
-                  const T* roots) {
+[[gnu::noinline]] void take_kernels(T* spectra, T* z, const T* weight, int64_t unit, const FftProblem& p,
+                                    const FftPlan& q, const T* roots) {
     constexpr int64_t L = kLanes<T>;
     for (int64_t i = 0; i < q.size * kPoint<T>; i += L) store(z + i, Vec<T>{});
     for (int part = 0; part < 2; ++part) {
