@@ -86,7 +86,7 @@ HOSTILE = [
     Case("long sums backward", (1, 5, 6, 7), (131, 5, 3, 3), {"stride": 2, "padding": 1}),
     Case("long rows", (1, 40, 1300), (5, 40, 2), {"padding": 1}),
     Case("tall planes", (2, 32, 50, 40), (5, 32, 2, 1)),
-    # By Fourier transforms: blocks and their pairs in several vectors, odd ones, gaps between taps, more padding than taps.
+    # By Fourier transforms: blocks and their pairs in several vectors, odd ones, gaps, more padding than taps.
     Case("long kernel", (2, 3, 700), (5, 3, 40), {"padding": 12}),
     Case("long kernel, groups", (3, 6, 350), (10, 3, 31), {"padding": ((0, 41),), "groups": 2}, bias=False),
     Case("long kernel apart", (2, 4, 420), (6, 2, 26), {"padding": "same", "dilation": 3, "groups": 2}),
