@@ -146,7 +146,7 @@ const char* cannot(const ConvShape& s) {
     return nullptr;
 }
 // Beside the direct kernels at their best, two multiply-adds of vectors a cycle, and by a factor for the roughness of
-// both estimates: taken, it measured 2.2 to 60 times as fast; where it declines with 24 taps or more, 0.5 to 2 times.
+// both estimates: taken, it measured 1.7 to 60 times as fast; where it declines with 24 taps or more, 0.5 to 2 times.
 // The weight gradient adds up lanes, too.
 constexpr int64_t kFewestTaps = 24;
 constexpr double kWorth = 2, kCyclesOfLanes = 4;
@@ -161,7 +161,7 @@ template <class T, FftProblem problem(const ConvShape&), bool Weight> const char
 bool always(const ConvShape&) { return true; }   // what is not finite among the weights would spoil all
 
 // Rounding of the transforms, which grows with their passes, and of sums over channels: a little more than the worst of
-// 400 random shapes shows, twice what most of them do.
+// 250 random shapes shows, twice what most of them do.
 template <class T, FftProblem problem(const ConvShape&), bool Weight>
 double error(const ConvShape& s, double roundoff) {
     const FftProblem p = problem(s);
