@@ -1,5 +1,5 @@
 // Declares every kernel of kernels.def in the namespace of the ISA being compiled, and its table.
-// TK_ISA (baseline | avx2 | avx512 | avx512_bf16) and the -march that goes with it come from cpp/kernels/CMakeLists.txt.
+// TK_ISA (baseline | avx2 | avx512 | avx512_bf16) and the -march that goes with it come from CMakeLists.txt here.
 // Files compiled per ISA hold plain data and local templates only: a weak symbol shared with another ISA
 // (std::vector, <algorithm>) could put AVX-512 code into everybody's path. tests/packaging checks this with nm.
 #pragma once
