@@ -80,10 +80,10 @@ template <class T> struct AxisTable {
 enum class ConvDirection { forward, backward_input, backward_weight };
 
 // Every algorithm of convolution, by name; cpp/kernels/conv.cpp orders them, a list for each direction.
-#define TK_CONV_ALGORITHMS(F)                                                                                     \
-    F(depthwise)                                                                                                  \
-    F(matmul) F(winograd_f4) F(winograd_f2) F(winograd_strided) F(fft) F(few_channels) F(direct_pixels) F(direct) \
-        F(plain)
+#define TK_CONV_ALGORITHMS(F) \
+    F(depthwise)              \
+    F(matmul)                 \
+    F(winograd_f4) F(winograd_f2) F(winograd_strided) F(fft) F(few_channels) F(direct_pixels) F(direct) F(plain)
 
 enum class ConvAlgorithm {
 #define TK_ID(name) name,
