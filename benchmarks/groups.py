@@ -7,6 +7,7 @@ from typing import NamedTuple
 from benchmarks.cases import Case, conv_of
 
 FEW = 4  # input channels of an image
+MANY = 24  # taps of a signal's kernel
 
 
 class Group(NamedTuple):
@@ -25,6 +26,7 @@ GROUPS = {
     "dense": Group("other dense: 1x1, strided, stem, large kernels", 1.1, 0.9, 1.4),
     "depthwise": Group("depthwise", 2.0, 1.0, 4.0),
     "grouped": Group("grouped, dilated, 1-D, 3-D", 1.6, 0.95, 2.0),
+    "long_kernels": Group("1-D, 24 taps and more", 1.6, 0.95, 2.0),
     "few_channels": Group("backward-input with few input channels", 3.0, None, 3.0),
     "small": Group("small layers at batch 1", 2.0, None, 2.5),
     "layers": Group("BN, BN+ReLU, pooling, activations, loss, optimizers", 1.5, 1.0, 3.0),
@@ -59,6 +61,8 @@ def group_of(case: Case) -> str:
 def _conv_group(case: Case) -> str:
     s = conv_of(case)
     oc, ic = s.weight[0], s.x[1]
+    if len(s.weight) == 3 and s.weight[2] >= MANY:
+        return "long_kernels"
     if s.groups == ic > 1:
         return "depthwise"
     if s.groups > 1 or len(s.x) != 4 or any(step > 1 for step in s.dilation):
