@@ -99,6 +99,42 @@ def test_the_published_error_of_transforms_holds_with_a_margin_of_no_more_than_t
     assert 1 / 3 <= max(ratios) <= 1
 
 
+def any_layer(rng: np.random.Generator) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """x, weight, dy and options of 1 to 3 axes; in groups, of one channel too; some kernels cover all of x."""
+    axes, groups, per_group = int(rng.integers(1, 4)), int(rng.choice([1, 1, 2, 24])), int(2 ** rng.uniform(0, 6))
+    ic = groups if groups == 24 else groups * per_group
+    oc = groups * int(2 ** rng.uniform(0, 5) if groups < 24 else rng.integers(1, 3))
+    kernel = (int(rng.choice([1, 2, 3, 4, 5, 32] if axes == 1 else [1, 2, 3, 4, 5])),) * axes
+    stride, dilation, padding = (int(one) for one in rng.integers((1, 1, 0), (3, 3, 3)))
+    most = (400, 24, 9)[axes - 1]
+    sizes = [int(one) for one in rng.integers(most // 2, most, axes) + dilation * (kernel[0] - 1)]
+    if rng.random() < 0.1:
+        groups, stride, dilation, padding, sizes, ic = 1, 1, 1, 0, [*kernel], max(ic, 8)
+    options = {"stride": stride, "dilation": dilation, "padding": padding, "groups": groups}
+    shapes = (int(rng.integers(1, 4)), ic, *sizes), (oc, ic // groups, *kernel)
+    every = (*shapes, tk.explain_conv(*shapes, **options).y_shape)
+    x, weight, dy = (rng.standard_normal(shape).astype(np.float32) for shape in every)
+    return x, weight, dy, options
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_what_every_algorithm_publishes_holds(direction: str) -> None:
+    rng, worst = np.random.default_rng(3), {}
+    for _ in range(60):
+        x, weight, dy, options = any_layer(rng)
+        exact = run(direction, *(one.astype(np.float64) for one in (x, weight, dy)), **options)
+        for note in getattr(tk.explain_conv(x.shape, weight.shape, **options), direction):
+            try:
+                result = run(direction, x, weight, dy, **options, algorithm=note.name)
+            except ValueError:
+                continue  # it cannot take this shape
+            error = np.abs(result - exact).max() / np.abs(exact).max() / note.error
+            worst[note.name] = max(worst.get(note.name, 0), error)
+    listed = {note.name for note in getattr(tk.explain_conv((1, 1, 9), (1, 1, 2)), direction)}
+    assert worst.keys() == listed
+    assert max(worst.values()) <= 1, worst
+
+
 def by_others(engine: str, direction: str, x: Any, weight: Any, dy: Any, stride: int, padding: int) -> Any:
     """The same by the reference backend or by torch, in the precision of the arrays."""
     if engine == "reference":
