@@ -69,7 +69,13 @@ def conformance(session: nox.Session) -> None:
     """PyTorch's operator samples and torch as a second opinion; docs/conformance.md must be what comes out."""
     install(session, ".[test,conformance]")
     session.run(
-        "pytest", "-q", "tests/conformance", "tests/test_torch.py", "tests/nn/test_torch_twins.py", *session.posargs
+        "pytest",
+        "-q",
+        "tests/conformance",
+        "tests/test_torch.py",
+        "tests/nn/test_torch_twins.py",
+        "tests/kernels/test_conv_error.py",
+        *session.posargs,
     )
 
 

@@ -87,6 +87,20 @@ TK_INLINE void add_listed(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>& 
     } while (++term < end);
 }
 
+// Both columns of windows lie in pairs of channels: interleaved, pieces of whole rows.
+template <class T, int Rows, int Vectors>
+TK_INLINE void write_whole_windows(const Vec<T> (&acc)[Rows][Vectors], const Destination<T>& to) {
+    constexpr int L = kLanes<T>;
+    for_each_row(to.out, to, Rows, [&](int64_t k, T* out) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) {
+            const int64_t* at = to.eights->at + v * (2 * L / kEight);
+            store_eights(out, at, low_pairs<T, L>(acc[k][v], acc[k + 1][v]));
+            store_eights(out, at + L / kEight, high_pairs<T, L>(acc[k][v], acc[k + 1][v]));
+        }
+    });
+}
+
 // A tile whose vectors lie at `at`.
 template <class T, int Rows, int Vectors, Reads How>
 TK_INLINE void one_pixel_tile(const TileArguments<T>& a, const Place* at) {
@@ -110,17 +124,7 @@ TK_INLINE void one_pixel_tile(const TileArguments<T>& a, const Place* at) {
                                    });
     const Destination<T> to = a.to;   // a copy, which no store can change
     if constexpr (kTuned<T> && Rows == kPixelRows && Vectors == kPixelVectors && How < kCopies)
-        if (to.windows.rows && to.first && to.eights->whole && to.channels >= Rows) {
-            for_each_row(to.out, to, Rows, [&](int64_t k, T* out) __attribute__((always_inline)) {
-#pragma GCC unroll 4
-                for (int v = 0; v < Vectors; ++v) {
-                    const int64_t* at = to.eights->at + v * (2 * L / kEight);
-                    store_eights(out, at, low_pairs<T, L>(acc[k][v], acc[k + 1][v]));
-                    store_eights(out, at + L / kEight, high_pairs<T, L>(acc[k][v], acc[k + 1][v]));
-                }
-            });
-            return;
-        }
+        if (to.windows.rows && to.first && to.eights->whole && to.channels >= Rows) return write_whole_windows(acc, to);
     // Without masks, vectors that are not whole are written elsewhere.
     if (to.pixel_stride != 1 || to.streams || (!kMaskedStores && a.pixels < Vectors * L)) {
         alignas(64) T sums[Rows][Vectors][L];

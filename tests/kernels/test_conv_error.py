@@ -93,7 +93,7 @@ def test_the_published_error_of_transforms_holds_with_a_margin_of_no_more_than_t
         dy = rng.standard_normal((2, oc, length + 2 * padding - taps + 1)).astype(np.float32)
         told = tk.explain_conv(x.shape, weight.shape, **options)
         published = next(note.error for note in getattr(told, direction) if note.name == "fft")
-        exact = run(direction, *(one.astype(np.float64) for one in (x, weight, dy)), **options)
+        exact = by_others("reference", direction, *(one.astype(np.float64) for one in (x, weight, dy)), **options)
         error = np.abs(run(direction, x, weight, dy, **options, algorithm="fft") - exact).max() / np.abs(exact).max()
         ratios.append(error / published)
     assert 1 / 3 <= max(ratios) <= 1
@@ -122,7 +122,7 @@ def test_what_every_algorithm_publishes_holds(direction: str) -> None:
     rng, worst = np.random.default_rng(3), {}
     for _ in range(60):
         x, weight, dy, options = any_layer(rng)
-        exact = run(direction, *(one.astype(np.float64) for one in (x, weight, dy)), **options)
+        exact = by_others("reference", direction, *(one.astype(np.float64) for one in (x, weight, dy)), **options)
         for note in getattr(tk.explain_conv(x.shape, weight.shape, **options), direction):
             try:
                 result = run(direction, x, weight, dy, **options, algorithm=note.name)
@@ -135,19 +135,19 @@ def test_what_every_algorithm_publishes_holds(direction: str) -> None:
     assert max(worst.values()) <= 1, worst
 
 
-def by_others(engine: str, direction: str, x: Any, weight: Any, dy: Any, stride: int, padding: int) -> Any:
+def by_others(engine: str, direction: str, x: Any, weight: Any, dy: Any, **options: Any) -> Any:
     """The same by the reference backend or by torch, in the precision of the arrays."""
     if engine == "reference":
         with tk.backend("reference"):
-            return run(direction, x, weight, dy, stride=stride, padding=padding)
-    torch = pytest.importorskip("torch")
+            return run(direction, x, weight, dy, **options)
+    torch, axes = pytest.importorskip("torch"), x.ndim - 2
     a, b, c = (torch.from_numpy(one) for one in (x, weight, dy))
+    lists = [[options.get(name, default)] * axes for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))]
+    rest = *lists, False, [0] * axes, options.get("groups", 1)
     if direction == "forward":
-        return torch.nn.functional.conv2d(a, b, None, stride, padding).numpy()
+        return torch.ops.aten.convolution(a, b, None, *rest).numpy()
     wanted = [direction == "backward_input", direction == "backward_weight", False]
-    pairs = [stride] * 2, [padding] * 2, [1, 1]
-    results = torch.ops.aten.convolution_backward(c, a, b, None, *pairs, False, [0, 0], 1, wanted)
-    return results[wanted.index(True)].numpy()
+    return torch.ops.aten.convolution_backward(c, a, b, None, *rest, wanted)[wanted.index(True)].numpy()
 
 
 @pytest.mark.parametrize(
@@ -204,15 +204,12 @@ def test_weight_gradients_of_long_sums_err_at_most_twice_as_much_as_torch(
     x_shape: tuple[int, ...], weight_shape: tuple[int, ...], options: dict[str, Any]
 ) -> None:
     """Sums over positions, of which there are many and taps few."""
-    torch = pytest.importorskip("torch")
-    rng, axes = np.random.default_rng(6), len(x_shape) - 2
-    x = rng.standard_normal(x_shape).astype(np.float32)
+    rng = np.random.default_rng(6)
+    x, weight = rng.standard_normal(x_shape).astype(np.float32), np.zeros(weight_shape, np.float32)
     dy = rng.standard_normal(tk.explain_conv(x_shape, weight_shape, **options).y_shape).astype(np.float32)
-    lists = [[options.get(name, default)] * axes for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))]
-    arrays = torch.from_numpy(dy), torch.from_numpy(x), torch.zeros(weight_shape)
-    rest = False, [0] * axes, options.get("groups", 1), [False, True, False]
-    theirs = torch.ops.aten.convolution_backward(*arrays, None, *lists, *rest)[1].numpy()
+    theirs = by_others("torch", "backward_weight", x, weight, dy, **options)
     ours = tk.kernels.conv_backward_weight(dy, x, weight_shape, **options, algorithm="direct")
-    exact = tk.kernels.conv_backward_weight(dy.astype(np.float64), x.astype(np.float64), weight_shape, **options)
+    doubles = (one.astype(np.float64) for one in (x, weight, dy))
+    exact = by_others("torch", "backward_weight", *doubles, **options)
     ours_error, theirs_error = (np.sqrt(np.mean((one - exact) ** 2)) for one in (ours, theirs))
     assert ours_error <= 2 * theirs_error

@@ -9,7 +9,8 @@ from tatamikomi.autograd import Function, Tensor, is_grad_enabled, split, where
 from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, floating, overwrite, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, floating, overwrite, own_names
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 
 

@@ -9,7 +9,8 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, where
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.functional.activation import sigmoid, tanh
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite
+from tatamikomi.functional.inputs import TensorLike, as_input, overwrite
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 
 Curvature = Callable[[Tensor, float, float], Tensor]

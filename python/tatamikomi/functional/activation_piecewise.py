@@ -9,8 +9,9 @@ from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_value
 from tatamikomi.functional.activation_kinds import apply
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, overwrite, own_names
 from tatamikomi.functional.randomness import uniforms
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.scalars import as_number, as_real
 from tatamikomi.random import Generator

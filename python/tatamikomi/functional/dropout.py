@@ -9,8 +9,9 @@ from tatamikomi.autograd import Function, Tensor, where
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional.activation_smooth import SELU_ALPHA, SELU_SCALE
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, overwrite, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, overwrite, own_names
 from tatamikomi.functional.randomness import check_generator, take_block
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.random import Generator
 

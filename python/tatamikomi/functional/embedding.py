@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from tatamikomi.autograd import Function, Tensor
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.scalars import as_integer, as_number
 

@@ -14,7 +14,6 @@ from tatamikomi.autograd import Tensor, as_tensor, is_grad_enabled
 from tatamikomi.autograd.arrays import as_dtype
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value, retell
-from tatamikomi.geometry import flag as flag
 from tatamikomi.kernels.arrays import as_float
 from tatamikomi.kernels.half import is_half, narrow, widen
 

@@ -11,8 +11,9 @@ from tatamikomi.autograd import Function, Tensor, is_grad_enabled, scatter_add, 
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional.activation import log_softmax, softmax
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.functional.loss_inputs import operand, pair, reduce
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.loss import as_labels
 from tatamikomi.kernels.scalars import as_integer, as_number

@@ -11,8 +11,9 @@ from tatamikomi.autograd import Function, Tensor, is_grad_enabled, where
 from tatamikomi.autograd.tensor import as_tensor, wrap
 from tatamikomi.errors import bad_type, bad_value
 from tatamikomi.functional.activation import log_softmax
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.functional.loss_inputs import reduce
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.scalars import as_integer
 

@@ -7,9 +7,10 @@ import numpy as np
 from tatamikomi.autograd import Tensor, minimum, where
 from tatamikomi.autograd.arrays import as_array
 from tatamikomi.errors import bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.functional.loss_inputs import operand, reduce
 from tatamikomi.functional.similarity import pairwise_distance
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.scalars import as_number
 

@@ -12,9 +12,9 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, is_grad_enabled
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.functional.norm import inference
-from tatamikomi.geometry import as_shape
+from tatamikomi.geometry import as_shape, flag
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.scalars import as_integer, as_number
 

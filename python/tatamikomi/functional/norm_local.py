@@ -13,8 +13,9 @@ from tatamikomi.autograd import Function, Tensor, amax, amin, is_grad_enabled, w
 from tatamikomi.autograd.reductions import normalise_dims
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
 from tatamikomi.functional.pool import avg_pool1d, avg_pool2d, avg_pool3d
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.scalars import as_integer, as_number
 

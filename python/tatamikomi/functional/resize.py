@@ -11,8 +11,8 @@ import numpy as np
 from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor
 from tatamikomi.errors import bad_type, bad_value, unknown_name
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
-from tatamikomi.geometry import Size, per_axis
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
+from tatamikomi.geometry import Size, flag, per_axis
 from tatamikomi.kernels import AxisTable
 from tatamikomi.kernels.arrays import Array
 from tatamikomi.kernels.resize_tables import antialias_table, area_table, cubic_table, linear_table, nearest_table

@@ -15,8 +15,8 @@ from tatamikomi import kernels
 from tatamikomi.autograd import Function, Tensor, matmul, stack
 from tatamikomi.autograd.tensor import wrap
 from tatamikomi.errors import bad_type, bad_value, unknown_name
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
-from tatamikomi.geometry import as_shape, count_elements
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
+from tatamikomi.geometry import as_shape, count_elements, flag
 from tatamikomi.kernels.arrays import Array
 
 _Pair = tuple[Tensor | None, Tensor | None]

@@ -7,7 +7,8 @@ import numpy as np
 from tatamikomi.autograd import Tensor
 from tatamikomi.autograd.arrays import as_dim
 from tatamikomi.errors import bad_type, bad_value
-from tatamikomi.functional.inputs import TensorLike, as_input, flag, own_names
+from tatamikomi.functional.inputs import TensorLike, as_input, own_names
+from tatamikomi.geometry import flag
 from tatamikomi.kernels.scalars import as_number
 
 
