@@ -39,8 +39,8 @@ template <class T> void run_tile(const WeightTile<T>& tile, const WeightProblem&
     part.dy_next = tile.dy_image - tile.rows * tile.dy_row;
     part.rows_of_sum = rows;
     if (rows * tile.columns <= p.of_sum) return sum(part);
-    const int64_t columns = part_of(tile.columns, p.of_sum);
-    part.rows_of_sum = part_of(rows, p.of_sum / columns);
+    const int64_t columns = even_part(tile.columns, p.of_sum);
+    part.rows_of_sum = even_part(rows, p.of_sum / columns);
     if (rows == 1) {
         part.x_row = columns * tile.x_step;
         part.dy_row = columns * width;

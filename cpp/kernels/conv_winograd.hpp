@@ -189,7 +189,7 @@ template <class T> bool winograd(const WinogradCall<T>& a, const WinogradProblem
     const Winograd<T> self{a, p, q, spoilt};
     const Runs runs = runs_of(p, q, max_threads(), a.packed);
     const int64_t bands = p.n * q.bands.per_image();
-    q.shared_run = ceil_div(bands, ceil_div(bands, q.shared_run));
+    q.shared_run = even_part(bands, q.shared_run);
     const int64_t work =
         p.n * p.groups * q.bands.all_tiles() * p.filter.points * p.ic * p.oc * p.depth.out * p.depth.taps;
     const T* weights = a.packed;

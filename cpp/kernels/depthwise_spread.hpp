@@ -59,7 +59,7 @@ template <class T, int K>
 [[gnu::noinline]] void spread_planes(T* dx, const T* dy, const T* weight, const RowProblem& p, int64_t first,
                                      int64_t end) {
     constexpr int L = kLanes<T>;
-    const int64_t width = kFans<T> ? ceil_div(p.w.in, ceil_div(p.w.in, L)) : smaller(p.w.in, L),
+    const int64_t width = kFans<T> ? even_part(p.w.in, L) : smaller(p.w.in, L),
                   strip = larger(kSquareStrip / p.w.out, L);
     RowTaps<T, (K + 1) / 2, 1> taps(1);
     for (int64_t plane = first; plane < end; ++plane) {

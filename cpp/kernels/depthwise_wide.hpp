@@ -140,7 +140,7 @@ template <class T, int K, int Step, bool Deep>
                                    int64_t first, int64_t end) {
     const int64_t reach = (K - 1) * p.w.dilation, taps = p.taps();
     const int64_t most = wide_lanes<T>(reach, Step);
-    const int64_t width = kFans<T> ? ceil_div(p.w.out, ceil_div(p.w.out, most)) : smaller(p.w.out, most);
+    const int64_t width = kFans<T> ? even_part(p.w.out, most) : smaller(p.w.out, most);
     const int64_t strip = larger(kSquareStrip / p.w.in, kLanes<T>);
     const int64_t in_plane = p.h.in * p.w.in, out_plane = p.h.out * p.w.out, apart = p.d.dilation * in_plane;
     const int64_t ahead = smaller(strip * Step * p.w.in, in_plane), out_ahead = smaller(strip * p.w.out, out_plane);

@@ -41,7 +41,7 @@ template <class T> ProductProblem product_problem(const ConvShape& s) {
     p.w = few_axis(s.iw, s.ow, s.kw, s.sw, s.pw, s.dil_w, true);
     p.taps = s.kh * s.kw;
     p.lines = p.results * p.taps;
-    p.term_block = ceil_div(p.terms, ceil_div(p.terms, kMostTerms));
+    p.term_block = even_part(p.terms, kMostTerms);
     // The last panel of some rows runs over what follows them.
     const int64_t overrun = ceil_div(kPanel<T> - 1, p.w.in);
     const auto slots = [&](int64_t rows) {

@@ -8,6 +8,10 @@ namespace {
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+// The size of parts, near-equal, at most `most` each, that make up `size`.
+inline int64_t even_part(int64_t size, int64_t most) {
+    return size <= most ? size : ceil_div(size, ceil_div(size, most));
+}
 
 }   // namespace
 }   // namespace tk

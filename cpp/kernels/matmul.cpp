@@ -35,9 +35,7 @@ bool in_place(const MatmulShape& s) { return !s.transpose_b && s.m <= kInPlaceRo
 template <class T> int64_t whole_vectors(int64_t count) { return ceil_div(count, kLanes<T>) * kLanes<T>; }
 
 // Terms of a dot product at a time: equal runs, of whole vectors.
-template <class T> int64_t dot_terms(const MatmulShape& s) {
-    return whole_vectors<T>(ceil_div(s.k, ceil_div(s.k, kDotTerms)));
-}
+template <class T> int64_t dot_terms(const MatmulShape& s) { return whole_vectors<T>(even_part(s.k, kDotTerms)); }
 
 template <class T> Blocks cut(const MatmulShape& s) {
     Blocks b{path_of(s), 0, 0, 0, 0, 0, 0};

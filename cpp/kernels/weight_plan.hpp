@@ -95,11 +95,6 @@ template <class T> void choose_splits(WeightProblem& p, int64_t block) {
     }
 }
 
-// `size` in near-equal parts of at most `most`: the largest.
-inline int64_t part_of(int64_t size, int64_t most) {
-    return size <= most ? size : ceil_div(size, ceil_div(size, larger(1, most)));
-}
-
 // Positions: columns, then rows, then images, until a strip is long enough or each chunk has one.
 template <class T> void cut_strips(WeightProblem& p) {
     constexpr int64_t L = kLanes<T>;
