@@ -1,4 +1,4 @@
-"""Checks as sessions of nox, those of CI first: nox -s lint | test | test_isa | conformance | bench | sanitize ...
+"""Checks as sessions of nox, those of CI first: nox -s lint | test | conformance | bench | sanitize ...
 
 With --no-venv a session uses the environment that is active instead of making one of its own.
 """
@@ -15,9 +15,6 @@ nox.options.reuse_existing_virtualenvs = True
 
 ROOT = Path(__file__).parent
 STUB = "python/tatamikomi/_native.pyi"
-# What runs over the OpSpecs on the instruction set that is forced. tests/kernels and tests/test_isa.py go through
-# all of them by themselves.
-ISA_TESTS = ["tests/test_values.py", "tests/test_bits.py"]
 # What hands the extension module memory of its own making.
 KERNEL_TESTS = ["tests/kernels", "tests/test_values.py", "tests/test_bits.py"]
 
@@ -49,19 +46,6 @@ def test(session: nox.Session) -> None:
     """The whole suite against an installed package."""
     install(session, ".[test]")
     session.run("pytest", *session.posargs)
-
-
-@nox.session
-def test_isa(session: nox.Session) -> None:
-    """The tests over the OpSpecs on each instruction set but the one that `test` runs on, forced by TATAMIKOMI_ISA."""
-    install(session, ".[test]")
-    told = "from tatamikomi import _native as n; print(n.active_isa(), *[isa for isa, _, runs in n.isas() if runs])"
-    active, *isas = output_of(session, "python", "-c", told).split()
-    for isa in isas:
-        # AVX512_BF16 has AVX-512's kernels but for those of 16 bits.
-        chosen = ("-k", "half") if {isa, active} == {"avx512", "avx512_bf16"} else ()
-        if isa != active:
-            session.run("pytest", "-q", *ISA_TESTS, *chosen, *session.posargs, env={"TATAMIKOMI_ISA": isa})
 
 
 @nox.session

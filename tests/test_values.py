@@ -1,4 +1,4 @@
-"""Values of every operation, direction and sample against the oracles, on both backends.
+"""Values of every operation, direction and sample against the oracles, by the reference and on each instruction set.
 
 Small integers must come out exactly; real numbers within the bound that the computation itself gives. Outputs start
 full of NaN between guard zones, inputs are read-only.
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import tatamikomi as tk
+from tests.engines import EVERY_NATIVE, engine
 from tests.op_specs import SPECS
 from tests.op_specs.running import (
-    BACKENDS,
     DTYPES,
     assert_within,
     directions,
@@ -24,6 +24,8 @@ from tests.op_specs.running import (
 )
 from tests.op_specs.spec import Call, as_tuple
 
+EVERY_ENGINE = ["reference", *EVERY_NATIVE]
+
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
@@ -31,10 +33,10 @@ from tests.op_specs.spec import Call, as_tuple
 )
 def test_integers_exactly(direction, sample, dtype):
     expected, errors = expectation(direction, sample, dtype, integers=True)
-    for backend in BACKENDS:
-        with tk.backend(backend):
+    for name in EVERY_ENGINE:
+        with engine(name):
             results = run_guarded(direction, make_call(direction, sample, dtype, integers=True))
-        assert_within(results, expected, errors, backend)
+        assert_within(results, expected, errors, name)
 
 
 @pytest.mark.parametrize("direction", directions(lambda spec, direction: direction.exact))
@@ -48,16 +50,18 @@ def test_integers_are_not_mostly_zeros(direction):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("direction", "sample"), samples())
 def test_real_numbers_within_their_bound(direction, sample, dtype):
-    """Both backends against the oracle, and against each other: each may be off in its own direction."""
+    """Every engine against the oracle, and against the reference: each may be off in its own direction."""
     expected, errors = expectation(direction, sample, dtype, integers=False)
     results = {}
-    for backend in BACKENDS:
-        with tk.backend(backend):
-            results[backend] = run_guarded(direction, make_call(direction, sample, dtype, integers=False))
-        assert_within(results[backend], expected, errors, backend)
-        for one in results[backend]:
+    for name in EVERY_ENGINE:
+        with engine(name):
+            results[name] = run_guarded(direction, make_call(direction, sample, dtype, integers=False))
+        assert_within(results[name], expected, errors, name)
+        for one in results[name]:
             assert one.dtype == (direction.dtype or (dtype if one.dtype.kind == "f" else np.int64))
-    assert_within(results["native"], results["reference"], tuple(2 * one for one in errors), "native and reference")
+    for name in EVERY_NATIVE:
+        both = tuple(2 * one for one in errors)
+        assert_within(results[name], results["reference"], both, f"{name} and reference")
 
 
 def in_double(direction):
@@ -80,25 +84,27 @@ def in_double(direction):
     ("direction", "sample"), samples(lambda spec, direction, sample: spec.kind == "kernel" and sample.big)
 )
 def test_big_samples(direction, sample):
-    """float32 on the native backend against the reference in float64, within the same bounds."""
+    """float32 on each instruction set against the reference in float64, within the same bounds."""
     call = make_call(direction, sample, "float32", integers=False)
     oracle = direction.oracle if direction.dtype else in_double(direction)
     errors = direction.bound(oracle, call, "float32")
-    with tk.backend("native"):
-        results = direction.run(call)
     # The reference's own error in float64 is 2**-29 of the bound, where results and bounds are of one size.
+    errors = tuple(one * (1 + 2.0**-20) for one in errors)
     expected = as_tuple(oracle(*call.args, **call.kwargs))
-    assert_within(results, expected, tuple(one * (1 + 2.0**-20) for one in errors), "native")
+    for name in EVERY_NATIVE:
+        with engine(name):
+            results = direction.run(call)
+        assert_within(results, expected, errors, name)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", EVERY_ENGINE)
 @pytest.mark.parametrize(
     "identity",
     [pytest.param(one, id=f"{spec.name}-{one.label}") for spec in SPECS for one in spec.identities],
 )
-def test_adjoint_identities(identity, backend):
+def test_adjoint_identities(identity, name):
     """In float64, where sums of products of small integers are exact in any order."""
-    with tk.backend(backend):
+    with engine(name):
         pairs = list(identity.numbers(draw_for(identity.label, "float64", integers=True)))
     assert pairs
     for left, right in pairs:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.kernels.engines import gamma
+from tests.engines import gamma
 
 Array = NDArray[Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.engines import ENGINES, NATIVE, engine
 from tests.kernels.closeness import DTYPES, THREADS, assert_within, gamma
-from tests.kernels.engines import ENGINES, NATIVE, engine
 from tests.op_specs.activation_formulas import KINDS
 from tests.oracles.rounding import normal
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.kernels.engines import NATIVE, engine
+from tests.engines import NATIVE, engine
 
 import tatamikomi as tk
 from tatamikomi import _native

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.kernels.engines import ENGINES, NATIVE, engine, gamma
+from tests.engines import ENGINES, NATIVE, engine, gamma
 
 import tatamikomi as tk
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.kernels.engines import ENGINES, NATIVE, Guarded, engine, gamma
+from tests.engines import ENGINES, NATIVE, Guarded, engine, gamma
 from tests.oracles import pool as oracle
 
 import tatamikomi as tk

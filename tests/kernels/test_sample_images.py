@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.op_specs.running import isa
+from tests.engines import EVERY_NATIVE, engine
 
 import tatamikomi as tk
-from tatamikomi import _native
 from tatamikomi.geometry import PADDING_MODES
 from tatamikomi.random import uniform
 
-ISAS = [name for name, _, supported in _native.isas() if supported]
 RNG = np.random.default_rng(11)
 
 
@@ -33,9 +31,9 @@ def same_everywhere(call):
     """The reference's bits on every instruction set, on one thread and on several."""
     with tk.backend("reference"), np.errstate(all="ignore"):
         expected = call()
-    for name in ISAS:
+    for name in EVERY_NATIVE:
         for count in (1, 3):
-            with tk.backend("native"), isa(name), tk.threads(count):
+            with engine(name), tk.threads(count):
                 found = call()
             assert found.dtype == expected.dtype
             assert bits(found) == bits(expected), (name, count)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tatamikomi as tk
 from tatamikomi import _native
 from tests.op_specs import SPECS
 from tests.op_specs.spec import Array, Call, Direction, Draw, OpSpec, Sample
@@ -157,19 +156,3 @@ def assert_same_bits(results: tuple[Array, ...], expected: tuple[Array, ...], wh
             differ = np.argwhere(got != want)
             where = tuple(differ[0]) if len(differ) else "a sign of zero or a NaN"
             raise AssertionError(f"{what}: result {position}: {len(differ)} elements differ, first at {where}")
-
-
-@contextmanager
-def isa(name: str) -> Iterator[None]:
-    """Run native kernels on an instruction set of this processor."""
-    before = _native.active_isa()
-    assert _native.select_isa(name), name
-    try:
-        assert _native.active_isa() == name
-        yield
-    finally:
-        _native.select_isa(before)
-
-
-def backend(name: str) -> Any:
-    return tk.backend(name)

@@ -1,4 +1,4 @@
-"""Convolution from its definition: every (output position, tap, input position) that meet.
+"""Convolution from its definition: for each tap r, every output position o and input position i that meet there.
 
 y[o] += w[r] x[i]    dx[i] += w[r]^T dy[o]    dw[r] += dy[o] x[i]^T    cols[r, o] = x[i]    x[i] += cols[r, o]
 
@@ -16,7 +16,7 @@ EXACT = np.longdouble
 
 
 def along(size, kernel, stride, padding, dilation):
-    """One axis: the number of output positions, and its (o, r, i)."""
+    """One axis: the number of output positions, and for each tap (o, r, i), the positions as slices."""
     span = (kernel - 1) * dilation + 1
     if padding == "same":
         wanted = -(-size // stride)
@@ -24,13 +24,14 @@ def along(size, kernel, stride, padding, dilation):
         before, after = missing // 2, missing - missing // 2
     else:
         before, after = (0, 0) if padding == "valid" else padding
-    starts = list(range(-before, size + after - span + 1, stride))
-    meetings = [
-        (o, r, start + r * dilation)
-        for o, start in enumerate(starts)
-        for r in range(kernel)
-        if 0 <= start + r * dilation < size
-    ]
+    starts = range(-before, size + after - span + 1, stride)
+    meetings = []
+    for r in range(kernel):
+        inside = [o for o, start in enumerate(starts) if 0 <= start + r * dilation < size]
+        if inside:
+            first, last = inside[0], inside[-1]
+            i = slice(starts[first] + r * dilation, starts[last] + r * dilation + 1, stride)
+            meetings.append((slice(first, last + 1), r, i))
     return len(starts), meetings
 
 
@@ -45,28 +46,27 @@ def pads(padding, axes):
 
 
 def meetings(sizes, kernel, stride, padding, dilation) -> tuple[tuple[int, ...], Iterator[tuple]]:
-    """All axes: the output sizes, and (o, r, i) with a tuple of positions each."""
+    """All axes: the output sizes, and for each tap (o, r, i), a tuple over the axes each."""
     axes = len(sizes)
     options = per_axis(stride, axes), pads(padding, axes), per_axis(dilation, axes)
     counts, lists = zip(*itertools.starmap(along, zip(sizes, kernel, *options, strict=True)), strict=True)
     return counts, (tuple(zip(*axis, strict=True)) for axis in itertools.product(*lists))
 
 
-def _groups(groups, ic, oc):
-    return [
-        (slice(g * ic // groups, (g + 1) * ic // groups), slice(g * oc // groups, (g + 1) * oc // groups))
-        for g in range(groups)
-    ]
+def split(array, axis, groups):
+    """The channels on `axis` as two axes, (groups, channels of one), in the oracles' precision."""
+    size = array.shape[axis]
+    return array.astype(EXACT).reshape(*array.shape[:axis], groups, size // groups, *array.shape[axis + 1 :])
 
 
 def forward(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, activation=None, algorithm=None):
-    (n, ic, *sizes), (oc, _, *kernel) = x.shape, weight.shape
+    (n, _, *sizes), (oc, _, *kernel) = x.shape, weight.shape
     out_sizes, meet = meetings(sizes, kernel, stride, padding, dilation)
-    x, weight = x.astype(EXACT), weight.astype(EXACT)
-    y = np.zeros((n, oc, *out_sizes), EXACT)
+    x, weight = split(x, 1, groups), split(weight, 0, groups)
+    y = np.zeros((n, groups, oc // groups, *out_sizes), EXACT)
     for o, r, i in meet:
-        for c, k in _groups(groups, ic, oc):
-            y[(slice(None), k, *o)] += x[(slice(None), c, *i)] @ weight[(k, slice(None), *r)].T
+        y[(..., *o)] += np.einsum("ngc...,gkc->ngk...", x[(..., *i)], weight[(..., *r)])
+    y = y.reshape(n, oc, *out_sizes)
     if bias is not None:
         for k in range(oc):
             y[:, k] += bias[k]
@@ -78,32 +78,28 @@ def masked(dy, y):
 
 
 def backward_input(dy, weight, input_shape, stride=1, padding=0, dilation=1, groups=1, y=None, algorithm=None):
-    (_, ic, *sizes), (oc, _, *kernel) = input_shape, weight.shape
+    (n, ic, *sizes), kernel = input_shape, weight.shape[2:]
     _, meet = meetings(sizes, kernel, stride, padding, dilation)
-    dy, weight = masked(dy, y).astype(EXACT), weight.astype(EXACT)
-    dx = np.zeros(input_shape, EXACT)
+    dy, weight = split(masked(dy, y), 1, groups), split(weight, 0, groups)
+    dx = np.zeros((n, groups, ic // groups, *sizes), EXACT)
     for o, r, i in meet:
-        for c, k in _groups(groups, ic, oc):
-            dx[(slice(None), c, *i)] += dy[(slice(None), k, *o)] @ weight[(k, slice(None), *r)]
-    return dx
+        dx[(..., *i)] += np.einsum("ngk...,gkc->ngc...", dy[(..., *o)], weight[(..., *r)])
+    return dx.reshape(input_shape)
 
 
 def backward_weight(dy, x, weight_shape, stride=1, padding=0, dilation=1, groups=1, y=None, algorithm=None):
-    (_, ic, *sizes), (oc, _, *kernel) = x.shape, weight_shape
+    (oc, ic, *kernel), sizes = weight_shape, x.shape[2:]
     _, meet = meetings(sizes, kernel, stride, padding, dilation)
-    dy, x = masked(dy, y).astype(EXACT), x.astype(EXACT)
-    dweight = np.zeros(weight_shape, EXACT)
+    dy, x = split(masked(dy, y), 1, groups), split(x, 1, groups)
+    dweight = np.zeros((groups, oc // groups, ic, *kernel), EXACT)
+    positions = "xyz"[: len(sizes)]
     for o, r, i in meet:
-        for c, k in _groups(groups, ic, oc):
-            dweight[(k, slice(None), *r)] += dy[(slice(None), k, *o)].T @ x[(slice(None), c, *i)]
-    return dweight
+        dweight[(..., *r)] = np.einsum(f"ngk{positions},ngc{positions}->gkc", dy[(..., *o)], x[(..., *i)])
+    return dweight.reshape(weight_shape)
 
 
 def backward_bias(dy):
-    dbias = np.zeros(dy.shape[1], EXACT)
-    for n, k, *o in np.ndindex(*dy.shape):
-        dbias[k] += dy[(n, k, *o)]
-    return dbias
+    return dy.astype(EXACT).sum((0, *range(2, dy.ndim)))
 
 
 def im2col(x, kernel_size, dilation=1, padding=0, stride=1):
@@ -112,7 +108,7 @@ def im2col(x, kernel_size, dilation=1, padding=0, stride=1):
     out_sizes, meet = meetings(sizes, kernel, stride, padding, dilation)
     cols = np.zeros((n, ic, *kernel, *out_sizes), EXACT)
     for o, r, i in meet:
-        cols[(slice(None), slice(None), *r, *o)] = x[(slice(None), slice(None), *i)]
+        cols[(slice(None), slice(None), *r, *o)] = x[(..., *i)]
     return cols.reshape(n, ic * int(np.prod(kernel)), int(np.prod(out_sizes)))
 
 
@@ -123,5 +119,5 @@ def col2im(cols, input_shape, kernel_size, dilation=1, padding=0, stride=1):
     cols = cols.reshape(n, ic, *kernel, *out_sizes)
     x = np.zeros(input_shape, EXACT)
     for o, r, i in meet:
-        x[(slice(None), slice(None), *i)] += cols[(slice(None), slice(None), *r, *o)]
+        x[(..., *i)] += cols[(slice(None), slice(None), *r, *o)]
     return x
