@@ -27,8 +27,6 @@ template <class T> constexpr bool kFans = sizeof(T) == 4;
 template <class T> constexpr bool kFans = false;
 #endif
 
-inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-
 // One axis. Position i of input phase p is in[i*step + p + origin]; output j of output phase q is out[j*out_step + q].
 struct RowAxis {
     int64_t in, out, kernel, stride, pad, dilation;

@@ -54,12 +54,10 @@ struct FewAxis {
         return gradient ? (part + pad - tap * dilation) / stride : tap * dilation - pad;
     }
     // at = shift*step + phase
-    int64_t phase(int64_t part, int64_t tap) const { return ((at(part, tap) % step) + step) % step; }
-    int64_t shift(int64_t part, int64_t tap) const { return (at(part, tap) - phase(part, tap)) / step; }
+    int64_t shift(int64_t part, int64_t tap) const { return floor_div(at(part, tap), step); }
+    int64_t phase(int64_t part, int64_t tap) const { return at(part, tap) - shift(part, tap) * step; }
     int64_t halo() const { return most - least; }
 };
-
-inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 inline FewAxis few_axis(int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t pad, int64_t dilation,
                         bool gradient) {

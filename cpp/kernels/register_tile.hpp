@@ -8,6 +8,10 @@ namespace tk::TK_ISA {
 namespace {
 
 template <class T> constexpr int64_t kBlock = 2 * kLanes<T>;   // columns of a tile: output channels, or n
+// Those that tiles of a block compute: the last one may do with one vector.
+template <class T> int64_t width_of(int64_t channels, int64_t block) {
+    return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
+}
 
 // to[position][0..width) = from[channel * plane + position] for the first `channels` of `width` channels
 template <class T>

@@ -65,10 +65,6 @@ struct WinogradPlan {
     int64_t chunks, used;   // of a block's input channels whose weights are transformed as they are used; elements
 };
 
-template <class T> int64_t width_of(int64_t channels, int64_t block) {
-    return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
-}
-
 // Bands of which `elements` of each tile fill so many bytes; at least one.
 template <class T> int64_t bands_in(const Bands& b, int64_t bytes, int64_t elements) {
     return larger(1, bytes / (elements * b.most_tiles() * static_cast<int64_t>(sizeof(T))));

@@ -44,9 +44,6 @@ struct WeightPlan {
     bool shared, once;   // once: nothing to add
 };
 
-template <class T> int64_t width_of(int64_t channels, int64_t block) {
-    return channels - block * kBlock<T> > kLanes<T> ? kBlock<T> : kLanes<T>;
-}
 template <class T> int64_t point_pitch(int64_t tiles) { return point_pitch<T>(tiles, kBlock<T>); }
 
 template <class T> WeightPlan plan(const WeightProblem<T>& p) {
