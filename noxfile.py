@@ -74,7 +74,7 @@ def bench(session: nox.Session) -> None:
     session.run("pytest", "benchmarks", "--benchmark-only", *arguments)
 
 
-def install_sanitized(session: nox.Session, option: str, folder: str) -> None:
+def install_variant(session: nox.Session, option: str, folder: str) -> None:
     """The package on a build with `option`, kept in build/`folder`."""
     settings = {"build-dir": f"build/{folder}", f"cmake.define.{option}": "ON"}
     install(session, ".[test]", *(f"--config-settings={key}={value}" for key, value in settings.items()))
@@ -92,7 +92,7 @@ def run_sanitized(session: nox.Session, libraries: list[str], **options: str) ->
 @nox.session
 def sanitize(session: nox.Session) -> None:
     """The kernel tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer, kept in build/sanitize."""
-    install_sanitized(session, "TATAMIKOMI_SANITIZE", "sanitize")
+    install_variant(session, "TATAMIKOMI_SANITIZE", "sanitize")
     run_sanitized(
         session,
         ["libasan.so", "libubsan.so"],
@@ -105,13 +105,22 @@ def sanitize(session: nox.Session) -> None:
 @nox.session
 def sanitize_threads(session: nox.Session) -> None:
     """The kernel tests on a build with ThreadSanitizer, kept in build/sanitize_threads."""
-    install_sanitized(session, "TATAMIKOMI_SANITIZE_THREADS", "sanitize_threads")
+    install_variant(session, "TATAMIKOMI_SANITIZE_THREADS", "sanitize_threads")
     run_sanitized(
         session,
         ["libtsan.so"],
         TSAN_OPTIONS="halt_on_error=1:report_signal_unsafe=0:allocator_may_return_null=1",
         OPENBLAS_NUM_THREADS="1",  # NumPy's: its threads meet in ways that the sanitizer does not see
     )
+
+
+@nox.session
+def emulate(session: nox.Session) -> None:
+    """The kernel tests with AVX-512's kernels, by AVX2's instructions: for processors without; in build/emulate."""
+    install_variant(session, "TATAMIKOMI_EMULATE_AVX512", "emulate")
+    # What a test compiles for itself is not emulated.
+    what = session.posargs or [*KERNEL_TESTS, "--deselect=tests/kernels/test_simd_math.py"]
+    session.run("pytest", "-q", *what, env={"TATAMIKOMI_ISA": "avx512"})
 
 
 @nox.session

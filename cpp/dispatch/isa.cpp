@@ -32,9 +32,13 @@ bool runs_v3() {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
 }
 bool runs_v4() {
+#ifdef TK_EMULATE_AVX512
+    return runs_v3();
+#else
     return runs_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
+#endif
 }
 #endif
 #ifdef TK_X86_BFLOAT16

@@ -26,7 +26,7 @@ template <class T> struct PairTile {
 };
 
 // sum += a * b in the register that holds it: GCC moves sums about, for which no registers are left.
-#if defined(__AVX2__)
+#if defined(__AVX2__) && !defined(__AVX512F__)
 TK_INLINE void add_product(Vec<float>& sum, Vec<float> a, Vec<float> b) {
     asm volatile("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
 }

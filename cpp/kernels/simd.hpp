@@ -20,6 +20,14 @@
 #define TK_VECTOR_BYTES 16
 #endif
 
+// The constraint of a vector that inline assembly changes.
+#if defined(TK_REGISTER)   // tests/emulation
+#elif defined(__AVX512F__)
+#define TK_REGISTER "+v"
+#else
+#define TK_REGISTER "+x"
+#endif
+
 #define TK_INLINE inline __attribute__((always_inline))
 
 namespace tk {
@@ -223,10 +231,8 @@ template <class T> TK_INLINE Vec<T> select(VecMask<T> mask, Vec<T> yes, Vec<T> n
 // v, loaded as a whole: of a select() between it and zero GCC makes a masked load, which waits for its mask.
 // What is computed of it is not taken for the same as what is computed of v.
 template <class T> TK_INLINE Vec<T> whole(Vec<T> v) {
-#if defined(__AVX512F__)
-    asm("" : "+v"(v));
-#elif defined(__AVX2__)
-    asm("" : "+x"(v));
+#if defined(__AVX2__)
+    asm("" : TK_REGISTER(v));
 #endif
     return v;
 }
