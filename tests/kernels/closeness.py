@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.engines import gamma
+from tests.op_specs import spec
 
 Array = NDArray[Any]
 
@@ -19,6 +19,11 @@ DTYPES = [np.float32, np.float64]
 # Around the lanes of every vector (2 to 16), around the chunk of a parallel loop (8192), and primes.
 SIZES = [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 67, 127, 8191, 8193]
 THREADS = [1, 2, 3, 7]
+
+
+def gamma(count: int, dtype: Any) -> float:
+    """`count` roundings to this dtype: gamma_K = K u / (1 - K u), u the unit roundoff."""
+    return float(spec.gamma(count, spec.roundoff(dtype)))
 
 
 def roundings(function: str, engine: str) -> float:

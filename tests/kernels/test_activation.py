@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.engines import ENGINES, NATIVE, Guarded, engine
+from tests.engines import ENGINES, NATIVE, engine
 from tests.kernels.closeness import DTYPES, SIZES, THREADS, assert_rounded, assert_within, gamma, roundings
+from tests.kernels.guarded import Guarded
 from tests.oracles import activation as oracle
 
 import tatamikomi as tk

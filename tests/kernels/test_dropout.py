@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.engines import ENGINES, NATIVE, Guarded, engine
+from tests.engines import ENGINES, NATIVE, engine
 from tests.kernels.closeness import DTYPES, SIZES, THREADS, assert_rounded
+from tests.kernels.guarded import Guarded
 from tests.oracles import dropout as oracle
 
 import tatamikomi as tk

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.engines import ENGINES, NATIVE, engine, gamma
+from tests.engines import ENGINES, NATIVE, engine
+from tests.kernels.closeness import gamma
 
 import tatamikomi as tk
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.engines import ENGINES, NATIVE, Guarded, engine
+from tests.engines import ENGINES, NATIVE, engine
 from tests.kernels.closeness import DTYPES, THREADS, assert_within, gamma, roundings
+from tests.kernels.guarded import Guarded
 from tests.oracles import loss as oracle
 from tests.oracles.activation import log_softmax
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.engines import ENGINES, NATIVE, Guarded, engine, gamma
+from tests.engines import ENGINES, NATIVE, engine
+from tests.kernels.closeness import gamma
+from tests.kernels.guarded import Guarded
 from tests.oracles import norm as oracle
 
 import tatamikomi as tk

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.engines import ENGINES, NATIVE, Guarded, engine
+from tests.engines import ENGINES, NATIVE, engine
 from tests.kernels.closeness import DTYPES, THREADS, assert_within, gamma
+from tests.kernels.guarded import Guarded
 from tests.oracles import optimizer as oracle
 
 import tatamikomi as tk

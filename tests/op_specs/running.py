@@ -43,10 +43,6 @@ def samples(
     ]
 
 
-def of_kernels(spec: OpSpec, direction: Direction) -> bool:
-    return spec.kind == "kernel"
-
-
 def draw_for(label: str, dtype: Any, integers: bool) -> Draw:
     """The same arrays for the same label, in every run."""
     return Draw(zlib.crc32(label.encode()), dtype, integers)
