@@ -22,7 +22,6 @@ template <class T> struct TileArguments {
     int64_t b_step, terms;
     const T* bias;   // of the tile's columns, or nullptr
     bool relu, first, last;
-    bool far;   // rows of b come from beyond the caches of a core
 };
 
 template <class T, int Rows, int Vectors>
@@ -71,8 +70,6 @@ template <class T, int Rows, int Vectors, bool Packed> [[gnu::noinline]] void mu
     const T *a = p.a, *b = p.b;
     const int64_t a_row = Packed ? 1 : p.a_row, columns = smaller(L, p.columns);
     for (int64_t k = 0; k < p.terms; ++k, a += p.a_step, b += p.b_step) {
-        if constexpr (kNarrow<T> && Rows == 1 && Vectors == 8)
-            if (p.far) fetch(b + kAhead, Vectors * L);
         Vec<T> factor[Vectors];
 #pragma GCC unroll 8
         for (int v = 0; v < Vectors; ++v) {
@@ -91,7 +88,7 @@ template <class T, int Rows, int Vectors, bool Packed> [[gnu::noinline]] void mu
 // Vectors of c that streamed rows hold in registers at a time: long runs of each row of b, and enough sums to hide how
 // long one takes.
 template <class T> constexpr int streamed_vectors(int64_t rows) {
-    return kTuned<T> && rows == 1 ? 8 : (kTilePixels < 14 ? 4 : 8) / (rows > 2 ? 2 : 1);
+    return (kTilePixels < 14 ? 4 : 8) / (rows > 2 ? 2 : 1);
 }
 
 // By the number of rows, at most Rows; vectors: 1 or 2, or any other number for streamed_vectors().

@@ -4,13 +4,14 @@
 // Nothing is packed; many rows that do not begin at whole vectors are copied to where they do.
 // Streamed: few rows or few terms, b as it is. b goes by in registers, vectorised over columns of c.
 // Packed: everything else. A unit is a block of c. For each run of kTerms of the inner dimension it packs its rows of
-// op(a) as [k][row] (a transposed a lies like that already) and, one after the other, panels of 2 vectors of columns of
-// op(b) as [k][column], transposing in registers whatever lies the wrong way; tiles of kTilePixels rows x 2 vectors
-// continue the sums that c holds. For few tiles b is read where it lies, a short run of long rows at a time.
+// op(a), tile by tile, as [k][row] and, kPackedPanels at a time, panels of 2 vectors of columns of op(b) as
+// [k][column], transposing in registers whatever lies the wrong way; tiles of kTilePixels rows x 2 vectors continue the
+// sums that c holds. For few tiles AVX-512 reads b where it lies, a short run of long rows at a time.
 //
 // Streamed or packed, an element of c is one chain of multiply-adds over k in order; of dots it is a few chains. Which
 // of the two depends on k and the transposes: a row of the result depends on that row of op(a) and on b alone.
 #include "kernels/dot_tile.hpp"
+#include "kernels/positions.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -33,6 +34,11 @@ Path path_of(const MatmulShape& s) {
 bool in_place(const MatmulShape& s) { return !s.transpose_b && s.m <= kInPlaceRows; }
 
 template <class T> int64_t whole_vectors(int64_t count) { return ceil_div(count, kLanes<T>) * kLanes<T>; }
+
+// Which rows of c are tile i's.
+inline Run tile_rows(int64_t begin, int64_t end, int64_t tiles, int64_t i) {
+    return {begin + (end - begin) * i / tiles, begin + (end - begin) * (i + 1) / tiles};
+}
 
 // Terms of a dot product at a time: equal runs, of whole vectors.
 template <class T> int64_t dot_terms(const MatmulShape& s) { return whole_vectors<T>(even_part(s.k, kDotTerms)); }
@@ -58,8 +64,8 @@ template <class T> Blocks cut(const MatmulShape& s) {
     b.unit_rows = rows * row_step, b.unit_columns = columns * kBlock<T>;
     if (packed) {
         const int64_t terms = smaller(s.k, kTerms);
-        b.a_size = terms * whole_vectors<T>(b.unit_rows);
-        b.scratch = b.a_size + terms * kBlock<T>;
+        b.a_size = terms * rows * kTileRows;
+        b.scratch = b.a_size + terms * smaller(columns, kPackedPanels) * kBlock<T>;
     } else if (!streamed && s.m >= kCopiedRows) {
         b.a_size = b.unit_rows * dot_terms<T>(s);
         b.scratch = b.a_size + dot_columns(kDotRows) * dot_terms<T>(s);
@@ -67,19 +73,48 @@ template <class T> Blocks cut(const MatmulShape& s) {
     return b;
 }
 
-// to[k][0..width) = op(matrix)[first + 0..width)[k0 + k]; rows past the end are zero. The matrix keeps row r,
-// term k at r * pitch + k (along false) or at k * pitch + r (along true).
+// to[tile][k][0..kTileRows): rows [first, end) of op(a) in tiles, as even as can be, of terms [k0, k0 + terms). Rows
+// past a tile's are another's, or zero. a keeps row r, term k at r * pitch + k (along false) or at k * pitch + r (along
+// true).
 template <class T>
-void pack_rows(T* to, int64_t width, const T* matrix, int64_t pitch, bool along, int64_t first, int64_t rows,
-               int64_t k0, int64_t terms) {
-    if (!along) return transpose_in(to, width, matrix + first * pitch + k0, pitch, rows - first, width, terms);
-    const int64_t count = smaller(width, rows - first);
-    for (int64_t k = 0; k < terms; ++k, to += width) {
-        const T* from = matrix + (k0 + k) * pitch + first;
-        for (int64_t i = 0; i < width; i += kLanes<T>) {
-            const int64_t lanes = smaller(kLanes<T>, count - i);
-            store(to + i, lanes > 0 ? load_first(from + i, lanes) : Vec<T>{});
+void pack_tiles(T* to, const T* a, int64_t pitch, bool along, int64_t first, int64_t end, int64_t tiles, int64_t k0,
+                int64_t terms) {
+    constexpr int64_t L = kLanes<T>, W = kTileRows;
+    for (int64_t i = 0; i < tiles; ++i, to += terms * W) {
+        const Run rows = tile_rows(first, end, tiles, i);
+        if (!along) {
+            for (int64_t r = rows.end; r < smaller(end, rows.end + kTilePixels); ++r) fetch(a + r * pitch + k0, terms);
+            transpose_in(to, W, a + rows.begin * pitch + k0, pitch, rows.end - rows.begin, W, terms);
+            continue;
         }
+        for (int64_t k = 0; k < terms; ++k)
+            for (int64_t r = 0; r < W; r += L)
+                store(to + k * W + r,
+                      load_first(a + (k0 + k) * pitch + rows.begin + r, larger(0, smaller(L, end - rows.begin - r))));
+    }
+}
+
+// to[panel][k][0..2 vectors): columns [first, end) of op(b) in panels, columns past the end zero. Rows of b that lie
+// along columns are read once, all panels of them: they lie pages apart.
+template <class T>
+void pack_panels(T* to, const T* b, int64_t pitch, bool along, int64_t first, int64_t end, int64_t k0, int64_t terms) {
+    constexpr int64_t L = kLanes<T>, W = kBlock<T>;
+    if (!along) {
+        for (int64_t n = first; n < end; n += W, to += terms * W)
+            transpose_in(to, W, b + n * pitch + k0, pitch, end - n, W, terms);
+        return;
+    }
+    const int64_t whole = (end - first) / W * W;
+    for (int64_t k = 0; k < terms; ++k) {
+        const T* from = b + (k0 + k) * pitch + first;
+        T* row = to + k * W;
+        if (k + kRowsAhead < terms) fetch(from + kRowsAhead * pitch, end - first);
+        int64_t n = 0;
+        for (; n < whole; n += W, row += terms * W)
+#pragma GCC unroll 2
+            for (int64_t v = 0; v < W; v += L) store(row + v, load(from + n + v));
+        for (int64_t v = 0; v < W && n < end - first; v += L)
+            store(row + v, load_first(from + n + v, larger(0, smaller(L, end - first - n - v))));
     }
 }
 
@@ -93,9 +128,12 @@ template <class T> struct Part {
 
 // to[row][0..terms): rows that begin at whole vectors.
 template <class T> void copy_rows(T* to, int64_t to_pitch, const T* from, int64_t pitch, int64_t rows, int64_t terms) {
-    for (int64_t row = 0; row < rows; ++row, from += pitch, to += to_pitch)
-        for (int64_t k = 0; k < terms; k += kLanes<T>)
-            store(to + k, load_first(from + k, smaller(kLanes<T>, terms - k)));
+    constexpr int64_t L = kLanes<T>;
+    for (int64_t row = 0; row < rows; ++row, from += pitch, to += to_pitch) {
+        int64_t k = 0;
+        for (; k + L <= terms; k += L) store(to + k, load(from + k));
+        if (k < terms) store(to + k, load_first(from + k, terms - k));
+    }
 }
 
 template <class T> void multiply_dots(const MatmulShape& s, const Part<T>& part, T* copied_a, T* copied_b) {
@@ -141,10 +179,53 @@ template <class T> void multiply_outer(const MatmulShape& s, const Part<T>& part
     }
 }
 
+// c += Terms rows of b, a line of each at a time.
+template <class T, int Terms>
+void add_rows(const Part<T>& part, const T* a, const T* b, int64_t pitch, bool first, bool last) {
+    constexpr int64_t L = kLanes<T>;
+    Vec<T> factor[Terms];
+#pragma GCC unroll 8
+    for (int t = 0; t < Terms; ++t) factor[t] = broadcast(a[t]);
+    int64_t n = part.n_begin;
+    for (; n + 2 * L <= part.n_end; n += 2 * L) {
+        Vec<T> sums[2]{};
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; ++v)
+            if (!first) sums[v] = load(part.c + n + v * L);
+#pragma GCC unroll 8
+        for (int t = 0; t < Terms; ++t)
+#pragma GCC unroll 2
+            for (int v = 0; v < 2; ++v) sums[v] += factor[t] * load(b + t * pitch + n + v * L);
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; ++v) {
+            if (last && part.bias) sums[v] += load(part.bias + n + v * L);
+            if (last && part.relu) sums[v] = select<T>(sums[v] <= 0, Vec<T>{}, sums[v]);
+            store(part.c + n + v * L, sums[v]);
+        }
+    }
+    for (; n < part.n_end; n += L) {
+        const int64_t count = smaller(L, part.n_end - n);
+        Vec<T> sum = first ? Vec<T>{} : load_first(part.c + n, count);
+        for (int t = 0; t < Terms; ++t) sum += factor[t] * load_first(b + t * pitch + n, count);
+        if (last && part.bias) sum += load_first(part.bias + n, count);
+        if (last && part.relu) sum = select<T>(sum <= 0, Vec<T>{}, sum);
+        store_first(part.c + n, sum, count);
+    }
+}
+
+// One row. More of each row of b at a time, or lines called in ahead, are what the processor foresees worse.
+template <class T> void multiply_row(const MatmulShape& s, const Part<T>& part) {
+    for (int64_t k = 0, terms; k < s.k; k += terms) {
+        terms = s.k - k < kStreamedTerms ? 1 : kStreamedTerms;
+        const auto add = terms == 1 ? add_rows<T, 1> : add_rows<T, kStreamedTerms>;
+        add(part, part.a + k, part.b + k * s.n, s.n, k == 0, k + terms == s.k);
+    }
+}
+
 template <class T> void multiply_streamed(const MatmulShape& s, const Part<T>& part) {
     const int64_t run = s.k * s.n <= kNear ? kTerms : kStreamedTerms;
     TileArguments<T> p{};
-    p.c_row = s.n, p.b_step = s.n, p.relu = part.relu, p.far = run < kTerms;
+    p.c_row = s.n, p.b_step = s.n, p.relu = part.relu;
     p.a_row = s.transpose_a ? 1 : s.k, p.a_step = s.transpose_a ? s.m : 1;
     for (int64_t m = part.m_begin; m < part.m_end; m += kStreamedRows) {
         const int64_t rows = smaller(kStreamedRows, part.m_end - m), most = streamed_vectors<T>(rows);
@@ -162,30 +243,33 @@ template <class T> void multiply_streamed(const MatmulShape& s, const Part<T>& p
     }
 }
 
-template <class T> void multiply_packed(const MatmulShape& s, const Part<T>& part, T* packed_a, T* panel) {
-    const int64_t rows = part.m_end - part.m_begin, tiles = ceil_div(rows, kTilePixels);
-    const int64_t a_pitch = whole_vectors<T>(rows);
+template <class T> void multiply_packed(const MatmulShape& s, const Part<T>& part, T* packed_a, T* panels) {
+    constexpr int64_t W = kBlock<T>;
+    const int64_t tiles = ceil_div(part.m_end - part.m_begin, kTilePixels);
+    const int64_t a_pitch = s.transpose_a ? s.m : s.k, b_pitch = s.transpose_b ? s.k : s.n;
     const bool as_it_lies = in_place(s);
     const int64_t run = as_it_lies ? kShortRun : kTerms;
+    const auto multiply = [&](const T* b, int64_t b_step, int64_t n, int64_t k, int64_t terms) {
+        const int64_t columns = smaller(W, part.n_end - n);
+        for (int64_t i = 0; i < tiles; ++i) {
+            const Run rows = tile_rows(part.m_begin, part.m_end, tiles, i);
+            for (int64_t r = rows.end; r < smaller(part.m_end, rows.end + kTilePixels); ++r)
+                fetch(part.c + r * s.n + n, columns);   // of the next tile
+            multiply_rows<T, kTilePixels, true>(
+                rows.end - rows.begin, columns > kLanes<T> ? 2 : 1,
+                {part.c + rows.begin * s.n + n, s.n, columns, packed_a + i * terms * kTileRows, 1, kTileRows, b, b_step,
+                 terms, part.bias ? part.bias + n : nullptr, part.relu, k == 0, k + run >= s.k});
+        }
+    };
     for (int64_t k = 0; k < s.k || k == 0; k += run) {
         const int64_t terms = smaller(run, s.k - k);
-        pack_rows(packed_a, a_pitch, part.a, s.transpose_a ? s.m : s.k, s.transpose_a, part.m_begin, part.m_end, k,
-                  terms);
-        for (int64_t n = part.n_begin; n < part.n_end; n += kBlock<T>) {
-            const int64_t columns = smaller(kBlock<T>, part.n_end - n);
-            const int vectors = columns > kLanes<T> ? 2 : 1;
-            const int64_t width = vectors * kLanes<T>;
-            const bool packed = !as_it_lies || columns < width;
-            const T* b = packed ? panel : part.b + k * s.n + n;
-            const int64_t b_step = packed ? width : s.n;
-            if (packed) pack_rows(panel, width, part.b, s.transpose_b ? s.k : s.n, !s.transpose_b, n, s.n, k, terms);
-            for (int64_t i = 0; i < tiles; ++i) {
-                const int64_t begin = rows * i / tiles, end = rows * (i + 1) / tiles;
-                multiply_rows<T, kTilePixels, true>(
-                    end - begin, vectors,
-                    {part.c + (part.m_begin + begin) * s.n + n, s.n, columns, packed_a + begin, 1, a_pitch, b, b_step,
-                     terms, part.bias ? part.bias + n : nullptr, part.relu, k == 0, k + run >= s.k, false});
-            }
+        pack_tiles(packed_a, part.a, a_pitch, s.transpose_a, part.m_begin, part.m_end, tiles, k, terms);
+        int64_t n = part.n_begin;
+        for (; as_it_lies && n + W <= part.n_end; n += W) multiply(part.b + k * s.n + n, s.n, n, k, terms);
+        while (n < part.n_end) {
+            const int64_t end = smaller(n + kPackedPanels * W, part.n_end);
+            pack_panels(panels, part.b, b_pitch, !s.transpose_b, n, end, k, terms);
+            for (const T* panel = panels; n < end; n += W, panel += terms * W) multiply(panel, W, n, k, terms);
         }
     }
 }
@@ -198,9 +282,12 @@ template <class T>
 void matmul(T* c, const T* a, const T* b, const T* bias, const MatmulShape& s, bool relu, T* workspace) {
     const Blocks cuts = cut<T>(s);
     const int64_t work = s.batch * s.m * s.n * larger(s.k, 1) / kProductsPerOperation;
+    const bool rows_first = s.m <= s.n;   // what is larger is read once
     parallel_for(s.batch * cuts.row_units * cuts.column_units, work, [&](int64_t unit, int thread) {
-        const int64_t column_unit = unit % cuts.column_units, row_unit = unit / cuts.column_units % cuts.row_units;
-        const int64_t batch = unit / cuts.column_units / cuts.row_units;
+        const int64_t batch = unit / (cuts.column_units * cuts.row_units),
+                      rest = unit % (cuts.column_units * cuts.row_units);
+        const int64_t row_unit = rows_first ? rest % cuts.row_units : rest / cuts.column_units;
+        const int64_t column_unit = rows_first ? rest / cuts.row_units : rest % cuts.column_units;
         const int64_t m = row_unit * cuts.unit_rows, n = column_unit * cuts.unit_columns;
         const Part<T> part{c + batch * s.m * s.n,
                            a + batch * s.a_stride,
@@ -214,7 +301,10 @@ void matmul(T* c, const T* a, const T* b, const T* bias, const MatmulShape& s, b
         T *packed_a = workspace + thread * cuts.scratch, *panel = packed_a + cuts.a_size;
         if (cuts.path == Path::dots) return multiply_dots(s, part, packed_a, panel);
         if constexpr (kNarrow<T>)
-            if (s.k == 1 && cuts.path == Path::streamed && !bias && !relu) return multiply_outer(s, part);
+            if (cuts.path == Path::streamed) {
+                if (s.m == 1 && s.k > 0) return multiply_row(s, part);
+                if (s.k == 1 && !bias && !relu) return multiply_outer(s, part);
+            }
         if (cuts.path == Path::streamed) return multiply_streamed(s, part);
         multiply_packed(s, part, packed_a, panel);
     });
