@@ -68,7 +68,7 @@ template <class T> Company company_of(const DirectProblem* parts, int64_t count)
     const bool row = f.taps() == 1 && f.w.grid == f.in_plane, heavy = count == 1 && row && f.oc >= f.n * f.w.grid;
     const bool many = f.groups == 1 && f.taps() > 1 && k_blocks >= kFewUnits;
     const bool outweigh = many && all.packed * bytes > kPackedBytes / 2 && f.n * f.strips() * strip <= all.packed;
-    all.by_blocks = heavy || outweigh || all.packed * bytes > kPackedBytes;
+    all.by_blocks = !f.shares && (heavy || outweigh || all.packed * bytes > kPackedBytes);
     // Few strips: cut the output channels too, so that several threads find work.
     all.units = f.n * f.groups * f.strips();
     all.k_splits = larger(1, smaller(k_blocks, ceil_div(8, larger(all.units, 1))));

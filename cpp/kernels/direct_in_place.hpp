@@ -12,12 +12,13 @@ template <class T> constexpr int64_t kPixels = kPixelVectors * kLanes<T>;
 
 // Whether a tile of 1x1 does not stay in the nearest cache: as many channels as that has ways lie at one place of a
 // page, and so in one set. Of 112x112 from 48 channels on, of 56x56 from 192. Copied by the first block of output
-// channels they are read 1.07 to 1.8 times as fast; of half as many channels 0.96, of 12 alone 0.95.
+// channels they are read 1.07 to 1.8 times as fast; of half as many channels 0.96, of 12 alone 0.95. Many channels are
+// taken in shares whose copy stays there (docs/adr/0045).
 constexpr int64_t kPageBytes = 4096, kWays = 12;
 template <class T> bool is_crowded(const DirectProblem& p) {
     const int64_t apart = gcd(p.in_plane * static_cast<int64_t>(sizeof(T)), kPageBytes);
     return p.w.taps == 1 && !p.windows.rows && p.width == kPixelRows && p.ic > kWays && p.columns >= kPixels<T> &&
-           p.ic * apart >= kWays * kPageBytes;
+           (p.shares || p.ic * apart >= kWays * kPageBytes);
 }
 
 // Output channels [k_begin, k_end) of a strip that is read where it lies; their weights lie `pitch` apart. A tile along

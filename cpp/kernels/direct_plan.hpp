@@ -14,6 +14,7 @@ constexpr int64_t kLongScratchBytes = 512 * 1024;   // long runs of input, which
 #else
 constexpr int64_t kLongScratchBytes = kScratchBytes;
 #endif
+constexpr int64_t kNearChannels = 192;            // whose pixels of a tile are copied to stay in L1
 constexpr int64_t kManyUnits = 32;                // where that many are left, strips are long
 constexpr int64_t kFewUnits = 4;                  // where fewer are left, strips are cut until there are as many, if
 constexpr int64_t kReadAgainBytes = 256 * 1024;   // weights, which each of them reads, are no more than this
@@ -61,6 +62,13 @@ inline int64_t even_strips(const DirectProblem& p, int64_t strips) {
     return ceil_div(strips, even) * even;
 }
 
+// In even shares of whole sums, of about so many channels.
+inline void take_channels(DirectProblem& p, int64_t channels) {
+    p.c_blocks = ceil_div(p.c_sums, larger(1, channels / p.c_sum));
+    p.c_block = ceil_div(p.c_sums, p.c_blocks) * p.c_sum;
+    p.c_blocks = ceil_div(p.ic, p.c_block);
+}
+
 // Then columns, then rows.
 inline void cut_strips(DirectProblem& p, int64_t budget) {
     const int64_t overhang = overhang_of(p.w);
@@ -83,11 +91,9 @@ inline void cut_strips(DirectProblem& p, int64_t budget) {
     cut_rows(p, ceil_div(p.h.grid, p.rows));
 }
 
-// Whole planes, of as many channels as `budget` elements hold, in even shares of whole sums.
+// Whole planes, of as many channels as `budget` elements hold.
 inline void take_planes(DirectProblem& p, int64_t budget) {
-    p.c_blocks = ceil_div(p.c_sums, larger(1, budget / (p.c_sum * p.in_plane)));
-    p.c_block = ceil_div(p.c_sums, p.c_blocks) * p.c_sum;
-    p.c_blocks = ceil_div(p.ic, p.c_block);
+    take_channels(p, budget / p.in_plane);
     cut_columns(p, 1);
     p.channel_pitch = p.in_plane;
     cut_rows(p, 1);
@@ -109,6 +115,7 @@ template <class T> void cut_into_strips(DirectProblem& p) {
     const bool wide = !cut_channels(p, kScratchBytes / bytes);
     if (wide) cut_channels(p, kWideScratchBytes / bytes);
     const int64_t usual = wide ? kWideScratchBytes : kScratchBytes;
+    if (p.shares) take_channels(p, kNearChannels);
     cut_strips(p, larger(kLongScratchBytes, usual) / bytes);
     if (p.n * p.groups * p.strips() < kManyUnits) cut_strips(p, usual / bytes);
 }
@@ -122,7 +129,9 @@ template <class T> void choose_reading(DirectProblem& p) {
     const bool signal = p.along_pixels && taps > 1 && taps == p.w.taps && p.w.step == 1 && p.out_w == 1;
     p.in_place = kTuned<T> && row && p.w.stride == 1 && (pointwise || signal);
     p.far_outputs = p.n * p.groups * p.oc * p.out_plane * static_cast<int64_t>(sizeof(T)) > kNearOutputBytes;
-    p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs;
+    p.shares = kTuned<T> && kLanes<T> < kCacheLine<T> && pointwise && p.in_place && p.along_pixels &&
+               p.ic > kNearChannels && p.oc > 2 * kPixelRows && !p.windows.rows;
+    p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs && !p.shares;
 }
 
 template <class T> void choose_tiles(DirectProblem& p) {

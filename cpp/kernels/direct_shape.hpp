@@ -115,6 +115,7 @@ struct DirectProblem : StripLayout {
                          // their ends
     bool far_outputs;    // they outgrow the caches
     bool straight;       // along channels, pixels two apart, each input met once at most: rows need no copy
+    bool shares;         // in place, along pixels, of 1x1: shares of channels, whose pixels of a tile are copied
     bool blocks_first;   // in place, along pixels: blocks of output channels before tiles
     bool flat;           // 1x1 of a stride: rows of a strip are copied end to end, and are one
     bool planes;         // along channels: no tile's taps meet padding; strips are planes as they lie

@@ -402,6 +402,34 @@ def test_channels_that_crowd_the_cache_have_the_bits_of_those_that_do_not(
     np.testing.assert_array_equal(dx, expected.reshape(y.shape))
 
 
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize(
+    ("channels", "out_channels", "plane"),
+    [
+        (193, 9, (5, 6)),  # the last output block of one channel, a tile and a rest
+        (400, 12, (7, 9)),  # five sums, whole tiles and a rest
+        (600, 500, (5, 5)),  # more weights than input
+        (200, 16, (1, 11)),  # less than a tile
+    ],
+)
+def test_channels_in_shares_are_all_added(channels: int, out_channels: int, plane: tuple[int, int], n: int) -> None:
+    draw = draw_for(f"shares {channels}", "float32", integers=True)
+    x, weight, bias = draw(n, channels, *plane), draw(out_channels, channels, 1, 1), draw(out_channels)
+    back, mask = np.ascontiguousarray(weight.transpose(1, 0, 2, 3)), draw(n, channels, *plane)
+    calls = {
+        "forward": lambda a: tk.kernels.conv_forward(x, weight, bias, activation="relu", algorithm=a),
+        "backward_input": lambda a: tk.kernels.conv_backward_input(x, back, (n, out_channels, *plane), algorithm=a),
+        "masked": lambda a: tk.kernels.conv_backward_input(x, back, (n, out_channels, *plane), y=mask, algorithm=a),
+    }
+    for direction, call in calls.items():
+        np.testing.assert_array_equal(call("direct_pixels"), call("plain"), err_msg=direction)
+    draw = draw_for(f"shares {channels} of an image", "float32", integers=False)
+    x, weight = draw(n, channels, *plane), draw(out_channels, channels, 1, 1)
+    together = tk.kernels.conv_forward(x, weight, algorithm="direct_pixels")
+    alone = tk.kernels.conv_forward(x[:1], weight, algorithm="direct_pixels")
+    np.testing.assert_array_equal(together[:1], alone)
+
+
 @pytest.mark.parametrize(("kernel", "dilation", "activation"), [(3, 1, "relu"), (3, 27, "relu"), (1, 1, None)])
 def test_outputs_written_past_the_cache_are_those_of_their_images(
     kernel: int, dilation: int, activation: str | None

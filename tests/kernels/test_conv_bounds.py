@@ -26,7 +26,8 @@ AT_THE_END = (
     GUARD
     + """
 rng = np.random.default_rng(5)
-for n, channels, size, groups in ((1, 20, 7, 1), (2, 20, 7, 2), (2, 3, 1, 1), (1, 16, 13, 2), (3, 8, 16, 1)):
+for n, channels, size, groups in ((1, 20, 7, 1), (2, 20, 7, 2), (2, 3, 1, 1), (1, 16, 13, 2), (3, 8, 16, 1),
+                                  (1, 200, 6, 1)):
     a = rng.integers(-2, 3, (n, channels, size, size)).astype(sys.argv[2])
     weight = rng.integers(-2, 3, (12 * groups, channels // groups, 1, 1)).astype(a.dtype)
     back = rng.integers(-2, 3, (channels, 8 // groups, 1, 1)).astype(a.dtype)
