@@ -30,9 +30,8 @@ Run columns_in_place(const DirectCall<T>& a, const DirectProblem& p, const Strip
     const int64_t begin = larger(s.w0, -p.w.origin), unit = AlongPixels ? kLanes<T> : 1, length = end - begin;
     const int64_t channel = (s.image * p.groups + s.group + 1) * p.ic - 1;
     const int64_t last = channel * p.in_plane + p.w.origin + far + begin + ceil_div(length, unit) * unit;
-    const int64_t inside = last <= p.n * p.groups * p.ic * p.in_plane ? length
-                           : far || p.shares                          ? length / unit * unit
-                                                                      : 0;
+    const int64_t vectors = far || p.shares ? length / unit * unit : 0;   // those that do not pass the end
+    const int64_t inside = last <= p.n * p.groups * p.ic * p.in_plane ? length : vectors;
     return inside > 0 ? Run{begin - s.w0, begin - s.w0 + inside} : Run{0, 0};
 }
 

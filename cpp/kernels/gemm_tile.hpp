@@ -55,7 +55,7 @@ TK_INLINE void finish_tile(Vec<T> (&acc)[Rows][Vectors], const TileArguments<T>&
         }
         if (p.last && p.relu) {
 #pragma GCC unroll 32
-            for (int i = 0; i < Rows; ++i) acc[i][v] = select<T>(acc[i][v] <= 0, Vec<T>{}, acc[i][v]);
+            for (int i = 0; i < Rows; ++i) acc[i][v] = rectify<T>(acc[i][v]);
         }
 #pragma GCC unroll 32
         for (int i = 0; i < Rows; ++i) store_first(p.c + i * p.c_row + v * L, acc[i][v], lanes);

@@ -186,30 +186,34 @@ void add_rows(const Part<T>& part, const T* a, const T* b, int64_t pitch, bool f
     Vec<T> factor[Terms];
 #pragma GCC unroll 8
     for (int t = 0; t < Terms; ++t) factor[t] = broadcast(a[t]);
-    int64_t n = part.n_begin;
-    for (; n + 2 * L <= part.n_end; n += 2 * L) {
-        Vec<T> sums[2]{};
+    const auto add = [&](auto vectors, int64_t begin, auto&& read, auto&& write) __attribute__((always_inline)) {
+        constexpr int V = decltype(vectors)::value;
+        Vec<T> sums[V]{};
 #pragma GCC unroll 2
-        for (int v = 0; v < 2; ++v)
-            if (!first) sums[v] = load(part.c + n + v * L);
+        for (int v = 0; v < V; ++v)
+            if (!first) sums[v] = read(part.c + begin + v * L);
 #pragma GCC unroll 8
         for (int t = 0; t < Terms; ++t)
 #pragma GCC unroll 2
-            for (int v = 0; v < 2; ++v) sums[v] += factor[t] * load(b + t * pitch + n + v * L);
+            for (int v = 0; v < V; ++v) sums[v] += factor[t] * read(b + t * pitch + begin + v * L);
 #pragma GCC unroll 2
-        for (int v = 0; v < 2; ++v) {
-            if (last && part.bias) sums[v] += load(part.bias + n + v * L);
-            if (last && part.relu) sums[v] = select<T>(sums[v] <= 0, Vec<T>{}, sums[v]);
-            store(part.c + n + v * L, sums[v]);
+        for (int v = 0; v < V; ++v) {
+            if (last && part.bias) sums[v] += read(part.bias + begin + v * L);
+            write(part.c + begin + v * L, last && part.relu ? rectify<T>(sums[v]) : sums[v]);
         }
-    }
+    };
+    int64_t n = part.n_begin;
+    for (; n + 2 * L <= part.n_end; n += 2 * L)
+        add(
+            std::integral_constant<int, 2>{}, n,
+            [](const T* from) __attribute__((always_inline)) { return load(from); },
+            [](T* to, Vec<T> v) __attribute__((always_inline)) { store(to, v); });
     for (; n < part.n_end; n += L) {
         const int64_t count = smaller(L, part.n_end - n);
-        Vec<T> sum = first ? Vec<T>{} : load_first(part.c + n, count);
-        for (int t = 0; t < Terms; ++t) sum += factor[t] * load_first(b + t * pitch + n, count);
-        if (last && part.bias) sum += load_first(part.bias + n, count);
-        if (last && part.relu) sum = select<T>(sum <= 0, Vec<T>{}, sum);
-        store_first(part.c + n, sum, count);
+        add(
+            std::integral_constant<int, 1>{}, n,
+            [=](const T* from) __attribute__((always_inline)) { return load_first(from, count); },
+            [=](T* to, Vec<T> v) __attribute__((always_inline)) { store_first(to, v, count); });
     }
 }
 
@@ -283,9 +287,9 @@ void matmul(T* c, const T* a, const T* b, const T* bias, const MatmulShape& s, b
     const Blocks cuts = cut<T>(s);
     const int64_t work = s.batch * s.m * s.n * larger(s.k, 1) / kProductsPerOperation;
     const bool rows_first = s.m <= s.n;   // what is larger is read once
-    parallel_for(s.batch * cuts.row_units * cuts.column_units, work, [&](int64_t unit, int thread) {
-        const int64_t batch = unit / (cuts.column_units * cuts.row_units),
-                      rest = unit % (cuts.column_units * cuts.row_units);
+    const int64_t units = cuts.row_units * cuts.column_units;
+    parallel_for(s.batch * units, work, [&](int64_t unit, int thread) {
+        const int64_t batch = unit / units, rest = unit % units;
         const int64_t row_unit = rows_first ? rest % cuts.row_units : rest / cuts.column_units;
         const int64_t column_unit = rows_first ? rest / cuts.row_units : rest % cuts.column_units;
         const int64_t m = row_unit * cuts.unit_rows, n = column_unit * cuts.unit_columns;
