@@ -25,7 +25,7 @@ template <class T> [[gnu::noinline]] void write_past_cache(const T* sums, int64_
 enum Reads { kScratch, kInPlace, kCopies, kCopy };
 
 // Copied where vectors are pieces of a line; with AVX-512's it gained nothing.
-template <class T, bool AlongPixels> constexpr bool kCopied = kTuned<T> && AlongPixels && kLanes<T> < kCacheLine<T>;
+template <class T, bool AlongPixels> constexpr bool kCopied = kPieces<T> && AlongPixels;
 
 template <class T, int Rows, int Vectors>
 TK_INLINE void add_pixels(Vec<T> (&sums)[Rows][Vectors], const Vec<T> (&value)[Vectors], const T* w) {

@@ -129,8 +129,8 @@ template <class T> void choose_reading(DirectProblem& p) {
     const bool signal = p.along_pixels && taps > 1 && taps == p.w.taps && p.w.step == 1 && p.out_w == 1;
     p.in_place = kTuned<T> && row && p.w.stride == 1 && (pointwise || signal);
     p.far_outputs = p.n * p.groups * p.oc * p.out_plane * static_cast<int64_t>(sizeof(T)) > kNearOutputBytes;
-    p.shares = kTuned<T> && kLanes<T> < kCacheLine<T> && pointwise && p.in_place && p.along_pixels &&
-               p.ic > kNearChannels && p.oc > 2 * kPixelRows && !p.windows.rows;
+    p.shares = kPieces<T> && pointwise && p.in_place && p.along_pixels && p.ic > kNearChannels &&
+               p.oc > 2 * kPixelRows && !p.windows.rows;
     p.blocks_first = p.oc >= 2 * p.ic && !p.far_outputs && !p.shares;
 }
 

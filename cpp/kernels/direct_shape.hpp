@@ -75,6 +75,9 @@ constexpr int kPixelRows = 8, kPixelVectors = 3;
 constexpr int kPixelRows = 4, kPixelVectors = 3;
 #endif
 
+// Where a vector is a piece of a cache line, not one of its own.
+template <class T> constexpr bool kPieces = kTuned<T> && kLanes<T> < kCacheLine<T>;
+
 // How strips of input lie in scratch.
 struct StripLayout {
     int64_t rows, row_strips, columns, column_strips;

@@ -31,7 +31,7 @@ struct Place {
 
 // AVX2's tiles along pixels are short: several are run in one call, and what they add, if it is one sum, is listed once
 // for all of them. Not measured with AVX-512.
-template <class T> constexpr bool kListed = kTuned<T> && kLanes<T> < kCacheLine<T>;
+template <class T> constexpr bool kListed = kPieces<T>;
 template <class T> constexpr int64_t kTilesAtOnce = kListed<T> ? 8 : 1;
 
 template <class T> struct TileArguments {

@@ -12,8 +12,8 @@ namespace {
 
 // A tile's sums stay in registers, beside the operands of a step. Loads that straddle two lines cost two: many rows
 // share them.
-constexpr int kDotRows = kTilePixels < 14 ? 3 : 4;
-constexpr int dot_columns(int rows) { return rows == 1 ? 8 : kTilePixels < 14 ? 4 : 6; }
+constexpr int kDotRows = kNarrowTiles ? 3 : 4;
+constexpr int dot_columns(int rows) { return rows == 1 ? 8 : kNarrowTiles ? 4 : 6; }
 
 // Lane i: the sum over the lanes of v[i % N], in sum_halves()'s order. Each round halves the vectors that are left.
 template <class T, int N, int Half = kLanes<T> / 2> TK_INLINE Vec<T> sum_each(Vec<T>* v) {

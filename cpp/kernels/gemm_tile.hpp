@@ -87,9 +87,7 @@ template <class T, int Rows, int Vectors, bool Packed> [[gnu::noinline]] void mu
 
 // Vectors of c that streamed rows hold in registers at a time: long runs of each row of b, and enough sums to hide how
 // long one takes.
-template <class T> constexpr int streamed_vectors(int64_t rows) {
-    return (kTilePixels < 14 ? 4 : 8) / (rows > 2 ? 2 : 1);
-}
+template <class T> constexpr int streamed_vectors(int64_t rows) { return (kNarrowTiles ? 4 : 8) / (rows > 2 ? 2 : 1); }
 
 // By the number of rows, at most Rows; vectors: 1 or 2, or any other number for streamed_vectors().
 template <class T, int Rows, bool Packed> void multiply_rows(int64_t rows, int vectors, const TileArguments<T>& p) {

@@ -424,10 +424,10 @@ def test_channels_in_shares_are_all_added(channels: int, out_channels: int, plan
     for direction, call in calls.items():
         np.testing.assert_array_equal(call("direct_pixels"), call("plain"), err_msg=direction)
     draw = draw_for(f"shares {channels} of an image", "float32", integers=False)
-    x, weight = draw(n, channels, *plane), draw(out_channels, channels, 1, 1)
+    x, weight = draw(n + 1, channels, *plane), draw(out_channels, channels, 1, 1)
     together = tk.kernels.conv_forward(x, weight, algorithm="direct_pixels")
-    alone = tk.kernels.conv_forward(x[:1], weight, algorithm="direct_pixels")
-    np.testing.assert_array_equal(together[:1], alone)
+    alone = tk.kernels.conv_forward(x[:n], weight, algorithm="direct_pixels")
+    np.testing.assert_array_equal(together[:n], alone)
 
 
 @pytest.mark.parametrize(("kernel", "dilation", "activation"), [(3, 1, "relu"), (3, 27, "relu"), (1, 1, None)])
