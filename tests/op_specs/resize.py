@@ -254,6 +254,8 @@ def _differentiated(case: Resize) -> Gradient:
 
 X = np.zeros((1, 2, 4, 4), np.float32)
 TABLE = nearest_table(4, 8)
+SCALED_TABLES = (nearest_table, linear_table, cubic_table, antialias_table)
+NO_SCALES = (0, -1.0, float("inf"), float("nan"))
 
 
 def _error(label: str, pattern: str, *args: Any, exception: type = ValueError, **options: Any) -> ErrorCase:
@@ -266,6 +268,11 @@ def _resample_error(label: str, pattern: str, *args: Any, exception: type = Valu
 
 def _table_error(label: str, pattern: str, *args: Any, exception: type = ValueError) -> ErrorCase:
     return ErrorCase(label, lambda: tk.kernels.AxisTable(*args), exception, f"^AxisTable: {pattern}")
+
+
+def _axis_error(argument: str, expected: str, table: Any, *args: Any) -> ErrorCase:
+    op = table.__name__
+    return ErrorCase(f"{op}{args}", lambda: table(*args), ValueError, f"^{op}: {argument}: expected {expected}")
 
 
 SPECS = (
@@ -300,7 +307,8 @@ SPECS = (
             _table_error("index rank", r"index: expected one dimension, got shape \(1, 1\)", 3, [0, 1], [[1]], [[1.0]]),
             _table_error("weights", r"weights: expected shape \(1,\)", 3, [0, 1], [1], [1.0, 2.0]),
             _table_error("names", "weights: expected an array of numbers", 3, [0, 1], [1], ["a"], exception=TypeError),
-            ErrorCase("outputs 0", lambda: nearest_table(3, 0), ValueError, "^nearest_table: size: expected sizes"),
+            *(_axis_error("size", "sizes", table, 3, 0) for table in (*SCALED_TABLES, area_table)),
+            *(_axis_error("scale", "a positive", table, 3, 6, no) for table in SCALED_TABLES for no in NO_SCALES),
         ),
     ),
     OpSpec(

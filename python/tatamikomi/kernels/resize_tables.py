@@ -16,6 +16,7 @@ the cubic filter, with a = -3/4 (-1/2 antialiased).
 
 from __future__ import annotations
 
+import math
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -122,10 +123,11 @@ def _ratio(size: int, outputs: int, scale: float | None) -> float:
     return size / outputs if scale is None else 1 / scale
 
 
-def _check(op: str, size: int, outputs: int, taps: int) -> None:
+def _check(op: str, size: int, outputs: int, scale: float | None = None) -> None:
     if min(size, outputs) < 1:
         raise bad_value(op, "size", (size, outputs), "sizes of at least 1, before and after")
-    count_elements(op, "table", (outputs, taps))
+    if scale is not None and not (math.isfinite(scale) and scale > 0):
+        raise bad_value(op, "scale", scale, "a positive finite number or None")
 
 
 @lru_cache(_REMEMBERED)
@@ -136,7 +138,8 @@ def nearest_table(size: int, outputs: int, scale: float | None = None, exact: bo
     >>> nearest_table(2, 5).index.tolist(), nearest_table(2, 5, exact=True).index.tolist()
     ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1])
     """
-    _check("nearest_table", size, outputs, 1)
+    _check("nearest_table", size, outputs, scale)
+    count_elements("nearest_table", "table", (outputs, 1))
     twice = 2 * np.arange(outputs) + int(exact)
     if scale is None:
         index = twice * size // (2 * outputs)  # exact
@@ -180,7 +183,8 @@ def linear_table(size: int, outputs: int, scale: float | None = None, align_corn
     >>> table.index.tolist(), table.weights.tolist()
     ([0, 0, 1, 0, 1, 1], [1.0, 0.75, 0.25, 0.25, 0.75, 1.0])
     """
-    _check("linear_table", size, outputs, 2)
+    _check("linear_table", size, outputs, scale)
+    count_elements("linear_table", "table", (outputs, 2))
     positions = np.clip(_positions(size, outputs, scale, align_corners), 0, size - 1)
     return _around(size, positions, 2, _linear)
 
@@ -193,7 +197,8 @@ def cubic_table(size: int, outputs: int, scale: float | None = None, align_corne
     >>> cubic_table(4, 2).weights.tolist()
     [-0.09375, 0.59375, 0.59375, -0.09375, -0.09375, 0.59375, 0.59375, -0.09375]
     """
-    _check("cubic_table", size, outputs, 4)
+    _check("cubic_table", size, outputs, scale)
+    count_elements("cubic_table", "table", (outputs, 4))
     return _around(size, _positions(size, outputs, scale, align_corners), 4, _cubic)
 
 
@@ -207,12 +212,13 @@ def antialias_table(
     >>> (7 * antialias_table(4, 2).weights).tolist()
     [3.0, 3.0, 1.0, 1.0, 3.0, 3.0]
     """
+    _check("antialias_table", size, outputs, scale)
     ratio = _ratio(size, outputs, scale)
     if align_corners:
         ratio = (size - 1) / (outputs - 1) if outputs > 1 else 0.0
     stretch = max(ratio, 1.0)
     reach = stretch * (2 if cubic else 1)
-    _check("antialias_table", size, outputs, int(min(2 * reach + 2, size)))
+    count_elements("antialias_table", "table", (outputs, int(min(2 * reach + 2, size))))
     centres = (np.arange(outputs) + 0.5) * ratio
     first = np.maximum(np.floor(centres - reach + 0.5), 0).astype(np.int64)
     end = np.minimum(np.floor(centres + reach + 0.5), size).astype(np.int64)
@@ -231,7 +237,8 @@ def area_table(size: int, outputs: int) -> AxisTable:
     >>> area_table(3, 2).index.tolist(), area_table(3, 2).weights.tolist()
     ([0, 1, 1, 2], [0.5, 0.5, 0.5, 0.5])
     """
-    _check("area_table", size, outputs, size // outputs + 2)
+    _check("area_table", size, outputs)
+    count_elements("area_table", "table", (outputs, size // outputs + 2))
     first = np.arange(outputs) * size // outputs
     end = -(-np.arange(1, outputs + 1) * size // outputs)
     index = first[:, None] + np.arange((end - first).max())
