@@ -2,10 +2,11 @@
 //   y[.., o, ..] = sum of weights[t] * x[.., index[t], ..] over the taps t of o, in their order
 // Along an axis that is not the last, vectors lie along the elements after it. Along the last one a vector holds an
 // element of each of kLanes rows: rows are transposed in registers on their way in and out; or, where neighbouring
-// outputs have one tap or two that lie near each other, as all have that enlarge, the outputs of a row. Lanes never
-// meet, so that no result depends on its neighbours.
+// outputs have one tap or two that lie near each other, as all have that enlarge (resize_near.hpp), or the same few
+// weights two elements on (resize_halved.hpp), the outputs of a row. Lanes never meet, so that no result depends on its
+// neighbours.
 #pragma once
-#include "kernels/resize_near.hpp"
+#include "kernels/resize_halved.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -28,7 +29,9 @@ constexpr int64_t kLoneRows = 64, kNearRowBytes = 64 << 10;   // what is written
 template <class T> struct Pass {
     AxisTable<T> table;
     int64_t outer, in, out, inner;
-    bool near = false;   // along the last axis: all outputs are Neighbours
+    int64_t halved = 0;      // along the last axis: the weights of every output, where rows are halved
+    bool near = false;       // along the last axis: rows are taken one by one, halved or of Neighbours
+    bool calls_in = false;   // along another: rows to come are called in, from memory
     const Neighbours<T>* neighbours = nullptr;
     // Of the pass that is taken in: rows_in rows to rows_out. Without one, some rows as they are.
     AxisTable<T> rows = {};
@@ -41,7 +44,8 @@ template <class T> struct Pass {
     Neighbours<T> neighbours_from(int64_t o) const { return {table, in, start(o), smaller(out, kLanes<T>)}; }
     void find_near() {
         near = kPermutes && last();
-        for (int64_t o = 0; near && o < out; o += kLanes<T>) near = neighbours_from(o).near;
+        halved = near ? halving_taps(table, in, out) : 0;
+        for (int64_t o = 0; near && !halved && o < out; o += kLanes<T>) near = neighbours_from(o).near;
     }
     // Of passes of the same plane, one before or after the other.
     bool adds_two_rows() const {
@@ -57,7 +61,7 @@ template <class T> struct Pass {
         return near && one.inner == in && one.out <= one.in && one.adds_two_rows();
     }
     bool takes_after(const Pass& one) const {
-        return near && kTuned<T> && alone() && one.inner == out && one.adds_two_rows();
+        return near && !halved && kTuned<T> && alone() && one.inner == out && one.adds_two_rows();
     }
     void take_rows(const Pass& one, bool before) {
         rows = one.table, rows_in = one.in, rows_out = one.out;
@@ -67,22 +71,22 @@ template <class T> struct Pass {
             if (!before && (rows.offsets[rows_out] > rows_out || rows.weights[t] != 1)) sums = RowSums::after;
     }
     int64_t made() const { return outer * out * inner; }
+    int64_t blocks() const { return halved ? 0 : ceil_div(out, kLanes<T>); }   // Neighbours of a row
     int64_t listed() const {   // elements that its Neighbours and RowSums take
-        const int64_t bytes = ceil_div(out, kLanes<T>) * static_cast<int64_t>(sizeof(Neighbours<T>)) +
-                              rows_out * static_cast<int64_t>(sizeof(RowSum<T>));
+        const int64_t bytes =
+            blocks() * static_cast<int64_t>(sizeof(Neighbours<T>)) + rows_out * static_cast<int64_t>(sizeof(RowSum<T>));
         return near ? ceil_div(bytes, 64) * (64 / static_cast<int64_t>(sizeof(T))) : 0;
     }
     void list(T* to) {
         auto* const list = reinterpret_cast<Neighbours<T>*>(to);
-        const int64_t blocks = ceil_div(out, kLanes<T>);
         bool wide = false;
         int taps = 1;
-        for (int64_t i = 0; i < blocks; ++i) {
+        for (int64_t i = 0; i < blocks(); ++i) {
             list[i] = neighbours_from(i * kLanes<T>);
             wide = wide || list[i].wide, taps = static_cast<int>(larger(taps, list[i].taps));
         }
         function = near_function<T>(wide, taps, sums, in);
-        auto* const sums_of_rows = reinterpret_cast<RowSum<T>*>(list + blocks);
+        auto* const sums_of_rows = reinterpret_cast<RowSum<T>*>(list + blocks());
         for (int64_t o = 0; o < rows_out; ++o) {
             sums_of_rows[o] = {o * in, -1, 1, 0};
             if (alone()) continue;
@@ -129,6 +133,8 @@ private:
     void row(T* y, const T* x, int64_t o) const {
         const int64_t first = table.offsets[o], end = table.offsets[o + 1];
         const auto source = [&](int64_t t) { return x + table.index[t] * inner; };
+        if (calls_in && first < end)
+            fetch(source(end - 1) + ceil_div(kAhead, inner) * inner, ceil_div(in, out) * inner);
         // sum(at), where at(p) is the vector at p + i
         const auto each = [&](auto&& sum) {
             int64_t i = 0;
@@ -167,17 +173,18 @@ private:
         const NearRows<T> call{
             y + (above + begin) * out, x + plane * rows_in * in, row_sums + begin, end - begin, in, out};
         if (begin >= end) return;
+        if constexpr (kHalves<T>)
+            if (halved) return (halved == 2 ? halved_rows<T, 2> : halved_rows<T, 4>)(call, table);
         const int64_t read = row_sums[end - 1].a - row_sums[begin].a + in;
         // What the next unit reads.
         fetch(call.x + row_sums[begin].a + read, smaller(read, kNearRowBytes / static_cast<int64_t>(sizeof(T))));
         if constexpr (kTuned<T>)
             if (!function.run) return copy_rows(call, neighbours);
-        const int64_t blocks = ceil_div(out, kLanes<T>);
-        for (int64_t block = 0; block < blocks; block += function.vectors) {
+        for (int64_t block = 0; block < blocks(); block += function.vectors) {
             int64_t w[kMostVectors];
             const Neighbours<T>* outputs[kMostVectors];
             for (int i = 0; i < function.vectors; ++i) {
-                const int64_t at = smaller(block + i, blocks - 1);
+                const int64_t at = smaller(block + i, blocks() - 1);
                 w[i] = start(at * kLanes<T>), outputs[i] = neighbours + at;
             }
             function.run(call, w, outputs);

@@ -47,6 +47,26 @@ def _near(seed: int, size: int, outputs: int) -> tk.kernels.AxisTable:
     return tk.kernels.AxisTable(size, offsets, index, random.choice(np.array([-2, -1, 1, 2]), len(place)))
 
 
+def _halving(seed: int, size: int, outputs: int, taps: int, twice: int = -1, heavy: int = -1) -> tk.kernels.AxisTable:
+    """The same whole weights for all outputs, each two elements on from the last; of four taps, any at the ends.
+
+    Output `twice` takes one element twice, output `heavy` has a weight of its own.
+    """
+    random = np.random.default_rng(seed)
+    edge = int(taps == 4)
+    index = [[2 * o - edge + k for k in range(taps)] for o in range(outputs)]
+    weights = [list(random.choice([-2, -1, 1, 2], taps))] * outputs
+    for end in (0, outputs - 1)[: 2 * edge]:
+        index[end] = list(random.integers(0, size, 1 + end % 4))
+        weights[end] = list(random.integers(1, 3, 1 + end % 4))
+    if twice >= 0:
+        index[twice][1] = index[twice][0]
+    if heavy >= 0:
+        weights[heavy] = [3, *weights[heavy][1:]]
+    offsets = np.cumsum([0, *(len(one) for one in index)])
+    return tk.kernels.AxisTable(size, offsets, np.concatenate(index), np.concatenate(weights))
+
+
 class Case(NamedTuple):
     label: str
     x: tuple[int, ...]
@@ -74,11 +94,28 @@ EXACT_CASES = [  # weights are whole, or quarters
     *(Case(f"width {w}", (3, 5, 3, w), [_taps(w, 3, 4, 2), _taps(w, w, 2 * w + 1, 3)]) for w in (7, 8, 9, 15, 16, 33)),
     *(Case(f"width {w} doubled", (3, 5, 3, w), [linear_table(3, 6), linear_table(w, 2 * w)]) for w in (8, 17, 40)),
     *(Case(f"width {w} enlarged", (2, 15, w), [_near(w, w, 2 * w + 3)]) for w in (5, 8, 15, 16, 33)),
+    *(
+        Case(f"halved to {w} by {taps}", (2, 3, 5, 2 * w + more), [rows, _halving(w, 2 * w + more, w, taps)])
+        for w in (7, 8, 9, 10, 11, 15, 16, 17, 18, 19, 40)
+        for taps, more, rows in ((2, 0, None), (2, 3, _halving(1, 5, 2, 2)), (4, 0, None), (4, 1, _near(2, 5, 4)))
+    ),
+    *(
+        Case(f"halved to 19 by {taps} but for {one}", (2, 3, 38), [_halving(taps, 38, 19, taps, **one)])
+        for taps in (2, 4)
+        for one in ({"twice": 1}, {"twice": 17}, {"heavy": 5}, {"heavy": 17})
+    ),
+    *(
+        Case(f"{w} halved back", (2, 2, 12, 2 * w), [table(6, 12).transposed, table(w, 2 * w).transposed])
+        for w in (10, 18, 33)
+        for table in (nearest_table, linear_table)
+    ),
     *(Case(f"{n} rows", (3, n, 18), [_taps(n, 18, 17, 3)]) for n in (1, 4, 5, 6, 11)),
     Case("big planes", (3, 2, 130, 140), [_taps(12, 130, 260, 3), _taps(13, 140, 281, 3)], big=True),
     Case(
         "big volumes", (3, 2, 20, 30, 40), [_taps(14, 20, 41, 2), _taps(15, 30, 60, 2), _taps(16, 40, 39, 3)], big=True
     ),
+    Case("big planes halved", (3, 2, 130, 282), [_halving(18, 130, 65, 2), _halving(19, 282, 141, 2)], big=True),
+    Case("big planes halved by 4", (3, 2, 130, 282), [_halving(20, 130, 65, 4), _halving(21, 282, 141, 4)], big=True),
     Case("many small planes", (5, 67, 7, 7), [linear_table(7, 14), linear_table(7, 14)], big=True),
     Case("long rows", (3, 30, 1999), [_taps(17, 1999, 2500, 3)], big=True),
 ]
