@@ -32,7 +32,7 @@ template <class T> struct Plan {
             const int64_t axis = tables[i].axis;
             Pass<T> pass{tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3)};
             pass.find_near();
-            pass.calls_in = i == 0 && s.planes * in * static_cast<int64_t>(sizeof(T)) > kNearInput;
+            pass.calls_in = kByTwo<T> && i == 0 && s.planes * in * static_cast<int64_t>(sizeof(T)) > kNearInput;
             sizes[axis] = goals[axis];
             work += pass.outer * pass.taps() * pass.inner;
             if (count && passes[count - 1].takes_after(pass)) passes[count - 1].take_rows(pass, false);

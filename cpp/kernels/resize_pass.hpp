@@ -2,11 +2,10 @@
 //   y[.., o, ..] = sum of weights[t] * x[.., index[t], ..] over the taps t of o, in their order
 // Along an axis that is not the last, vectors lie along the elements after it. Along the last one a vector holds an
 // element of each of kLanes rows: rows are transposed in registers on their way in and out; or, where neighbouring
-// outputs have one tap or two that lie near each other, as all have that enlarge (resize_near.hpp), or the same few
-// weights two elements on (resize_halved.hpp), the outputs of a row. Lanes never meet, so that no result depends on its
-// neighbours.
+// outputs have one tap or two that lie near each other, as all have that enlarge (resize_near.hpp), or rows are doubled
+// or halved (resize_by_two.hpp), the outputs of a row. Lanes never meet, so that no result depends on its neighbours.
 #pragma once
-#include "kernels/resize_halved.hpp"
+#include "kernels/resize_by_two.hpp"
 
 namespace tk::TK_ISA {
 namespace {
@@ -29,9 +28,9 @@ constexpr int64_t kLoneRows = 64, kNearRowBytes = 64 << 10;   // what is written
 template <class T> struct Pass {
     AxisTable<T> table;
     int64_t outer, in, out, inner;
-    int64_t halved = 0;      // along the last axis: the weights of every output, where rows are halved
-    bool near = false;       // along the last axis: rows are taken one by one, halved or of Neighbours
-    bool calls_in = false;   // along another: rows to come are called in, from memory
+    bool near = false;              // along the last axis: a row's outputs lie side by side
+    WholeRows<T> whole = nullptr;   // then: what makes them, or all are Neighbours
+    bool calls_in = false;          // along another: rows to come are called in, from memory
     const Neighbours<T>* neighbours = nullptr;
     // Of the pass that is taken in: rows_in rows to rows_out. Without one, some rows as they are.
     AxisTable<T> rows = {};
@@ -44,8 +43,8 @@ template <class T> struct Pass {
     Neighbours<T> neighbours_from(int64_t o) const { return {table, in, start(o), smaller(out, kLanes<T>)}; }
     void find_near() {
         near = kPermutes && last();
-        halved = near ? halving_taps(table, in, out) : 0;
-        for (int64_t o = 0; near && !halved && o < out; o += kLanes<T>) near = neighbours_from(o).near;
+        whole = near ? whole_rows(table, in, out) : nullptr;
+        for (int64_t o = 0; near && !whole && o < out; o += kLanes<T>) near = neighbours_from(o).near;
     }
     // Of passes of the same plane, one before or after the other.
     bool adds_two_rows() const {
@@ -61,7 +60,7 @@ template <class T> struct Pass {
         return near && one.inner == in && one.out <= one.in && one.adds_two_rows();
     }
     bool takes_after(const Pass& one) const {
-        return near && !halved && kTuned<T> && alone() && one.inner == out && one.adds_two_rows();
+        return near && !(whole && out < in) && kTuned<T> && alone() && one.inner == out && one.adds_two_rows();
     }
     void take_rows(const Pass& one, bool before) {
         rows = one.table, rows_in = one.in, rows_out = one.out;
@@ -71,7 +70,7 @@ template <class T> struct Pass {
             if (!before && (rows.offsets[rows_out] > rows_out || rows.weights[t] != 1)) sums = RowSums::after;
     }
     int64_t made() const { return outer * out * inner; }
-    int64_t blocks() const { return halved ? 0 : ceil_div(out, kLanes<T>); }   // Neighbours of a row
+    int64_t blocks() const { return whole ? 0 : ceil_div(out, kLanes<T>); }   // Neighbours of a row
     int64_t listed() const {   // elements that its Neighbours and RowSums take
         const int64_t bytes =
             blocks() * static_cast<int64_t>(sizeof(Neighbours<T>)) + rows_out * static_cast<int64_t>(sizeof(RowSum<T>));
@@ -173,8 +172,7 @@ private:
         const NearRows<T> call{
             y + (above + begin) * out, x + plane * rows_in * in, row_sums + begin, end - begin, in, out};
         if (begin >= end) return;
-        if constexpr (kHalves<T>)
-            if (halved) return (halved == 2 ? halved_rows<T, 2> : halved_rows<T, 4>)(call, table);
+        if (whole) return whole(call, table);
         const int64_t read = row_sums[end - 1].a - row_sums[begin].a + in;
         // What the next unit reads.
         fetch(call.x + row_sums[begin].a + read, smaller(read, kNearRowBytes / static_cast<int64_t>(sizeof(T))));

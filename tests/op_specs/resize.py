@@ -67,6 +67,16 @@ def _halving(seed: int, size: int, outputs: int, taps: int, twice: int = -1, hea
     return tk.kernels.AxisTable(size, offsets, np.concatenate(index), np.concatenate(weights))
 
 
+def _doubling(size: int, output: int = -1, less: int = 0, heavier: float = 0) -> tk.kernels.AxisTable:
+    """linear_table(size, 2 * size), but for the first tap of one output."""
+    table = linear_table(size, 2 * size)
+    index, weights = table.index.copy(), table.weights.copy()
+    if output >= 0:
+        index[table.offsets[output]] -= less
+        weights[table.offsets[output]] += heavier
+    return tk.kernels.AxisTable(size, table.offsets, index, weights)
+
+
 class Case(NamedTuple):
     label: str
     x: tuple[int, ...]
@@ -103,6 +113,16 @@ EXACT_CASES = [  # weights are whole, or quarters
         Case(f"halved to 19 by {taps} but for {one}", (2, 3, 38), [_halving(taps, 38, 19, taps, **one)])
         for taps in (2, 4)
         for one in ({"twice": 1}, {"twice": 17}, {"heavy": 5}, {"heavy": 17})
+    ),
+    *(
+        Case(f"doubled to {2 * w}", (2, 3, 5, w), [rows, _doubling(w)])
+        for w in (9, 10, 11, 17, 18, 19, 26, 33)
+        for rows in (None, linear_table(5, 10), nearest_table(5, 10), _near(3, 5, 4))
+    ),
+    *(
+        Case(f"doubled but for {one}", (2, 3, 19), [_doubling(19, **one)])
+        for output in (0, 1, 2, 7, 20, 35, 36, 37)
+        for one in ({"output": output, "heavier": 0.25}, *[{"output": output, "less": 1}] * (output > 2))
     ),
     *(
         Case(f"{w} halved back", (2, 2, 12, 2 * w), [table(6, 12).transposed, table(w, 2 * w).transposed])
