@@ -105,7 +105,7 @@ EXACT_CASES = [  # weights are whole, or quarters
     *(Case(f"width {w} doubled", (3, 5, 3, w), [linear_table(3, 6), linear_table(w, 2 * w)]) for w in (8, 17, 40)),
     *(Case(f"width {w} enlarged", (2, 15, w), [_near(w, w, 2 * w + 3)]) for w in (5, 8, 15, 16, 33)),
     *(
-        Case(f"halved to {w} by {taps}", (2, 3, 5, 2 * w + more), [rows, _halving(w, 2 * w + more, w, taps)])
+        Case(f"{2 * w + more} halved by {taps}", (2, 3, 5, 2 * w + more), [rows, _halving(w, 2 * w + more, w, taps)])
         for w in (7, 8, 9, 10, 11, 15, 16, 17, 18, 19, 40)
         for taps, more, rows in ((2, 0, None), (2, 3, _halving(1, 5, 2, 2)), (4, 0, None), (4, 1, _near(2, 5, 4)))
     ),
@@ -115,9 +115,14 @@ EXACT_CASES = [  # weights are whole, or quarters
         for one in ({"twice": 1}, {"twice": 17}, {"heavy": 5}, {"heavy": 17})
     ),
     *(
-        Case(f"doubled to {2 * w}", (2, 3, 5, w), [rows, _doubling(w)])
+        Case(f"{w} doubled, rows {name}", (2, 3, 5, w), [rows, _doubling(w)])
         for w in (9, 10, 11, 17, 18, 19, 26, 33)
-        for rows in (None, linear_table(5, 10), nearest_table(5, 10), _near(3, 5, 4))
+        for name, rows in (
+            ("as they are", None),
+            ("between", linear_table(5, 10)),
+            ("copied", nearest_table(5, 10)),
+            ("added", _near(3, 5, 4)),
+        )
     ),
     *(
         Case(f"doubled but for {one}", (2, 3, 19), [_doubling(19, **one)])
@@ -125,7 +130,11 @@ EXACT_CASES = [  # weights are whole, or quarters
         for one in ({"output": output, "heavier": 0.25}, *[{"output": output, "less": 1}] * (output > 2))
     ),
     *(
-        Case(f"{w} halved back", (2, 2, 12, 2 * w), [table(6, 12).transposed, table(w, 2 * w).transposed])
+        Case(
+            f"{w} halved back, {table.__name__}",
+            (2, 2, 12, 2 * w),
+            [table(6, 12).transposed, table(w, 2 * w).transposed],
+        )
         for w in (10, 18, 33)
         for table in (nearest_table, linear_table)
     ),
