@@ -9,6 +9,7 @@ namespace {
 constexpr int64_t kCachedPlane = 1 << 17;   // elements of the largest array of a plane that goes through all passes
 constexpr int64_t kUnitWork = 1 << 14;      // elements of a parallel unit, about
 constexpr int64_t kNearInput = 1 << 20;     // bytes of input that lie in the caches
+constexpr int64_t kCalledIn = 4096;         // elements of rows that are called in at once, at most
 
 // The passes, and where what they make lies between them.
 template <class T> struct Plan {
@@ -32,7 +33,8 @@ template <class T> struct Plan {
             const int64_t axis = tables[i].axis;
             Pass<T> pass{tables[i], product(0, axis), sizes[axis], goals[axis], product(axis + 1, 3)};
             pass.find_near();
-            pass.calls_in = kByTwo<T> && i == 0 && s.planes * in * static_cast<int64_t>(sizeof(T)) > kNearInput;
+            pass.calls_in = kByTwo<T> && i == 0 && s.planes * in * static_cast<int64_t>(sizeof(T)) > kNearInput &&
+                            pass.read_at_once() <= kCalledIn;
             sizes[axis] = goals[axis];
             work += pass.outer * pass.taps() * pass.inner;
             if (count && passes[count - 1].takes_after(pass)) passes[count - 1].take_rows(pass, false);

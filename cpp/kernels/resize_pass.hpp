@@ -70,7 +70,8 @@ template <class T> struct Pass {
             if (!before && (rows.offsets[rows_out] > rows_out || rows.weights[t] != 1)) sums = RowSums::after;
     }
     int64_t made() const { return outer * out * inner; }
-    int64_t blocks() const { return whole ? 0 : ceil_div(out, kLanes<T>); }   // Neighbours of a row
+    int64_t read_at_once() const { return ceil_div(in, larger(out, 1)) * inner; }   // for a row of outputs, about
+    int64_t blocks() const { return whole ? 0 : ceil_div(out, kLanes<T>); }         // Neighbours of a row
     int64_t listed() const {   // elements that its Neighbours and RowSums take
         const int64_t bytes =
             blocks() * static_cast<int64_t>(sizeof(Neighbours<T>)) + rows_out * static_cast<int64_t>(sizeof(RowSum<T>));
@@ -132,8 +133,7 @@ private:
     void row(T* y, const T* x, int64_t o) const {
         const int64_t first = table.offsets[o], end = table.offsets[o + 1];
         const auto source = [&](int64_t t) { return x + table.index[t] * inner; };
-        if (calls_in && first < end)
-            fetch(source(end - 1) + ceil_div(kAhead, inner) * inner, ceil_div(in, out) * inner);
+        if (calls_in && first < end) fetch(source(end - 1) + ceil_div(kAhead, inner) * inner, read_at_once());
         // sum(at), where at(p) is the vector at p + i
         const auto each = [&](auto&& sum) {
             int64_t i = 0;
