@@ -80,7 +80,7 @@ template <class T, int Taps> void halved_rows(const NearRows<T>& call, const Axi
             Vec<T> sum{};
 #pragma GCC unroll 4
             for (int k = 0; k < Taps; k += 2) {
-                // Four weights follow a pass of rows, whose outputs are near.
+                // Four weights mostly follow a pass of rows, whose outputs are near.
                 const Vec<T> low = x.vector(at + k, Taps == 2), high = x.vector(at + k + L, Taps == 2);
                 const Vec<T> even = w[k] * even_lanes<T, L>(low, high);
                 sum = (k ? sum + even : even) + w[k + 1] * odd_lanes<T, L>(low, high);
